@@ -1,0 +1,184 @@
+//! What a rule says: plain data, worded by the rule and placed in the user's files.
+
+use crate::source::Location;
+
+/// How bad a true finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The level a severity has unless the config says otherwise (contract: Levels).
+    #[must_use]
+    pub fn level(self) -> Level {
+        match self {
+            Self::Critical | Self::High => Level::Error,
+            Self::Medium => Level::Warning,
+            Self::Low | Self::Info => Level::Note,
+        }
+    }
+}
+
+/// How likely a finding is a true defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    Low,
+    Medium,
+    High,
+}
+
+impl Confidence {
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What a finding does to the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    Off,
+    Note,
+    Warning,
+    Error,
+}
+
+impl Level {
+    /// The word used in every output and in the config; SARIF uses the same ones.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A place with what it has to do with the finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub at: Location,
+    pub message: String,
+}
+
+/// What a layer decided at one hop of a witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decision {
+    Allow,
+    Deny,
+    /// The mesh's proxy does not see the traffic.
+    NotCaptured,
+    Unknown,
+}
+
+impl Decision {
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::NotCaptured => "not-captured",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One step of a way out: who or what is passed, what it decided, why, and the line that makes it so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    pub name: String,
+    pub decision: Decision,
+    pub reason: String,
+    pub at: Location,
+}
+
+/// What a rule says about one place. Built by [`Rule::finding`](crate::rule::Rule::finding), which asks for the place:
+/// a finding without one cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub rule: &'static str,
+    pub variant: &'static str,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    /// One line, lower case, no full stop, the user's words in backticks; says what is.
+    pub message: String,
+    /// The shortest text that is wrong, or that makes a missing thing necessary.
+    pub at: Location,
+    pub related: Vec<Label>,
+    /// The chain of places that proves a way out; empty for most rules.
+    pub witness: Vec<Hop>,
+    /// What to change, in one sentence.
+    pub help: String,
+}
+
+impl Finding {
+    /// Adds a related place.
+    #[must_use]
+    pub fn see(mut self, at: Location, message: impl Into<String>) -> Self {
+        self.related.push(Label { at, message: message.into() });
+        self
+    }
+
+    /// Sets the remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Sets the chain of hops that proves the finding.
+    #[must_use]
+    pub fn witness(mut self, hops: Vec<Hop>) -> Self {
+        self.witness = hops;
+        self
+    }
+
+    /// Sets a severity other than the rule's own, where the variant or what contains it asks for it.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// Sets a confidence other than the rule's own.
+    #[must_use]
+    pub fn confidence(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+}
+
+/// An object as the outputs name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Object {
+    pub api_version: String,
+    pub kind: String,
+    /// The effective namespace; none for cluster-scoped objects.
+    pub namespace: Option<String>,
+    pub name: String,
+}

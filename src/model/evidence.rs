@@ -1,0 +1,149 @@
+//! Which layers the input speaks of. What was not in the input is unknown, never missing (contract: Absence).
+
+use super::mesh::Mesh;
+use super::relations::{Entity, Relations};
+use crate::config::{Config, Part};
+use crate::resource::{Kind, Resources};
+
+/// A layer of control, as the outputs name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    Mesh,
+    Authorization,
+    NetworkPolicy,
+    Scheduling,
+    Firewall,
+}
+
+impl Layer {
+    /// Every layer, in the order in which traffic meets them.
+    pub const ALL: [Self; 5] = [Self::Mesh, Self::NetworkPolicy, Self::Scheduling, Self::Firewall, Self::Authorization];
+
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Authorization => "authorization",
+            Self::NetworkPolicy => "network-policy",
+            Self::Scheduling => "scheduling",
+            Self::Firewall => "firewall",
+        }
+    }
+
+    /// The part of the estate that vouches for the layer when the user calls it complete.
+    fn part(self) -> Part {
+        match self {
+            Self::Mesh | Self::Authorization => Part::Mesh,
+            Self::NetworkPolicy => Part::Kubernetes,
+            Self::Scheduling | Self::Firewall => Part::Cloud,
+        }
+    }
+
+    /// What to add to the input so that the layer can be judged.
+    #[must_use]
+    pub fn deciding_input(self) -> &'static str {
+        match self {
+            Self::Mesh => "the Istio objects (`Gateway`, `VirtualService`, `Sidecar`, …) or the mesh configuration",
+            Self::Authorization => "the `AuthorizationPolicy` objects",
+            Self::NetworkPolicy => "the `NetworkPolicy` objects",
+            Self::Scheduling => "the node pools (`ContainerNodePool`, `ContainerCluster` or `Node` objects)",
+            Self::Firewall => "the VPC firewall rules (`ComputeFirewall`), network or cluster description",
+        }
+    }
+}
+
+/// The layers of which something is in the input, and the kinds that bear on a layer but are not modelled.
+#[derive(Debug, Default)]
+pub struct Evidence<'a> {
+    present: Vec<Layer>,
+    unread: Vec<(Layer, &'a str)>,
+}
+
+/// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
+const UNREAD: [(&str, Layer); 18] = [
+    ("AdminNetworkPolicy", Layer::NetworkPolicy),
+    ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
+    ("ClusterNetworkPolicy", Layer::NetworkPolicy),
+    ("CiliumNetworkPolicy", Layer::NetworkPolicy),
+    ("CiliumClusterwideNetworkPolicy", Layer::NetworkPolicy),
+    ("FQDNNetworkPolicy", Layer::NetworkPolicy),
+    ("GlobalNetworkPolicy", Layer::NetworkPolicy),
+    ("ComputeFirewallPolicy", Layer::Firewall),
+    ("ComputeFirewallPolicyRule", Layer::Firewall),
+    ("ComputeFirewallPolicyAssociation", Layer::Firewall),
+    ("ComputeNetworkFirewallPolicy", Layer::Firewall),
+    ("ComputeNetworkFirewallPolicyRule", Layer::Firewall),
+    ("ComputeNetworkFirewallPolicyAssociation", Layer::Firewall),
+    ("ComputeRegionNetworkFirewallPolicy", Layer::Firewall),
+    ("ComputeRegionNetworkFirewallPolicyRule", Layer::Firewall),
+    ("ComputeRegionNetworkFirewallPolicyAssociation", Layer::Firewall),
+    ("RequestAuthentication", Layer::Authorization),
+    ("EnvoyFilter", Layer::Mesh),
+];
+
+impl<'a> Evidence<'a> {
+    /// Whether anything of the layer is in the input, or the user says that the input is complete.
+    #[must_use]
+    pub fn has(&self, layer: Layer) -> bool {
+        self.present.contains(&layer)
+    }
+
+    /// The kinds in the input that decide about a layer, but are not evaluated.
+    pub fn unread(&self, layer: Layer) -> impl Iterator<Item = &'a str> + '_ {
+        self.unread.iter().filter(move |(of, _)| *of == layer).map(|(_, kind)| *kind)
+    }
+
+    fn add(&mut self, layer: Layer) {
+        if !self.has(layer) {
+            self.present.push(layer);
+        }
+    }
+
+    /// An input that holds the gateway's own pods is the gateway's repository: authorization is then part of it.
+    pub(super) fn note_gateways(&mut self, mesh: &Mesh<'_>, relations: &Relations) {
+        let deployed = |gateway| relations.selected(Entity::Gateway(gateway)).next().is_some();
+        if (0..mesh.gateways.len()).any(|gateway| mesh.gateways[gateway].egress && deployed(gateway)) {
+            self.add(Layer::Authorization);
+        }
+    }
+}
+
+/// Collects the evidence from the kinds that were read and those that were not modelled.
+pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evidence<'a> {
+    let mut evidence = Evidence::default();
+    for layer in resources.list.iter().filter_map(|resource| layer_of(&resource.kind)) {
+        evidence.add(layer);
+    }
+    if evidence.has(Layer::Scheduling)
+        && resources.list.iter().any(|resource| matches!(resource.kind, Kind::Cluster(_)))
+    {
+        evidence.add(Layer::Firewall);
+    }
+    for ((_, kind), _) in &resources.unmodelled {
+        for (_, layer) in UNREAD.iter().filter(|(name, _)| name == kind) {
+            evidence.add(*layer);
+            evidence.unread.push((*layer, kind));
+        }
+    }
+    for layer in Layer::ALL.into_iter().filter(|layer| config.complete.contains(&layer.part())) {
+        evidence.add(layer);
+    }
+    evidence
+}
+
+fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
+    match kind {
+        Kind::Gateway(_)
+        | Kind::VirtualService(_)
+        | Kind::DestinationRule(_)
+        | Kind::ServiceEntry(_)
+        | Kind::Sidecar(_)
+        | Kind::MeshConfig(_) => Some(Layer::Mesh),
+        Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),
+        Kind::NetworkPolicy(_) => Some(Layer::NetworkPolicy),
+        Kind::Cluster(_) | Kind::NodePool(_) | Kind::Node(_) => Some(Layer::Scheduling),
+        Kind::Firewall(_) | Kind::Network(_) => Some(Layer::Firewall),
+        _ => None,
+    }
+}

@@ -1,0 +1,255 @@
+//! The mesh: its configuration, what its proxies know, and the objects that route and guard.
+
+use super::Text;
+use super::authorization::{AuthorizationPolicy, authorization_policy};
+use super::route::{Gateway, GatewayReference, VirtualService, gateway, virtual_service};
+use super::tls::{DestinationRule, destination_rule};
+use crate::resource::istio::{self, MeshConfig, Setting};
+use crate::resource::{Kind, Labels, Resource};
+use crate::source::Location;
+use crate::traffic::HostPattern;
+
+/// Everything that Istio reads.
+#[derive(Clone, Debug)]
+pub struct Mesh<'a> {
+    /// Objects in this namespace apply to the whole mesh.
+    pub root_namespace: &'a str,
+    /// The mesh's mode for unknown destinations, where it is set.
+    pub outbound: Option<OutboundPolicy>,
+    /// Whether the mesh configuration itself is in the input.
+    pub configured: bool,
+    /// `defaultConfig.interceptionMode`, where it is set.
+    pub interception_mode: Option<Text<'a>>,
+    pub gateways: Vec<Gateway<'a>>,
+    pub virtual_services: Vec<VirtualService<'a>>,
+    pub destination_rules: Vec<DestinationRule<'a>>,
+    pub service_entries: Vec<ServiceEntry<'a>>,
+    pub sidecars: Vec<Sidecar<'a>>,
+    pub authorization_policies: Vec<AuthorizationPolicy<'a>>,
+    pub peer_authentications: Vec<PeerAuthentication<'a>>,
+}
+
+impl Default for Mesh<'_> {
+    fn default() -> Self {
+        Self {
+            root_namespace: "istio-system",
+            outbound: None,
+            configured: false,
+            interception_mode: None,
+            gateways: Vec::new(),
+            virtual_services: Vec::new(),
+            destination_rules: Vec::new(),
+            service_entries: Vec::new(),
+            sidecars: Vec::new(),
+            authorization_policies: Vec::new(),
+            peer_authentications: Vec::new(),
+        }
+    }
+}
+
+/// What a proxy does with traffic to a destination that it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboundMode {
+    RegistryOnly,
+    AllowAny,
+    /// Any host name, resolved by the proxy.
+    AllowAnyDynamicDns,
+    Unknown,
+}
+
+/// An outbound mode and where it is set.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboundPolicy {
+    pub mode: OutboundMode,
+    /// Whether the block is there and leaves the mode out.
+    pub empty: bool,
+    /// The mode, or the block that leaves it out.
+    pub at: Location,
+}
+
+/// Which namespaces see an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Visibility<'a> {
+    Everywhere,
+    /// The names listed; the object's own namespace is among them where `.` was.
+    Namespaces(Vec<&'a str>),
+}
+
+impl Visibility<'_> {
+    /// Whether proxies in a namespace see the object.
+    #[must_use]
+    pub fn from(&self, namespace: &str) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Namespaces(names) => names.contains(&namespace),
+        }
+    }
+}
+
+/// A host outside of the cluster, or on a VM, that the mesh knows.
+#[derive(Clone, Debug)]
+pub struct ServiceEntry<'a> {
+    pub namespace: &'a str,
+    pub name: Text<'a>,
+    pub hosts: Vec<Text<'a>>,
+    /// Whether the host is outside of the mesh, which is the zero value.
+    pub external: bool,
+    pub visibility: Visibility<'a>,
+}
+
+/// What the proxies of a namespace, or of some of its workloads, know.
+#[derive(Clone, Debug)]
+pub struct Sidecar<'a> {
+    pub namespace: &'a str,
+    pub name: Text<'a>,
+    /// None makes it the namespace's default.
+    pub selector: Option<&'a Labels<'a>>,
+    /// None inherits the mesh's mode, and never that of another Sidecar.
+    pub outbound: Option<OutboundPolicy>,
+}
+
+/// How strictly workloads ask their peers for a certificate.
+#[derive(Clone, Debug)]
+pub struct PeerAuthentication<'a> {
+    pub namespace: &'a str,
+    pub name: Text<'a>,
+    pub selector: Option<&'a Labels<'a>>,
+}
+
+fn outbound(setting: Setting<'_>, empty: OutboundMode) -> OutboundPolicy {
+    let mode = match setting.value.map(|mode| mode.value) {
+        None => empty,
+        Some("REGISTRY_ONLY") => OutboundMode::RegistryOnly,
+        Some("ALLOW_ANY") => OutboundMode::AllowAny,
+        Some("ALLOW_ANY_DYNAMIC_DNS") => OutboundMode::AllowAnyDynamicDns,
+        Some(_) => OutboundMode::Unknown,
+    };
+    OutboundPolicy { mode, empty: setting.value.is_none(), at: setting.at() }
+}
+
+/// The export defaults of the mesh configuration.
+#[derive(Default)]
+struct Exports<'a> {
+    services: Vec<Text<'a>>,
+    virtual_services: Vec<Text<'a>>,
+    destination_rules: Vec<Text<'a>>,
+}
+
+fn visibility<'a>(written: &[Text<'a>], default: &[Text<'a>], namespace: &'a str) -> Visibility<'a> {
+    let list = if written.is_empty() { default } else { written };
+    if list.is_empty() || list.iter().any(|one| one.value == "*") {
+        return Visibility::Everywhere;
+    }
+    // `~` is nobody, and names no namespace.
+    let names =
+        list.iter().filter(|one| one.value != "~").map(|one| if one.value == "." { namespace } else { one.value });
+    Visibility::Namespaces(names.collect())
+}
+
+/// Lowers all objects of the mesh.
+pub(super) fn mesh<'a>(list: &'a [Resource<'a>]) -> Mesh<'a> {
+    let mut mesh = Mesh::default();
+    let mut exports = Exports::default();
+    for resource in list {
+        if let Kind::MeshConfig(config) = &resource.kind {
+            configure(&mut mesh, &mut exports, config);
+        }
+    }
+    for resource in list {
+        if let Some(namespace) = resource.namespace {
+            add(&mut mesh, &exports, resource, namespace.value);
+        }
+    }
+    let egress: Vec<bool> = mesh.gateways.iter().map(|gateway| is_egress(gateway, &mesh)).collect();
+    mesh.gateways.iter_mut().zip(egress).for_each(|(gateway, egress)| gateway.egress = egress);
+    mesh
+}
+
+/// Takes over what a mesh configuration sets. The mesh's own is `{}` merged on the defaults, so an empty block keeps
+/// ALLOW_ANY (semantics C.0); of several configurations the worse mode counts.
+fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshConfig<'a>) {
+    mesh.configured |= config.found;
+    mesh.root_namespace = config.root_namespace.map_or(mesh.root_namespace, |root| root.value);
+    mesh.interception_mode = mesh.interception_mode.or(config.interception_mode);
+    let found = config.outbound.map(|setting| outbound(setting, OutboundMode::AllowAny));
+    let is_strict = |policy: &OutboundPolicy| policy.mode == OutboundMode::RegistryOnly;
+    if mesh.outbound.is_none_or(|known| is_strict(&known)) && found.is_some() {
+        mesh.outbound = found;
+    }
+    for (known, found) in [
+        (&mut exports.services, &config.default_service_export_to),
+        (&mut exports.virtual_services, &config.default_virtual_service_export_to),
+        (&mut exports.destination_rules, &config.default_destination_rule_export_to),
+    ] {
+        if known.is_empty() {
+            known.clone_from(found);
+        }
+    }
+}
+
+fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a>, namespace: &'a str) {
+    let name = resource.meta.name;
+    match &resource.kind {
+        Kind::Gateway(written) => mesh.gateways.push(gateway(written, name, namespace)),
+        Kind::VirtualService(written) => {
+            let seen = visibility(&written.export_to, &exports.virtual_services, namespace);
+            mesh.virtual_services.push(virtual_service(written, name, namespace, seen));
+        }
+        Kind::DestinationRule(written) => {
+            let seen = visibility(&written.export_to, &exports.destination_rules, namespace);
+            mesh.destination_rules.push(destination_rule(written, name, namespace, seen));
+        }
+        Kind::ServiceEntry(written) => {
+            let seen = visibility(&written.export_to, &exports.services, namespace);
+            mesh.service_entries.push(service_entry(written, name, namespace, seen));
+        }
+        Kind::Sidecar(written) => mesh.sidecars.push(Sidecar {
+            namespace,
+            name,
+            selector: written.workload_selector.as_ref().filter(|labels| !labels.is_empty()),
+            outbound: written.outbound.map(|setting| outbound(setting, OutboundMode::RegistryOnly)),
+        }),
+        Kind::AuthorizationPolicy(written) => {
+            mesh.authorization_policies.push(authorization_policy(written, &resource.meta, namespace));
+        }
+        Kind::PeerAuthentication(written) => {
+            mesh.peer_authentications.push(PeerAuthentication { namespace, name, selector: written.selector.as_ref() });
+        }
+        _ => {}
+    }
+}
+
+fn service_entry<'a>(
+    written: &'a istio::ServiceEntry<'a>,
+    name: Text<'a>,
+    namespace: &'a str,
+    visibility: Visibility<'a>,
+) -> ServiceEntry<'a> {
+    let external = written.location.is_none_or(|location| location.value != "MESH_INTERNAL");
+    ServiceEntry { namespace, name, hosts: written.hosts.clone(), external, visibility }
+}
+
+/// Whether a gateway lets traffic out: it stands in the egress namespace, it selects proxies that are called egress
+/// gateways, or a route through it leads to a host that is registered as external.
+fn is_egress(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
+    let by_label = gateway.selector.is_some_and(|labels| {
+        labels
+            .iter()
+            .any(|(name, value)| matches!(name.value, "istio" | "app" | "name") && value.value.contains("egress"))
+    });
+    by_label || gateway.namespace == "istio-egress" || leads_out(gateway, mesh)
+}
+
+fn leads_out(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
+    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
+    let is_external = |host: &str| {
+        let external = mesh.service_entries.iter().filter(|entry| entry.external);
+        external
+            .flat_map(|entry| &entry.hosts)
+            .any(|known| HostPattern::new(known.value).matches(&HostPattern::new(host)))
+    };
+    mesh.virtual_services.iter().filter(|service| service.gateways.contains(&own)).any(|service| {
+        let through = service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == own));
+        through.flat_map(|route| &route.destinations).any(|destination| is_external(&destination.host))
+    })
+}

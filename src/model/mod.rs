@@ -1,0 +1,110 @@
+//! Resources to one estate: what the input means, whoever wrote it in whichever format. Defaults (semantics C.0) are
+//! applied here and nowhere else, and each keeps the place of the object that left the field out.
+
+mod authorization;
+mod evidence;
+mod firewall;
+mod mesh;
+mod namespace;
+mod network_policy;
+mod nodes;
+mod relations;
+mod route;
+mod selector;
+mod service;
+mod tls;
+mod workload;
+
+pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions};
+pub use evidence::{Evidence, Layer};
+pub use firewall::{Direction, FirewallRule, Target, Verdict};
+pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
+pub use namespace::{Namespace, Role};
+pub use network_policy::{NetworkPolicy, Peer, PeerScope, PolicyClause, Ports};
+pub use nodes::{Cluster, Effect, Identity, NodePool, Taint};
+pub use relations::{Entity, Relation, Relations};
+pub use route::{
+    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
+};
+pub use selector::{Match, Requirement, Selector};
+pub use service::{Service, ServicePort};
+pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};
+pub use workload::{Container, Placement, Toleration, Workload};
+
+pub use crate::resource::{Labels, Text};
+
+use crate::config::Config;
+use crate::resource::Resources;
+use crate::source::{Location, Problem};
+
+/// The resolved model of one set of manifests.
+#[derive(Debug, Default)]
+pub struct Estate<'a> {
+    pub namespaces: Vec<Namespace<'a>>,
+    pub workloads: Vec<Workload<'a>>,
+    pub services: Vec<Service<'a>>,
+    pub network_policies: Vec<NetworkPolicy<'a>>,
+    pub mesh: Mesh<'a>,
+    pub clusters: Vec<Cluster<'a>>,
+    pub pools: Vec<NodePool<'a>>,
+    pub firewall: Vec<FirewallRule<'a>>,
+    pub evidence: Evidence<'a>,
+    pub relations: Relations,
+    /// What could not be taken as written, such as an address that is none.
+    pub problems: Vec<Problem>,
+}
+
+/// Lowers resources to the estate they describe.
+#[must_use]
+pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a> {
+    let list = &resources.list;
+    let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
+    estate.mesh = mesh::mesh(list);
+    estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
+    estate.workloads = workload::workloads(list, &estate.namespaces);
+    estate.services = service::services(list, &estate.namespaces);
+    estate.network_policies = network_policy::network_policies(list, &estate.namespaces, &mut estate.problems);
+    (estate.clusters, estate.pools) = nodes::nodes(list);
+    estate.firewall = firewall::firewall(list, &mut estate.problems);
+    estate.relations = relations::relations(&estate);
+    estate.evidence.note_gateways(&estate.mesh, &estate.relations);
+    estate
+}
+
+impl<'a> Estate<'a> {
+    /// The namespace of a workload.
+    #[must_use]
+    pub fn namespace_of(&self, workload: &Workload<'_>) -> &Namespace<'a> {
+        &self.namespaces[workload.namespace]
+    }
+
+    /// A namespace by its name.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<&Namespace<'a>> {
+        namespace::find(&self.namespaces, name).map(|index| &self.namespaces[index])
+    }
+
+    /// The workload's name in the outputs: `namespace/Kind/name`.
+    #[must_use]
+    pub fn display(&self, workload: &Workload<'_>) -> String {
+        format!("{}/{}/{}", self.namespace_of(workload).name, workload.kind, workload.name.value)
+    }
+
+    /// The workloads that application teams own: neither the platform's nor the egress gateway's (semantics A, `WorkloadNs`).
+    pub fn tenants(&self) -> impl Iterator<Item = (usize, &Workload<'a>)> {
+        let is_tenant = |workload: &Workload<'_>| self.namespace_of(workload).role == Role::Tenant;
+        self.workloads.iter().enumerate().filter(move |(_, workload)| is_tenant(workload) && !workload.is_gateway)
+    }
+
+    /// The workloads that a gateway's selector picks, anywhere in the cluster.
+    pub fn gateway_workloads(&self, gateway: usize) -> impl Iterator<Item = (usize, &Workload<'a>)> {
+        self.relations.selected(Entity::Gateway(gateway)).map(|index| (index, &self.workloads[index]))
+    }
+}
+
+/// A value that the input may leave open: its place and why it is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    pub at: Location,
+    pub reason: String,
+}

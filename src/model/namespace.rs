@@ -1,0 +1,112 @@
+//! Namespaces: those that are declared, and those that objects merely stand in.
+
+use super::mesh::Mesh;
+use super::{Labels, Text};
+use crate::config::Config;
+use crate::resource::{Kind, Resource};
+use crate::source::Spanned;
+
+/// Who a namespace belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// The platform's own: system agents, the mesh's control plane.
+    System,
+    /// Holds the egress gateway.
+    Egress,
+    /// An application team's.
+    Tenant,
+}
+
+/// A namespace.
+#[derive(Clone, Debug)]
+pub struct Namespace<'a> {
+    pub name: &'a str,
+    /// The name in the Namespace object; where there is none, in the first object that stands in it.
+    pub at: Text<'a>,
+    /// Whether the Namespace object is in the input: only then are its labels known.
+    pub declared: bool,
+    /// Its labels, with `kubernetes.io/metadata.name`, which the API server sets.
+    pub labels: Labels<'a>,
+    pub role: Role,
+}
+
+/// The platform's namespaces on GKE with a mesh (semantics A, notation). A name that ends in `-` is a prefix.
+const SYSTEM: [&str; 17] = [
+    "kube-system",
+    "kube-public",
+    "kube-node-lease",
+    "gke-",
+    "gmp-",
+    "config-management-system",
+    "config-management-monitoring",
+    "config-control",
+    "resource-group-system",
+    "gatekeeper-system",
+    "asm-system",
+    "istio-system",
+    "istio-operator",
+    "cnrm-system",
+    "configconnector-operator-system",
+    "krmapihosting-system",
+    "local-path-storage",
+];
+
+/// The namespace that the seed names for the egress gateway.
+const EGRESS: &str = "istio-egress";
+
+/// Label of every namespace that holds its name; set by the API server and immutable (Kubernetes: well-known labels).
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+fn role(name: &str, mesh: &Mesh<'_>, config: &Config) -> Role {
+    let is_system = |system: &str| name == system || (system.ends_with('-') && name.starts_with(system));
+    if name == EGRESS || config.egress_namespaces.iter().any(|egress| egress == name) {
+        Role::Egress
+    } else if name == mesh.root_namespace
+        || SYSTEM.into_iter().any(is_system)
+        || config.system_namespaces.iter().any(|system| system == name)
+    {
+        Role::System
+    } else {
+        Role::Tenant
+    }
+}
+
+/// All namespaces, sorted by name.
+pub(super) fn namespaces<'a>(list: &'a [Resource<'a>], mesh: &Mesh<'a>, config: &Config) -> Vec<Namespace<'a>> {
+    let mut names: Vec<(Text<'a>, Option<&'a Labels<'a>>)> = Vec::new();
+    for resource in list {
+        if matches!(resource.kind, Kind::Namespace) {
+            names.push((resource.meta.name, Some(&resource.meta.labels)));
+        } else if let Some(namespace) = resource.namespace.filter(|_| lives_in_cluster(&resource.kind)) {
+            names.push((namespace, None));
+        }
+    }
+    // A declaration comes before mentions, so that it is the one kept; the order of files breaks ties.
+    names.sort_by_key(|(name, labels)| (name.value, labels.is_none(), name.at));
+    names.dedup_by_key(|(name, _)| name.value);
+    names.into_iter().map(|(name, labels)| namespace(name, labels, role(name.value, mesh, config))).collect()
+}
+
+/// Config Connector objects stand in namespaces of a management cluster, which need not be the audited one.
+fn lives_in_cluster(kind: &Kind<'_>) -> bool {
+    !matches!(
+        kind,
+        Kind::Cluster(_)
+            | Kind::NodePool(_)
+            | Kind::Firewall(_)
+            | Kind::Network(_)
+            | Kind::Subnetwork(_)
+            | Kind::CloudServiceAccount(_)
+    )
+}
+
+fn namespace<'a>(name: Text<'a>, labels: Option<&'a Labels<'a>>, role: Role) -> Namespace<'a> {
+    let mut all = labels.cloned().unwrap_or_default();
+    all.set(Spanned::new(NAME_LABEL, name.at), name);
+    Namespace { name: name.value, at: name, declared: labels.is_some(), labels: all, role }
+}
+
+/// The index of a namespace by its name.
+pub(super) fn find(namespaces: &[Namespace<'_>], name: &str) -> Option<usize> {
+    namespaces.binary_search_by(|namespace| namespace.name.cmp(name)).ok()
+}

@@ -1,0 +1,211 @@
+//! Gateways and the routes through them.
+
+use super::mesh::Visibility;
+use super::tls::{ServerMode, full_host};
+use super::{Labels, Text};
+use crate::resource::istio;
+use crate::source::Location;
+
+pub use crate::resource::istio::RouteKind;
+
+/// A gateway: listeners on the proxies that it selects.
+#[derive(Clone, Debug)]
+pub struct Gateway<'a> {
+    pub namespace: &'a str,
+    pub name: Text<'a>,
+    /// None selects every gateway proxy of the mesh.
+    pub selector: Option<&'a Labels<'a>>,
+    pub servers: Vec<Server<'a>>,
+    /// Whether it lets traffic out of the mesh, by name, by place or by where its routes lead.
+    pub egress: bool,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerProtocol {
+    Http,
+    Https,
+    Tls,
+    Tcp,
+    Unknown,
+}
+
+/// One listener.
+#[derive(Clone, Debug)]
+pub struct Server<'a> {
+    /// The port of the Gateway object, which a Service may map to another one on the pods.
+    pub port: Option<i64>,
+    pub protocol: ServerProtocol,
+    pub hosts: Vec<Text<'a>>,
+    pub mode: ServerMode,
+    /// The mode, the `tls` key that leaves it out, or the protocol of a server without TLS.
+    pub mode_at: Location,
+    /// Whether the mode is the one that `tls` without a mode has.
+    pub mode_defaulted: bool,
+    /// A certificate authority that is not the mesh's own, for client certificates.
+    pub own_authority: Option<Text<'a>>,
+    pub at: Location,
+}
+
+impl Server<'_> {
+    /// Whether the proxy learns who the client is from a certificate of the mesh (semantics C.9, 7).
+    #[must_use]
+    pub fn identifies_clients(&self) -> bool {
+        self.mode == ServerMode::IstioMutual
+    }
+
+    /// Whether the proxy sees requests, rather than bytes (semantics C.9, 5).
+    #[must_use]
+    pub fn reads_requests(&self) -> bool {
+        matches!(self.protocol, ServerProtocol::Http | ServerProtocol::Https)
+            && !matches!(self.mode, ServerMode::Passthrough | ServerMode::AutoPassthrough)
+    }
+
+    /// The port and mode as a person would say them.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.port.map_or_else(|| "a port that is not given".to_owned(), |port| format!("port {port}"))
+    }
+}
+
+/// A gateway that a virtual service or one of its matches names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayReference<'a> {
+    /// The sidecars.
+    Mesh,
+    Named {
+        namespace: &'a str,
+        name: &'a str,
+    },
+}
+
+/// A virtual service.
+#[derive(Clone, Debug)]
+pub struct VirtualService<'a> {
+    pub namespace: &'a str,
+    pub name: Text<'a>,
+    pub hosts: Vec<Text<'a>>,
+    pub gateways: Vec<GatewayReference<'a>>,
+    pub visibility: Visibility<'a>,
+    pub routes: Vec<Route<'a>>,
+}
+
+/// One route of a virtual service.
+#[derive(Clone, Debug)]
+pub struct Route<'a> {
+    pub kind: RouteKind,
+    /// Who takes the route and on which port: any of these; everybody the virtual service names where there is none.
+    pub hops: Vec<Hop<'a>>,
+    pub destinations: Vec<Destination<'a>>,
+    pub at: Location,
+}
+
+/// The proxies and the port of one match.
+#[derive(Clone, Debug)]
+pub struct Hop<'a> {
+    pub gateways: Vec<GatewayReference<'a>>,
+    pub port: Option<i64>,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug)]
+pub struct Destination<'a> {
+    /// The host as a fully qualified name.
+    pub host: String,
+    pub host_at: Location,
+    pub subset: Option<Text<'a>>,
+    /// The port of the host's service; its only one where absent.
+    pub port: Option<i64>,
+}
+
+impl<'a> VirtualService<'a> {
+    /// The proxies that take a route: those of its matches, else those of the whole virtual service.
+    pub fn taken_by<'r>(
+        &'r self,
+        route: &'r Route<'a>,
+    ) -> impl Iterator<Item = (GatewayReference<'a>, Option<i64>)> + 'r {
+        let whole = route.hops.is_empty().then_some((&self.gateways, None));
+        let single = route.hops.iter().map(|hop| {
+            let gateways = if hop.gateways.is_empty() { &self.gateways } else { &hop.gateways };
+            (gateways, hop.port)
+        });
+        whole.into_iter().chain(single).flat_map(|(gateways, port)| gateways.iter().map(move |one| (*one, port)))
+    }
+}
+
+/// `mesh`, `name` in the own namespace, or `namespace/name`.
+fn gateway_reference<'a>(text: &'a str, namespace: &'a str) -> GatewayReference<'a> {
+    match text.split_once('/') {
+        _ if text == "mesh" => GatewayReference::Mesh,
+        Some((".", name)) => GatewayReference::Named { namespace, name },
+        Some((other, name)) => GatewayReference::Named { namespace: other, name },
+        None => GatewayReference::Named { namespace, name: text },
+    }
+}
+
+fn references<'a>(texts: &[Text<'a>], namespace: &'a str) -> Vec<GatewayReference<'a>> {
+    texts.iter().map(|text| gateway_reference(text.value, namespace)).collect()
+}
+
+pub(super) fn virtual_service<'a>(
+    written: &'a istio::VirtualService<'a>,
+    name: Text<'a>,
+    namespace: &'a str,
+    visibility: Visibility<'a>,
+) -> VirtualService<'a> {
+    let gateways = references(&written.gateways, namespace);
+    VirtualService {
+        namespace,
+        name,
+        hosts: written.hosts.clone(),
+        // Without a list the virtual service is for sidecars alone.
+        gateways: if gateways.is_empty() { vec![GatewayReference::Mesh] } else { gateways },
+        visibility,
+        routes: written.routes.iter().map(|one| route(one, namespace)).collect(),
+    }
+}
+
+fn route<'a>(written: &'a istio::Route<'a>, namespace: &'a str) -> Route<'a> {
+    let destination = |one: &'a istio::Destination<'a>| Destination {
+        host: full_host(one.host.value, namespace),
+        host_at: one.host.at,
+        subset: one.subset,
+        port: one.port.map(|port| port.value),
+    };
+    let hop = |one: &'a istio::RouteMatch<'a>| Hop {
+        gateways: references(&one.gateways, namespace),
+        port: one.port.map(|port| port.value),
+    };
+    Route {
+        kind: written.kind,
+        hops: written.matches.iter().map(hop).collect(),
+        destinations: written.destinations.iter().map(destination).collect(),
+        at: written.at,
+    }
+}
+
+pub(super) fn gateway<'a>(written: &'a istio::Gateway<'a>, name: Text<'a>, namespace: &'a str) -> Gateway<'a> {
+    let servers = written.servers.iter().map(server).collect();
+    Gateway { namespace, name, selector: written.selector.as_ref(), servers, egress: false }
+}
+
+fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
+    let protocol = match written.protocol.map_or("", |protocol| protocol.value).to_ascii_uppercase().as_str() {
+        "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" => ServerProtocol::Http,
+        "HTTPS" => ServerProtocol::Https,
+        "TLS" => ServerProtocol::Tls,
+        "TCP" | "MONGO" | "MYSQL" | "REDIS" => ServerProtocol::Tcp,
+        _ => ServerProtocol::Unknown,
+    };
+    let plain_at = written.protocol.or(written.name).map_or(written.at, |text| text.at);
+    Server {
+        port: written.port.map(|port| port.value),
+        protocol,
+        hosts: written.hosts.clone(),
+        mode: written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode)),
+        mode_at: written.tls.map_or(plain_at, |tls| tls.mode.at()),
+        mode_defaulted: written.tls.is_some_and(|tls| tls.mode.value.is_none()),
+        own_authority: written.tls.and_then(|tls| tls.own_authority),
+        at: written.at,
+    }
+}

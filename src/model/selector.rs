@@ -1,0 +1,108 @@
+//! Selectors over labels, as Kubernetes evaluates them (semantics C.0, C.5).
+
+use super::{Labels, Text};
+use crate::resource::kubernetes::{LabelSelector, NodeSelectorTerm, Operator, Requirement as Written};
+
+/// Whether a selector matches; an operator that nobody knows cannot be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Match {
+    /// Both must match.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Either must match.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
+            (Self::No, Self::No) => Self::No,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<bool> for Match {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+/// A selector: labels that must be equal and requirements, all to be met. An empty one selects everything.
+#[derive(Clone, Copy, Debug)]
+pub enum Selector<'a> {
+    Everything,
+    Labels(&'a LabelSelector<'a>),
+}
+
+/// One requirement of a selector or of a node affinity.
+pub type Requirement<'a> = Written<'a>;
+
+impl Selector<'_> {
+    /// Whether these labels are selected.
+    #[must_use]
+    pub fn matches(&self, labels: &Labels<'_>) -> Match {
+        match self {
+            Self::Everything => Match::Yes,
+            Self::Labels(selector) => selector
+                .requirements
+                .iter()
+                .map(|requirement| meets(requirement, labels.get(requirement.key.value)))
+                .fold(Match::from(selector.labels.is_subset(labels)), Match::and),
+        }
+    }
+
+    /// Whether the selector has no criterion at all.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Labels(selector) => selector.labels.is_empty() && selector.requirements.is_empty(),
+        }
+    }
+}
+
+/// Whether a label's value, or its absence, meets a requirement.
+fn meets(requirement: &Written<'_>, value: Option<Text<'_>>) -> Match {
+    let listed = |value: &str| requirement.values.iter().any(|listed| listed.value == value);
+    match (requirement.operator.value, value) {
+        (Operator::In, value) => Match::from(value.is_some_and(|value| listed(value.value))),
+        // NotIn and DoesNotExist hold for objects that lack the key.
+        (Operator::NotIn, value) => Match::from(!value.is_some_and(|value| listed(value.value))),
+        (Operator::Exists, value) => Match::from(value.is_some()),
+        (Operator::DoesNotExist, value) => Match::from(value.is_none()),
+        (Operator::Gt, value) => compare(requirement, value, |found, bound| found > bound),
+        (Operator::Lt, value) => compare(requirement, value, |found, bound| found < bound),
+        (Operator::Other(_), _) => Match::Unknown,
+    }
+}
+
+fn compare(requirement: &Written<'_>, value: Option<Text<'_>>, holds: impl Fn(i64, i64) -> bool) -> Match {
+    let number = |text: Text<'_>| text.value.parse::<i64>().ok();
+    match (value.and_then(number), requirement.values.first().copied().and_then(number)) {
+        (Some(found), Some(bound)) => Match::from(holds(found, bound)),
+        _ => Match::No,
+    }
+}
+
+/// Whether one term of a required node affinity matches a node's labels; an empty term matches nothing.
+pub(super) fn term_matches(term: &NodeSelectorTerm<'_>, labels: &Labels<'_>) -> Match {
+    if term.expressions.is_empty() && term.fields.is_empty() {
+        return Match::No;
+    }
+    let expressions = term.expressions.iter().map(|one| meets(one, labels.get(one.key.value)));
+    // The only field is a node's name, which a pool does not fix.
+    let fields = term.fields.iter().map(|_| Match::Unknown);
+    expressions.chain(fields).fold(Match::Yes, Match::and)
+}

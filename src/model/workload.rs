@@ -1,0 +1,175 @@
+//! Workloads: controllers and bare pods, with what decides where they run, as whom, and what their network sees.
+
+use rustc_hash::FxHashSet;
+
+use super::namespace::{Namespace, find};
+use super::selector::term_matches;
+use super::{Labels, Match, Text};
+use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, Workload as Written, WorkloadKind};
+use crate::resource::{Kind, Meta, Resource};
+use crate::source::{Location, Spanned};
+
+pub use crate::resource::kubernetes::Container;
+
+/// A workload. Pods and replica sets whose owner is in the input are their owner's.
+#[derive(Clone, Debug)]
+pub struct Workload<'a> {
+    /// The index of its namespace in the estate.
+    pub namespace: usize,
+    /// The owning controller's kind.
+    pub kind: &'a str,
+    /// The owning controller's name, or the pod's own.
+    pub name: Text<'a>,
+    pub labels: &'a Labels<'a>,
+    pub annotations: &'a Labels<'a>,
+    /// Present and true where the pods use the node's network.
+    pub host_network: Option<Spanned<bool>>,
+    pub service_account: &'a str,
+    pub placement: Placement<'a>,
+    pub pod: &'a PodSpec<'a>,
+    /// Whether a mesh gateway proxy is injected instead of a sidecar, so that it is no application.
+    pub is_gateway: bool,
+    /// Whether the pods were read from a live cluster, with everything that was injected.
+    pub live: bool,
+}
+
+/// What the scheduler is told.
+#[derive(Clone, Debug)]
+pub struct Placement<'a> {
+    /// Set where the scheduler is passed over.
+    pub node_name: Option<Text<'a>>,
+    pub node_selector: &'a Labels<'a>,
+    affinity: Option<&'a [NodeSelectorTerm<'a>]>,
+    pub tolerations: Vec<Toleration<'a>>,
+}
+
+/// A toleration with its defaults: operator Equal, every effect, an empty value.
+#[derive(Clone, Copy, Debug)]
+pub struct Toleration<'a> {
+    /// None tolerates every key.
+    pub key: Option<&'a str>,
+    /// Whether the key alone is enough (`Exists`).
+    pub exists: bool,
+    /// An operator that is neither Equal nor Exists: what it tolerates is unknown.
+    pub odd: bool,
+    pub value: &'a str,
+    /// None tolerates every effect.
+    pub effect: Option<&'a str>,
+    pub at: Location,
+}
+
+impl Placement<'_> {
+    /// Whether node selector and required affinity admit a node with these labels.
+    #[must_use]
+    pub fn admits(&self, labels: &Labels<'_>) -> Match {
+        let selected = Match::from(self.node_selector.is_subset(labels));
+        let Some(terms) = self.affinity else { return selected };
+        let affine = terms.iter().map(|term| term_matches(term, labels)).fold(Match::No, Match::or);
+        selected.and(affine)
+    }
+
+    /// Whether nothing narrows where the pods may run, taints apart.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.node_selector.is_empty() && self.affinity.is_none()
+    }
+}
+
+impl<'a> Workload<'a> {
+    /// An annotation that is set to something.
+    #[must_use]
+    pub fn annotation(&self, name: &str) -> Option<Text<'a>> {
+        self.annotations.get(name)
+    }
+
+    /// The key `spec` of the pod: where a field that it leaves out would stand.
+    #[must_use]
+    pub fn pod_at(&self) -> Location {
+        self.pod.at
+    }
+}
+
+/// All workloads, in the order of the input.
+pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a>]) -> Vec<Workload<'a>> {
+    let mut owners = FxHashSet::default();
+    for resource in list {
+        if let (Kind::Workload(workload), Some(namespace)) = (&resource.kind, resource.namespace) {
+            owners.insert((namespace.value, workload.kind.as_str(), resource.meta.name.value));
+        }
+    }
+    let mut seen = FxHashSet::default();
+    let mut found = Vec::new();
+    for resource in list {
+        let (Kind::Workload(written), Some(namespace)) = (&resource.kind, resource.namespace) else { continue };
+        let Some(index) = find(namespaces, namespace.value) else { continue };
+        let owner = written.owner;
+        if owner.is_some_and(|(kind, name)| owners.contains(&(namespace.value, kind, name))) {
+            continue;
+        }
+        // Pods of one absent owner are one workload as long as nothing can tell them apart.
+        if owner.is_some() && !seen.insert((index, owner, signature(&written.pod))) {
+            continue;
+        }
+        found.push(workload(written, &resource.meta, index));
+    }
+    found
+}
+
+fn signature<'a>(pod: &PodSpec<'a>) -> Vec<(&'a str, &'a str)> {
+    let mut labels: Vec<_> = pod.labels.iter().map(|(name, value)| (name.value, value.value)).collect();
+    labels.retain(|(name, _)| !name.ends_with("-template-hash") && !name.ends_with("pod-name"));
+    labels.sort_unstable();
+    labels
+}
+
+fn workload<'a>(written: &'a Written<'a>, meta: &Meta<'a>, namespace: usize) -> Workload<'a> {
+    let pod = &written.pod;
+    let owner = written.owner.filter(|_| matches!(written.kind, WorkloadKind::Pod | WorkloadKind::ReplicaSet));
+    Workload {
+        namespace,
+        kind: owner.map_or(written.kind.as_str(), |(kind, _)| kind),
+        name: owner.map_or(meta.name, |(_, name)| Spanned::new(name, meta.name.at)),
+        labels: &pod.labels,
+        annotations: &pod.annotations,
+        host_network: pod.host_network.filter(|host| host.value),
+        service_account: pod.service_account.map_or("default", |name| name.value),
+        placement: Placement {
+            // A live pod has a node because the scheduler chose one (semantics ND05).
+            node_name: pod.node_name.filter(|_| !written.live),
+            node_selector: &pod.node_selector,
+            affinity: pod.node_affinity.as_deref(),
+            tolerations: pod.tolerations.iter().map(toleration).collect(),
+        },
+        pod,
+        is_gateway: is_gateway(pod),
+        live: written.live,
+    }
+}
+
+fn toleration<'a>(written: &crate::resource::kubernetes::Toleration<'a>) -> Toleration<'a> {
+    let operator = written.operator.map_or("Equal", |operator| operator.value);
+    Toleration {
+        key: written.key.map(|key| key.value),
+        exists: operator == "Exists",
+        odd: !matches!(operator, "Exists" | "Equal"),
+        value: written.value.map_or("", |value| value.value),
+        effect: written.effect.map(|effect| effect.value),
+        at: written.at,
+    }
+}
+
+/// Gateways are deployed with the gateway injection template, or run Istio's proxy as a router and nothing else.
+fn is_gateway(pod: &PodSpec<'_>) -> bool {
+    let templates = pod.annotations.get("inject.istio.io/templates");
+    let by_template = templates.is_some_and(|list| list.split(',').any(|name| name.trim() == "gateway"));
+    let proxy = |container: &Container<'_>| container.name.value == "istio-proxy";
+    let only_proxy = pod.containers.iter().any(proxy) && pod.containers.iter().filter(|c| !c.init).all(proxy);
+    by_template && only_named_like_proxy(pod) || only_proxy
+}
+
+/// An application that borrows the gateway template keeps its own containers; a real gateway has only the proxy's stub.
+fn only_named_like_proxy(pod: &PodSpec<'_>) -> bool {
+    pod.containers.iter().filter(|container| !container.init).all(|container| {
+        container.name.value == "istio-proxy" || container.image.is_some_and(|image| image.value == "auto")
+    })
+}

@@ -1,0 +1,206 @@
+//! The report as JSON, for scripts (contract: `check --format json`). Fields may be added; none is renamed or dropped.
+
+use serde::Serialize;
+
+use super::{Place, SCHEMA};
+use crate::finding::{Finding, Hop, Label, Object};
+use crate::source::{LineColumn, Location, Sources};
+use crate::triage::{Inputs, Report, Reported, Unmodelled};
+
+/// Writes the report as one JSON document.
+#[must_use]
+pub fn json(report: &Report, sources: &Sources) -> String {
+    let document = DocumentShape {
+        schema: SCHEMA,
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        verdict: report.verdict.as_str(),
+        inputs: inputs(&report.inputs, sources),
+        findings: report.findings.iter().map(|reported| finding(reported, sources)).collect(),
+    };
+    super::pretty(&document)
+}
+
+#[derive(Serialize)]
+struct DocumentShape<'a> {
+    schema: u32,
+    tool: Tool,
+    verdict: &'static str,
+    inputs: InputsShape<'a>,
+    findings: Vec<FindingShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct InputsShape<'a> {
+    files: usize,
+    documents: usize,
+    resources: usize,
+    bytes: usize,
+    placed: usize,
+    unparsed: Vec<UnparsedShape<'a>>,
+    unmodelled: Vec<UnmodelledShape<'a>>,
+    skipped: Vec<SkippedShape<'a>>,
+    problems: Vec<ProblemShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct UnparsedShape<'a> {
+    path: &'a str,
+    line: usize,
+    column: usize,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UnmodelledShape<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct SkippedShape<'a> {
+    path: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct ProblemShape<'a> {
+    message: &'a str,
+    location: LocationShape<'a>,
+}
+
+#[derive(Serialize)]
+struct FindingShape<'a> {
+    rule: &'static str,
+    variant: &'static str,
+    level: &'static str,
+    severity: &'static str,
+    confidence: &'static str,
+    message: &'a str,
+    resource: Option<ResourceShape<'a>>,
+    location: LocationShape<'a>,
+    related: Vec<RelatedShape<'a>>,
+    witness: Vec<HopShape<'a>>,
+    help: &'a str,
+    fingerprint: &'a str,
+    /// Findings that are shown are not suppressed; the field is there for those that will be.
+    suppressed: Option<()>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceShape<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct RelatedShape<'a> {
+    message: &'a str,
+    location: LocationShape<'a>,
+}
+
+#[derive(Serialize)]
+struct HopShape<'a> {
+    hop: &'a str,
+    decision: &'static str,
+    reason: &'a str,
+    location: LocationShape<'a>,
+}
+
+#[derive(Serialize)]
+struct LocationShape<'a> {
+    path: &'a str,
+    start: PositionShape,
+    end: PositionShape,
+}
+
+#[derive(Serialize)]
+struct PositionShape {
+    line: usize,
+    column: usize,
+    offset: u32,
+}
+
+fn inputs<'a>(inputs: &'a Inputs, sources: &'a Sources) -> InputsShape<'a> {
+    let unparsed = inputs.unparsed.iter().map(|unparsed| {
+        let Place { source, start: LineColumn { line, column }, .. } = Place::new(unparsed.at, sources);
+        UnparsedShape { path: source.path(), line, column, reason: &unparsed.reason }
+    });
+    let problems = inputs.problems.iter();
+    let skipped = inputs.skipped.iter();
+    InputsShape {
+        files: inputs.files,
+        documents: inputs.documents,
+        resources: inputs.resources,
+        bytes: inputs.bytes,
+        placed: inputs.placed,
+        unparsed: unparsed.collect(),
+        unmodelled: inputs.unmodelled.iter().map(unmodelled).collect(),
+        skipped: skipped.map(|skipped| SkippedShape { path: &skipped.path, reason: &skipped.reason }).collect(),
+        problems: problems
+            .map(|problem| ProblemShape { message: &problem.message, location: location(problem.at, sources) })
+            .collect(),
+    }
+}
+
+fn unmodelled(unmodelled: &Unmodelled) -> UnmodelledShape<'_> {
+    UnmodelledShape { api_version: &unmodelled.api_version, kind: &unmodelled.kind, count: unmodelled.count }
+}
+
+fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
+    let Finding { rule, variant, severity, confidence, message, at, related, witness, help } = &reported.finding;
+    FindingShape {
+        rule,
+        variant,
+        level: reported.level.as_str(),
+        severity: severity.as_str(),
+        confidence: confidence.as_str(),
+        message,
+        resource: reported.object.as_ref().map(resource),
+        location: location(*at, sources),
+        related: related.iter().map(|label| related_place(label, sources)).collect(),
+        witness: witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
+        help,
+        fingerprint: &reported.fingerprint,
+        suppressed: None,
+    }
+}
+
+fn resource(object: &Object) -> ResourceShape<'_> {
+    ResourceShape {
+        api_version: &object.api_version,
+        kind: &object.kind,
+        namespace: object.namespace.as_deref(),
+        name: &object.name,
+    }
+}
+
+fn related_place<'a>(label: &'a Label, sources: &'a Sources) -> RelatedShape<'a> {
+    RelatedShape { message: &label.message, location: location(label.at, sources) }
+}
+
+fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
+    HopShape {
+        hop: &hop.name,
+        decision: hop.decision.as_str(),
+        reason: &hop.reason,
+        location: location(hop.at, sources),
+    }
+}
+
+fn location(at: Location, sources: &Sources) -> LocationShape<'_> {
+    let Place { source, start, end } = Place::new(at, sources);
+    let position = |LineColumn { line, column }, offset| PositionShape { line, column, offset };
+    LocationShape { path: source.path(), start: position(start, at.span.start), end: position(end, at.span.end) }
+}

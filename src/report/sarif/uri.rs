@@ -1,0 +1,78 @@
+//! Paths as URIs: relative to the root of the repository where they can be, forward slashes, percent-encoded.
+
+use super::Sarif;
+
+/// The URI of a path as it was typed or walked.
+pub(super) fn uri(path: &str, options: &Sarif) -> String {
+    let path = path.replace('\\', "/");
+    if !is_absolute(&path) {
+        return encoded(&joined(&options.prefix, &path));
+    }
+    let root = options.root.replace('\\', "/");
+    let below = (!root.is_empty()).then(|| path.strip_prefix(root.trim_end_matches('/'))).flatten();
+    match below.and_then(|rest| rest.strip_prefix('/')) {
+        Some(rest) => encoded(&joined("", rest)),
+        // The colon of a drive letter is meant as one.
+        None => format!("file:///{}", encoded(path.trim_start_matches('/')).replace("%3A", ":")),
+    }
+}
+
+fn is_absolute(path: &str) -> bool {
+    path.starts_with('/') || matches!(path.as_bytes(), [drive, b':', b'/', ..] if drive.is_ascii_alphabetic())
+}
+
+/// A path seen from a folder, without `.`, and without `..` wherever there is a folder to leave.
+fn joined(prefix: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in prefix.split(['/', '\\']).chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|&last| last != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Escapes what a path may hold and a URI may not (RFC 3986). A colon is escaped too: before the first slash it would be
+/// read as a scheme.
+fn encoded(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(root: &str, prefix: &str, path: &str) -> String {
+        uri(path, &Sarif { root: root.to_owned(), prefix: prefix.to_owned() })
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_root() {
+        assert_eq!(at("", "", "./mesh/dr.yaml"), "mesh/dr.yaml");
+        assert_eq!(at("/repo", "deploy/prod", "../base/a.yaml"), "deploy/base/a.yaml");
+        assert_eq!(at("/repo/", "deploy", "/repo/x/a.yaml"), "x/a.yaml");
+        assert_eq!(at("", "", "../a.yaml"), "../a.yaml");
+        assert_eq!(at("", "", r"mesh\dr.yaml"), "mesh/dr.yaml");
+    }
+
+    #[test]
+    fn paths_elsewhere_stay_absolute() {
+        assert_eq!(at("/repo", "", "/repository/a.yaml"), "file:///repository/a.yaml");
+        assert_eq!(at("", "", r"C:\x\a.yaml"), "file:///C:/x/a.yaml");
+    }
+
+    #[test]
+    fn what_a_uri_cannot_hold_is_encoded() {
+        assert_eq!(at("", "", "a b/é#1?.yaml"), "a%20b/%C3%A9%231%3F.yaml");
+        assert_eq!(at("", "", "x:y.yaml"), "x%3Ay.yaml");
+    }
+}

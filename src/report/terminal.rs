@@ -1,0 +1,226 @@
+//! Findings for people: each with the lines that make it so. The one file that names miette.
+
+use std::fmt;
+use std::time::Duration;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
+
+use super::Place;
+use super::excerpt::{Excerpt, Mark};
+use super::palette::{Palette, clean, shortened, wrapped};
+use super::summary::summary;
+use crate::finding::{Confidence, Hop, Level, Object};
+use crate::source::Sources;
+use crate::triage::{Report, Reported};
+
+/// How the report is drawn. What it depends on is passed in: a renderer asks neither the terminal nor the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    pub color: bool,
+    /// Draw with box characters; with ASCII where the terminal has no others.
+    pub unicode: bool,
+    pub width: usize,
+    /// Only the findings, without the closing lines.
+    pub quiet: bool,
+    /// The closing lines in full.
+    pub verbose: bool,
+    /// How long the audit took.
+    pub elapsed: Option<Duration>,
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self { color: false, unicode: true, width: 100, quiet: false, verbose: false, elapsed: None }
+    }
+}
+
+/// Draws the findings, then what was read and what was not.
+#[must_use]
+pub fn terminal(report: &Report, sources: &Sources, options: &Terminal) -> String {
+    let options = Terminal { width: options.width.clamp(40, 160), ..*options };
+    let mut text = String::new();
+    for reported in &report.findings {
+        text.push_str(&drawn(reported, sources, &options));
+        text.push('\n');
+    }
+    if !options.quiet {
+        text.push_str(&summary(report, sources, &options));
+    }
+    text
+}
+
+fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
+    let palette = Palette::new(options.color);
+    let finding = &reported.finding;
+    let primary = Mark { at: finding.at, label: None, primary: true };
+    let related =
+        finding.related.iter().map(|label| Mark { at: label.at, label: Some(&label.message), primary: false });
+    let marks: Vec<Mark<'_>> = std::iter::once(primary).chain(related).collect();
+    let picture =
+        Picture { header: header(reported, options), level: reported.level, excerpt: Excerpt::new(&marks, sources) };
+
+    let mut text = String::new();
+    // Writing to a string cannot fail, and every label lies within its window.
+    if handler(options).render_report(&mut text, &picture).is_err() {
+        text = format!("  {} {}\n", reported.level.as_str(), picture.header);
+    }
+    text.push_str(&witness(&finding.witness, sources, options));
+    if !finding.help.is_empty() {
+        let lines = wrapped(&clean(&finding.help), options.width - 8);
+        text.push_str(&format!("  {} {}\n", palette.cyan("help:"), lines.join("\n        ")));
+    }
+    text
+}
+
+fn handler(options: &Terminal) -> GraphicalReportHandler {
+    let mut theme = match (options.unicode, options.color) {
+        (true, true) => GraphicalTheme::unicode(),
+        (true, false) => GraphicalTheme::unicode_nocolor(),
+        (false, true) => GraphicalTheme::ascii(),
+        (false, false) => GraphicalTheme::none(),
+    };
+    // Words rather than signs: they can be searched for, and read without color.
+    theme.characters.error = Level::Error.as_str().to_owned();
+    theme.characters.warning = Level::Warning.as_str().to_owned();
+    theme.characters.advice = Level::Note.as_str().to_owned();
+    theme.styles.error = theme.styles.error.bold();
+    theme.styles.warning = theme.styles.warning.bold();
+    theme.styles.advice = theme.styles.advice.bold();
+    if !options.color {
+        theme.styles = miette::ThemeStyles::none();
+    }
+    // Lines are broken before miette sees them, where they may be: never inside a name or a path.
+    GraphicalReportHandler::new_themed(theme)
+        .with_width(options.width)
+        .with_wrap_lines(false)
+        .with_urls(false)
+        .tab_width(2)
+        .without_cause_chain()
+        .without_syntax_highlighting()
+}
+
+/// The rule and what it says; below it, whose fault it is and how sure that is.
+fn header(reported: &Reported, options: &Terminal) -> String {
+    let palette = Palette::new(options.color);
+    let finding = &reported.finding;
+    let name = format!("{}/{}:", finding.rule, finding.variant);
+    let indent = reported.level.as_str().len() + 3;
+    let mut lines = wrapped(&format!("{name} {}", clean(&finding.message)), options.width.saturating_sub(indent));
+    if let Some(first) = lines.first_mut()
+        && let Some(rest) = first.strip_prefix(&name)
+    {
+        *first = format!("{}{rest}", palette.bold(&name));
+    }
+    lines.push(palette.dim(&aside(reported)));
+    lines.join("\n")
+}
+
+fn aside(reported: &Reported) -> String {
+    let object = reported.object.as_ref().map(|object| format!("{}, ", object_name(object))).unwrap_or_default();
+    let confidence = match reported.finding.confidence {
+        Confidence::High => String::new(),
+        lower => format!(", {} confidence", lower.as_str()),
+    };
+    format!("{object}{} severity{confidence}", reported.finding.severity.as_str())
+}
+
+fn object_name(object: &Object) -> String {
+    let namespace = object.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    clean(&format!("{} {namespace}{}", object.kind, object.name)).into_owned()
+}
+
+/// The way out, hop by hop, each with the line that lets it pass.
+fn witness(hops: &[Hop], sources: &Sources, options: &Terminal) -> String {
+    if hops.is_empty() {
+        return String::new();
+    }
+    let palette = Palette::new(options.color);
+    let mut text = format!("  {}\n", palette.cyan("hop by hop:"));
+    let digits = hops.len().to_string().len();
+    let indent = " ".repeat(digits + 6);
+    for (index, hop) in hops.iter().enumerate() {
+        let place = Place::new(hop.at, sources);
+        let name = clean(&hop.name);
+        let said = format!("{name}: {}, {}", hop.decision.as_str(), clean(&hop.reason));
+        let lines = wrapped(&said, options.width.saturating_sub(indent.len()));
+        let said = lines.join(&format!("\n{indent}"));
+        let said = match said.strip_prefix(name.as_ref()) {
+            Some(rest) => format!("{}{rest}", palette.bold(&name)),
+            None => said,
+        };
+        let position = clean(&place.position()).into_owned();
+        let room = options.width.saturating_sub(indent.len() + position.chars().count() + 2).max(20);
+        let quoted = clean(place.source.line(place.start.line).get(..).unwrap_or_default()).into_owned();
+        let quoted = shortened(quoted.trim(), room).into_owned();
+        text.push_str(&format!("    {:>digits$}. {said}\n", index + 1));
+        text.push_str(&format!("{indent}{}  {quoted}\n", palette.dim(&position)));
+    }
+    text
+}
+
+/// A finding as miette takes it.
+#[derive(Debug)]
+struct Picture {
+    header: String,
+    level: Level,
+    excerpt: Excerpt,
+}
+
+impl fmt::Display for Picture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.header)
+    }
+}
+
+impl std::error::Error for Picture {}
+
+impl Diagnostic for Picture {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.level {
+            Level::Error => miette::Severity::Error,
+            Level::Warning => miette::Severity::Warning,
+            Level::Note | Level::Off => miette::Severity::Advice,
+        })
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.excerpt)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.excerpt.labels.iter().map(|label| {
+            let (offset, length) = (label.range.start, label.range.len());
+            if label.primary {
+                LabeledSpan::new_primary_with_span(label.text.clone(), (offset, length))
+            } else {
+                LabeledSpan::new(label.text.clone(), offset, length)
+            }
+        })))
+    }
+}
+
+/// Answers with a whole window whatever the context asked for, so labels of one window are drawn together. A span across
+/// windows is refused, which is how miette is told that they are not one.
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let range = span.offset()..span.offset() + span.len();
+        let window = self.window(&range).ok_or(MietteError::OutOfBounds)?;
+        let position = self.position(span.offset()).filter(|_| before + after == 0);
+        let (range, line, column) = match position {
+            Some(position) => (range, position.line, position.column),
+            None => (window.range.clone(), window.first_line, 1),
+        };
+        let data = self.text.get(range.clone()).ok_or(MietteError::OutOfBounds)?.as_bytes();
+        let span = SourceSpan::from((range.start, range.len()));
+        let (line, column) = (line - 1, column - 1);
+        Ok(Box::new(MietteSpanContents::new_named(window.path.clone(), data, span, line, column, window.line_count)))
+    }
+}

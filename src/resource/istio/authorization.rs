@@ -1,0 +1,122 @@
+//! AuthorizationPolicy and PeerAuthentication as written.
+
+use super::{Setting, workload_selector};
+use crate::resource::reader::{Labels, Reader, Text};
+use crate::source::{Location, Node, Spanned};
+
+/// An authorization policy as written.
+#[derive(Clone, Debug)]
+pub struct AuthorizationPolicy<'a> {
+    pub selector: Option<Labels<'a>>,
+    /// Whether the policy names targets instead of selecting pods.
+    pub target_refs: Option<Location>,
+    pub action: Option<Text<'a>>,
+    pub rules: Option<Spanned<Vec<AuthorizationRule<'a>>>>,
+    /// The whole value of `spec`, for a policy that consists of an empty one.
+    pub spec: Option<Location>,
+}
+
+/// One entry of `rules`: from (any), to (any) and when (all) must hold together.
+#[derive(Clone, Debug)]
+pub struct AuthorizationRule<'a> {
+    pub from: Option<Spanned<Vec<Source<'a>>>>,
+    pub to: Option<Spanned<Vec<Operation<'a>>>>,
+    pub when: Vec<Condition<'a>>,
+    /// The rule's first key, or the empty rule itself.
+    pub at: Location,
+}
+
+/// One `source`: its fields must all hold.
+#[derive(Clone, Debug)]
+pub struct Source<'a> {
+    /// Field names such as `principals` or `notNamespaces` with their values.
+    pub fields: Vec<(Text<'a>, Vec<Text<'a>>)>,
+    pub at: Location,
+}
+
+/// One `operation`: its fields must all hold.
+#[derive(Clone, Debug)]
+pub struct Operation<'a> {
+    /// Field names such as `hosts` or `notPaths` with their values.
+    pub fields: Vec<(Text<'a>, Vec<Text<'a>>)>,
+    pub at: Location,
+}
+
+/// One `when` condition.
+#[derive(Clone, Debug)]
+pub struct Condition<'a> {
+    pub key: Text<'a>,
+    pub values: Vec<Text<'a>>,
+    pub not_values: Vec<Text<'a>>,
+}
+
+/// Peer authentication as written.
+#[derive(Clone, Debug)]
+pub struct PeerAuthentication<'a> {
+    pub selector: Option<Labels<'a>>,
+    pub mode: Option<Setting<'a>>,
+}
+
+/// The fields of a source or operation, each a list of strings, with the place of the block's first key.
+fn fields<'a>(reader: &mut Reader, item: Node<'a>, block: &str) -> (Vec<(Text<'a>, Vec<Text<'a>>)>, Location) {
+    let Some(node) = reader.mapping_at(item, block) else { return (Vec::new(), item.head()) };
+    let list = |entry: crate::source::Entry<'a>| {
+        (Spanned::new(entry.name(), entry.key.at()), reader.list_at(node, entry.name(), Reader::text_or_number))
+    };
+    let read: Vec<_> = node.entries().map(list).collect();
+    // An empty list in a source is no condition at all.
+    (read.into_iter().filter(|(_, values)| !values.is_empty()).collect(), node.head())
+}
+
+fn condition<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Condition<'a>> {
+    let node = reader.mapping(node)?;
+    Some(Condition {
+        key: reader.text_at(node, "key")?,
+        values: reader.list_at(node, "values", Reader::text_or_number),
+        not_values: reader.list_at(node, "notValues", Reader::text_or_number),
+    })
+}
+
+fn rule<'a>(reader: &mut Reader, node: Node<'a>) -> Option<AuthorizationRule<'a>> {
+    if node.is_null() {
+        return Some(AuthorizationRule { from: None, to: None, when: Vec::new(), at: node.at() });
+    }
+    let node = reader.mapping(node)?;
+    Some(AuthorizationRule {
+        from: reader.spanned_list_at(node, "from", |reader, item| {
+            let item = reader.mapping(item)?;
+            let (fields, at) = fields(reader, item, "source");
+            Some(Source { fields, at })
+        }),
+        to: reader.spanned_list_at(node, "to", |reader, item| {
+            let item = reader.mapping(item)?;
+            let (fields, at) = fields(reader, item, "operation");
+            Some(Operation { fields, at })
+        }),
+        when: reader.list_at(node, "when", condition),
+        at: node.head(),
+    })
+}
+
+pub(in crate::resource) fn authorization_policy<'a>(reader: &mut Reader, node: Node<'a>) -> AuthorizationPolicy<'a> {
+    // A policy without a spec is a policy with an empty one: it allows nothing.
+    let Some(spec) = reader.mapping_at(node, "spec") else {
+        return AuthorizationPolicy { selector: None, target_refs: None, action: None, rules: None, spec: None };
+    };
+    let target = ["targetRefs", "targetRef"].into_iter().find_map(|key| spec.entry(key));
+    AuthorizationPolicy {
+        selector: workload_selector(reader, spec, "selector", "matchLabels"),
+        target_refs: target.map(|entry| entry.key.at()),
+        action: reader.text_at(spec, "action"),
+        rules: reader.spanned_list_at(spec, "rules", rule),
+        spec: Some(spec.at()),
+    }
+}
+
+pub(in crate::resource) fn peer_authentication<'a>(reader: &mut Reader, node: Node<'a>) -> PeerAuthentication<'a> {
+    let spec = reader.mapping_at(node, "spec");
+    PeerAuthentication {
+        selector: spec.and_then(|spec| workload_selector(reader, spec, "selector", "matchLabels")),
+        mode: spec.and_then(|spec| super::mode_at(reader, spec, "mtls")),
+    }
+}

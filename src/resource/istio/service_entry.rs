@@ -1,0 +1,46 @@
+//! ServiceEntry: hosts outside the cluster (or VMs) that the mesh knows by name.
+
+use crate::resource::reader::{Reader, Text};
+use crate::source::{Node, Spanned};
+
+/// A service entry as written.
+#[derive(Clone, Debug)]
+pub struct ServiceEntry<'a> {
+    pub hosts: Vec<Text<'a>>,
+    pub addresses: Vec<Text<'a>>,
+    pub ports: Vec<ServiceEntryPort<'a>>,
+    pub location: Option<Text<'a>>,
+    pub resolution: Option<Text<'a>>,
+    pub export_to: Vec<Text<'a>>,
+}
+
+/// A port of a service entry.
+#[derive(Clone, Debug)]
+pub struct ServiceEntryPort<'a> {
+    pub number: Spanned<i64>,
+    pub name: Option<Text<'a>>,
+    pub protocol: Option<Text<'a>>,
+    pub target: Option<Spanned<i64>>,
+}
+
+fn port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ServiceEntryPort<'a>> {
+    let node = reader.mapping(node)?;
+    Some(ServiceEntryPort {
+        number: reader.integer_at(node, "number")?,
+        name: reader.text_at(node, "name"),
+        protocol: reader.text_at(node, "protocol"),
+        target: reader.integer_at(node, "targetPort"),
+    })
+}
+
+pub(in crate::resource) fn service_entry<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ServiceEntry<'a>> {
+    let spec = reader.mapping_at(node, "spec")?;
+    Some(ServiceEntry {
+        hosts: reader.texts_at(spec, "hosts"),
+        addresses: reader.texts_at(spec, "addresses"),
+        ports: reader.list_at(spec, "ports", port),
+        location: reader.text_at(spec, "location"),
+        resolution: reader.text_at(spec, "resolution"),
+        export_to: reader.texts_at(spec, "exportTo"),
+    })
+}

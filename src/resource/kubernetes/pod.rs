@@ -1,0 +1,153 @@
+//! The pod: who it runs as, where it may run, and what it is allowed to do to its network.
+
+use super::selector::{NodeSelectorTerm, node_selector_term};
+use crate::resource::reader::{Labels, Reader, Text};
+use crate::source::{Location, Node, Spanned};
+
+/// A pod or pod template: its labels, annotations and spec.
+#[derive(Clone, Debug)]
+pub struct PodSpec<'a> {
+    pub labels: Labels<'a>,
+    pub annotations: Labels<'a>,
+    pub host_network: Option<Spanned<bool>>,
+    pub node_name: Option<Text<'a>>,
+    pub node_selector: Labels<'a>,
+    /// Required node affinity: one of the terms must match. None where there is no such affinity.
+    pub node_affinity: Option<Vec<NodeSelectorTerm<'a>>>,
+    pub tolerations: Vec<Toleration<'a>>,
+    pub service_account: Option<Text<'a>>,
+    pub security: SecurityContext<'a>,
+    /// Ordinary, init and ephemeral containers, in this order.
+    pub containers: Vec<Container<'a>>,
+    /// The key `spec` of the pod: where a field that it leaves out would stand.
+    pub at: Location,
+}
+
+/// A container, of whichever sort.
+#[derive(Clone, Debug)]
+pub struct Container<'a> {
+    pub name: Text<'a>,
+    pub image: Option<Text<'a>>,
+    pub security: SecurityContext<'a>,
+    pub ports: Vec<ContainerPort<'a>>,
+    pub init: bool,
+}
+
+/// A port that a container declares.
+#[derive(Clone, Debug)]
+pub struct ContainerPort<'a> {
+    pub name: Option<Text<'a>>,
+    pub port: Spanned<i64>,
+    pub protocol: Option<Text<'a>>,
+}
+
+/// The security context of a pod or container, as written.
+#[derive(Clone, Debug, Default)]
+pub struct SecurityContext<'a> {
+    pub run_as_user: Option<Spanned<i64>>,
+    pub run_as_group: Option<Spanned<i64>>,
+    pub run_as_non_root: Option<Spanned<bool>>,
+    pub fs_group: Option<Spanned<i64>>,
+    pub supplemental_groups: Vec<Spanned<i64>>,
+    pub privileged: Option<Spanned<bool>>,
+    pub allow_privilege_escalation: Option<Spanned<bool>>,
+    pub capabilities: Capabilities<'a>,
+}
+
+/// Capabilities added to and dropped from the runtime's default set.
+#[derive(Clone, Debug, Default)]
+pub struct Capabilities<'a> {
+    pub add: Vec<Text<'a>>,
+    pub drop: Vec<Text<'a>>,
+}
+
+/// A toleration as written; `operator` is Equal and `effect` every effect where absent (semantics C.0).
+#[derive(Clone, Debug)]
+pub struct Toleration<'a> {
+    pub key: Option<Text<'a>>,
+    pub operator: Option<Text<'a>>,
+    pub value: Option<Text<'a>>,
+    pub effect: Option<Text<'a>>,
+    /// The shortest text that makes it tolerate: the key's value, else the operator's, else its head.
+    pub at: Location,
+}
+
+fn security<'a>(reader: &mut Reader, node: Node<'a>) -> SecurityContext<'a> {
+    let Some(node) = reader.mapping_at(node, "securityContext") else { return SecurityContext::default() };
+    let capabilities = reader
+        .mapping_at(node, "capabilities")
+        .map(|node| Capabilities { add: reader.texts_at(node, "add"), drop: reader.texts_at(node, "drop") });
+    SecurityContext {
+        run_as_user: reader.integer_at(node, "runAsUser"),
+        run_as_group: reader.integer_at(node, "runAsGroup"),
+        run_as_non_root: reader.flag_at(node, "runAsNonRoot"),
+        fs_group: reader.integer_at(node, "fsGroup"),
+        supplemental_groups: reader.list_at(node, "supplementalGroups", Reader::integer),
+        privileged: reader.flag_at(node, "privileged"),
+        allow_privilege_escalation: reader.flag_at(node, "allowPrivilegeEscalation"),
+        capabilities: capabilities.unwrap_or_default(),
+    }
+}
+
+fn container_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ContainerPort<'a>> {
+    let node = reader.mapping(node)?;
+    Some(ContainerPort {
+        name: reader.text_at(node, "name"),
+        port: reader.integer_at(node, "containerPort")?,
+        protocol: reader.text_at(node, "protocol"),
+    })
+}
+
+fn container<'a>(reader: &mut Reader, node: Node<'a>, init: bool) -> Option<Container<'a>> {
+    let node = reader.mapping(node)?;
+    Some(Container {
+        name: reader.text_at(node, "name").unwrap_or(Spanned::new("", node.head())),
+        image: reader.text_at(node, "image"),
+        security: security(reader, node),
+        ports: reader.list_at(node, "ports", container_port),
+        init,
+    })
+}
+
+fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Toleration<'a>> {
+    let node = reader.mapping(node)?;
+    let key = reader.text_at(node, "key").filter(|key| !key.is_empty());
+    let operator = reader.text_at(node, "operator").filter(|operator| !operator.is_empty());
+    Some(Toleration {
+        key,
+        operator,
+        value: reader.text_at(node, "value"),
+        effect: reader.text_at(node, "effect").filter(|effect| !effect.is_empty()),
+        at: key.or(operator).map_or(node.head(), |text| text.at),
+    })
+}
+
+fn node_affinity<'a>(reader: &mut Reader, spec: Node<'a>) -> Option<Vec<NodeSelectorTerm<'a>>> {
+    let required =
+        reader.mapping_under(spec, &["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"])?;
+    Some(reader.list_at(required, "nodeSelectorTerms", node_selector_term))
+}
+
+/// Reads a pod or a pod template: a node with `metadata` and `spec`.
+pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec<'a>> {
+    let metadata = reader.mapping_at(template, "metadata");
+    let entry = template.entry("spec")?;
+    let spec = reader.mapping(entry.value)?;
+    let mut containers = reader.list_at(spec, "containers", |reader, node| container(reader, node, false));
+    containers.extend(reader.list_at(spec, "initContainers", |reader, node| container(reader, node, true)));
+    containers.extend(reader.list_at(spec, "ephemeralContainers", |reader, node| container(reader, node, false)));
+    let service_account = reader.text_at(spec, "serviceAccountName");
+    Some(PodSpec {
+        labels: metadata.map(|node| reader.labels_at(node, "labels")).unwrap_or_default(),
+        annotations: metadata.map(|node| reader.labels_at(node, "annotations")).unwrap_or_default(),
+        host_network: reader.flag_at(spec, "hostNetwork"),
+        node_name: reader.text_at(spec, "nodeName"),
+        node_selector: reader.labels_at(spec, "nodeSelector"),
+        node_affinity: node_affinity(reader, spec),
+        tolerations: reader.list_at(spec, "tolerations", toleration),
+        service_account: service_account.or_else(|| reader.text_at(spec, "serviceAccount")),
+        security: security(reader, spec),
+        containers,
+        at: entry.key.at(),
+    })
+}

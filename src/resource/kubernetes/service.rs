@@ -1,0 +1,42 @@
+//! Services: a name, the pods behind it and how its ports map to theirs.
+
+use crate::resource::reader::{Labels, Reader, Text};
+use crate::source::{Node, Spanned};
+
+/// A service as written. An empty selector selects nothing by itself.
+#[derive(Clone, Debug)]
+pub struct Service<'a> {
+    pub selector: Labels<'a>,
+    pub ports: Vec<ServicePort<'a>>,
+    pub service_type: Option<Text<'a>>,
+    pub external_name: Option<Text<'a>>,
+}
+
+/// A port of a service; the target is the port itself where absent, and may be a name.
+#[derive(Clone, Debug)]
+pub struct ServicePort<'a> {
+    pub name: Option<Text<'a>>,
+    pub port: Spanned<i64>,
+    pub target: Option<Text<'a>>,
+    pub protocol: Option<Text<'a>>,
+}
+
+fn service_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ServicePort<'a>> {
+    let node = reader.mapping(node)?;
+    Some(ServicePort {
+        name: reader.text_at(node, "name"),
+        port: reader.integer_at(node, "port")?,
+        target: Reader::field(node, "targetPort").and_then(|value| reader.text_or_number(value)),
+        protocol: reader.text_at(node, "protocol"),
+    })
+}
+
+pub(in crate::resource) fn service<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Service<'a>> {
+    let spec = reader.mapping_at(node, "spec")?;
+    Some(Service {
+        selector: reader.labels_at(spec, "selector"),
+        ports: reader.list_at(spec, "ports", service_port),
+        service_type: reader.text_at(spec, "type"),
+        external_name: reader.text_at(spec, "externalName"),
+    })
+}

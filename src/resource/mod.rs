@@ -1,0 +1,275 @@
+//! Documents to resources: what the user wrote, typed, with every place kept and no default applied.
+
+pub mod gcp;
+pub mod istio;
+pub mod kubernetes;
+mod meta;
+mod placement;
+mod reader;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+pub use meta::Meta;
+pub use reader::{Labels, Text};
+
+use crate::source::{Document, Location, Node, Problem, Shape, embedded};
+use kubernetes::WorkloadKind;
+use reader::Reader;
+
+/// A typed object.
+#[derive(Clone, Debug)]
+pub struct Resource<'a> {
+    pub meta: Meta<'a>,
+    pub kind: Kind<'a>,
+    /// The effective namespace: the object's own, an enclosing kustomization's, or `default`; none where cluster-scoped.
+    pub namespace: Option<Text<'a>>,
+}
+
+/// What an object is.
+#[derive(Clone, Debug)]
+pub enum Kind<'a> {
+    Namespace,
+    ServiceAccount,
+    Workload(Box<kubernetes::Workload<'a>>),
+    Node(kubernetes::Node<'a>),
+    Service(kubernetes::Service<'a>),
+    NetworkPolicy(kubernetes::NetworkPolicy<'a>),
+    /// A ConfigMap that does not hold the mesh configuration.
+    ConfigMap,
+    MeshConfig(Box<istio::MeshConfig<'a>>),
+    Gateway(istio::Gateway<'a>),
+    VirtualService(istio::VirtualService<'a>),
+    DestinationRule(istio::DestinationRule<'a>),
+    ServiceEntry(istio::ServiceEntry<'a>),
+    Sidecar(istio::Sidecar<'a>),
+    AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
+    PeerAuthentication(istio::PeerAuthentication<'a>),
+    Cluster(Box<gcp::Cluster<'a>>),
+    NodePool(Box<gcp::NodePool<'a>>),
+    Firewall(Box<gcp::Firewall<'a>>),
+    Network(gcp::Network<'a>),
+    Subnetwork(gcp::Subnetwork<'a>),
+    CloudServiceAccount(gcp::ServiceAccount<'a>),
+    /// An object of a modelled kind without the part that makes it one, such as a patch.
+    Partial,
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub struct Resources<'a> {
+    pub list: Vec<Resource<'a>>,
+    /// How many documents of each kind are read but not modelled, by API version and kind.
+    pub unmodelled: BTreeMap<(&'a str, &'a str), usize>,
+    pub problems: Vec<Problem>,
+    /// How many objects got a namespace that they do not name.
+    pub placed: usize,
+}
+
+/// YAML that stands as text inside other documents: the mesh configuration in its ConfigMap.
+#[derive(Debug, Default)]
+pub struct Embedded<'s> {
+    documents: Vec<(Location, Document<'s>)>,
+    problems: Vec<Problem>,
+}
+
+/// Finds and parses the mesh configurations that ConfigMaps named `istio*` hold under `mesh`.
+#[must_use]
+pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
+    let mut found = Embedded::default();
+    for object in documents.iter().flat_map(objects) {
+        let Some(text) = mesh_text(&object) else { continue };
+        match embedded(text) {
+            Ok(inner) => found.documents.extend(inner.into_iter().map(|document| (object.node.at(), document))),
+            Err(fault) => found.problems.push(Problem {
+                at: fault.at,
+                message: format!(
+                    "the mesh configuration cannot be read, so the mesh's mode is unknown: {}",
+                    fault.reason
+                ),
+            }),
+        }
+    }
+    found
+}
+
+fn mesh_text<'a>(object: &Object<'a>) -> Option<Node<'a>> {
+    let name = object.node.get("metadata")?.get("name")?.text()?;
+    (object.api_version == "v1" && object.kind == "ConfigMap" && name.starts_with("istio"))
+        .then(|| object.node.get("data")?.get("mesh").filter(|node| node.text().is_some()))?
+}
+
+/// Reads all documents, in order.
+#[must_use]
+pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Resources<'a> {
+    let kustomizations = placement::kustomizations(documents);
+    let parts: Vec<Resources<'a>> =
+        documents.par_iter().map(|document| read_document(document, embedded, &kustomizations)).collect();
+    let mut all = Resources { problems: embedded.problems.clone(), ..Resources::default() };
+    for part in parts {
+        all.list.extend(part.list);
+        all.problems.extend(part.problems);
+        all.placed += part.placed;
+        for (kind, count) in part.unmodelled {
+            *all.unmodelled.entry(kind).or_default() += count;
+        }
+    }
+    all
+}
+
+fn read_document<'a>(
+    document: &'a Document<'a>,
+    embedded: &'a Embedded<'a>,
+    kustomizations: &placement::Kustomizations<'a>,
+) -> Resources<'a> {
+    let mut read = Resources::default();
+    let setters = placement::setter_comments(document);
+    for object in objects(document) {
+        let mut reader = Reader::default();
+        let Some(kind) = typed(&mut reader, &object, embedded) else {
+            *read.unmodelled.entry((object.api_version, object.kind)).or_default() += 1;
+            continue;
+        };
+        let mut meta = Meta::read(&mut reader, object.node, object.api_version, object.kind);
+        let namespace = placement::namespace(&meta, &kind, document.source(), kustomizations);
+        read.placed += usize::from(meta.namespace.is_none() && namespace.is_some());
+        let inside = setters.iter().filter(|setter| placement::within(**setter, meta.at));
+        meta.placeholders = reader.placeholders.into_iter().chain(inside.copied()).collect();
+        read.problems.extend(reader.problems);
+        read.list.push(Resource { meta, kind, namespace });
+    }
+    read
+}
+
+/// A document's top-level object, or one item of a list.
+struct Object<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    node: Node<'a>,
+}
+
+/// The objects of a document: itself, or the items of the `List` that it is, however deeply nested.
+fn objects<'a>(document: &'a Document<'a>) -> Vec<Object<'a>> {
+    let mut found = Vec::new();
+    expand(document.root(), ("", ""), &mut found);
+    found
+}
+
+fn expand<'a>(node: Node<'a>, inherited: (&'a str, &'a str), found: &mut Vec<Object<'a>>) {
+    let text = |key| node.get(key).and_then(Node::text);
+    let api_version = text("apiVersion").unwrap_or(inherited.0);
+    let kind = text("kind").unwrap_or(inherited.1);
+    let items = node.get("items").filter(|items| matches!(items.shape(), Shape::Sequence) || items.is_null());
+    match items {
+        Some(items) if kind.ends_with("List") => {
+            // `kubectl cluster-info dump` leaves kind and version out of the items of a `PodList`.
+            let item_kind = (api_version, kind.trim_end_matches("List"));
+            items.items().for_each(|item| expand(item, item_kind, found));
+        }
+        _ => found.push(Object { api_version, kind, node }),
+    }
+}
+
+/// The typed form of an object; `None` for a kind that is not modelled.
+fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Option<Kind<'a>> {
+    let (group, version) = object.api_version.rsplit_once('/').unwrap_or(("", object.api_version));
+    let kind = match group {
+        "" | "apps" | "batch" | "extensions" | "networking.k8s.io" => {
+            kubernetes(reader, object, (group, version), embedded)
+        }
+        "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
+        "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
+        "install.istio.io" if object.kind == "IstioOperator" => {
+            Some(Some(Kind::MeshConfig(Box::new(istio::istio_operator(reader, object.node)))))
+        }
+        "compute.cnrm.cloud.google.com" | "container.cnrm.cloud.google.com" | "iam.cnrm.cloud.google.com" => {
+            config_connector(reader, object)
+        }
+        _ => None,
+    }?;
+    Some(kind.unwrap_or(Kind::Partial))
+}
+
+/// The outer option says whether the kind is modelled, the inner one whether the object is whole.
+type Typed<'a> = Option<Option<Kind<'a>>>;
+
+fn kubernetes<'a>(
+    reader: &mut Reader,
+    object: &Object<'a>,
+    (group, version): (&str, &str),
+    embedded: &'a Embedded<'a>,
+) -> Typed<'a> {
+    let node = object.node;
+    Some(match (group, object.kind) {
+        ("", "Namespace") => Some(Kind::Namespace),
+        ("", "ServiceAccount") => Some(Kind::ServiceAccount),
+        ("", "Service") => kubernetes::service(reader, node).map(Kind::Service),
+        ("", "Node") => Some(Kind::Node(kubernetes::node(reader, node))),
+        ("", "ConfigMap") => Some(config_map(reader, object, embedded)),
+        ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
+            kubernetes::network_policy(reader, node).map(Kind::NetworkPolicy)
+        }
+        _ => {
+            let kind = WorkloadKind::from_name(object.kind).filter(|kind| serves(group, version, *kind))?;
+            kubernetes::workload(reader, node, kind).map(|workload| Kind::Workload(Box::new(workload)))
+        }
+    })
+}
+
+/// Whether an API group and version has, or once had, a kind of workload.
+fn serves(group: &str, version: &str, kind: WorkloadKind) -> bool {
+    match kind {
+        WorkloadKind::Pod | WorkloadKind::ReplicationController => group.is_empty(),
+        WorkloadKind::Deployment | WorkloadKind::DaemonSet | WorkloadKind::ReplicaSet => {
+            group == "apps" || group == "extensions"
+        }
+        WorkloadKind::StatefulSet => group == "apps",
+        WorkloadKind::Job | WorkloadKind::CronJob => group == "batch" && version != "v2",
+    }
+}
+
+fn config_map<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Kind<'a> {
+    let inner = embedded.documents.iter().find(|(at, _)| *at == object.node.at());
+    match (inner, mesh_text(object)) {
+        (Some((_, document)), _) if document.root().shape() == Shape::Mapping => {
+            Kind::MeshConfig(Box::new(istio::mesh_config(reader, document.root())))
+        }
+        (_, Some(_)) => Kind::MeshConfig(Box::default()),
+        (_, None) => Kind::ConfigMap,
+    }
+}
+
+fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    let node = object.node;
+    Some(match object.kind {
+        "Gateway" => istio::gateway(reader, node).map(Kind::Gateway),
+        "VirtualService" => istio::virtual_service(reader, node).map(Kind::VirtualService),
+        "DestinationRule" => istio::destination_rule(reader, node).map(Kind::DestinationRule),
+        "ServiceEntry" => istio::service_entry(reader, node).map(Kind::ServiceEntry),
+        "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
+        _ => return None,
+    })
+}
+
+fn istio_security<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    let node = object.node;
+    Some(Some(match object.kind {
+        "AuthorizationPolicy" => Kind::AuthorizationPolicy(istio::authorization_policy(reader, node)),
+        "PeerAuthentication" => Kind::PeerAuthentication(istio::peer_authentication(reader, node)),
+        _ => return None,
+    }))
+}
+
+fn config_connector<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    let node = object.node;
+    Some(match object.kind {
+        "ContainerCluster" => gcp::cluster(reader, node).map(|cluster| Kind::Cluster(Box::new(cluster))),
+        "ContainerNodePool" => gcp::node_pool(reader, node).map(|pool| Kind::NodePool(Box::new(pool))),
+        "ComputeFirewall" => gcp::firewall(reader, node).map(|rule| Kind::Firewall(Box::new(rule))),
+        "ComputeNetwork" => Some(Kind::Network(gcp::network(reader, node))),
+        "ComputeSubnetwork" => gcp::subnetwork(reader, node).map(Kind::Subnetwork),
+        "IAMServiceAccount" => Some(Kind::CloudServiceAccount(gcp::service_account(reader, node))),
+        _ => return None,
+    })
+}

@@ -1,0 +1,56 @@
+//! What a rule is: a value with an id, a page and a function from facts to findings.
+
+use crate::analysis::Facts;
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Estate, Layer};
+use crate::source::Location;
+
+/// What a rule sees: what the input means, and what follows from it. Never the resources or documents behind it.
+pub struct Audit<'a> {
+    pub estate: &'a Estate<'a>,
+    pub facts: &'a Facts<'a>,
+    /// The rules of this run, for the one rule that speaks of the others.
+    pub rules: &'a [&'static Rule],
+}
+
+/// A rule. Its page is the documentation, `palisade explain`, the help in SARIF and the test, in one.
+pub struct Rule {
+    /// Kebab-case, names the bad thing, never reused (catalogue: semantics D).
+    pub id: &'static str,
+    /// The folder of the rule and its page.
+    pub topic: &'static str,
+    /// One line, lower case.
+    pub summary: &'static str,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    /// Control ids where a mapping is defensible, as `standard:id` (semantics D).
+    pub controls: &'static [&'static str],
+    /// The layers that must be in evidence before the rule may speak of something missing (contract: Absence).
+    pub needs: &'static [Layer],
+    /// The rule's page in Markdown.
+    pub page: &'static str,
+    pub check: fn(&Audit<'_>, &mut Vec<Finding>),
+}
+
+impl Rule {
+    /// A finding of this rule at a place, with the rule's own severity and confidence.
+    #[must_use]
+    pub fn finding(&self, variant: &'static str, at: Location, message: impl Into<String>) -> Finding {
+        Finding {
+            rule: self.id,
+            variant,
+            severity: self.severity,
+            confidence: self.confidence,
+            message: message.into(),
+            at,
+            related: Vec::new(),
+            witness: Vec::new(),
+            help: String::new(),
+        }
+    }
+
+    /// The layers a rule needs that the input does not hold; empty where the rule may speak.
+    pub fn missing(&self, estate: &Estate<'_>) -> impl Iterator<Item = Layer> {
+        self.needs.iter().copied().filter(|&layer| !estate.evidence.has(layer))
+    }
+}

@@ -1,0 +1,16 @@
+//! Text and places in it: the walk over the input, the parsers, and one table of nodes with exact spans.
+//! Nothing here has heard of Kubernetes; the one file that names the YAML crate is `yaml.rs`.
+
+mod json;
+mod parse;
+mod place;
+mod scalar;
+mod tree;
+mod walk;
+mod yaml;
+
+pub use parse::{Parsed, Problem, Unparsed, embedded, parse};
+pub use place::{LineColumn, Location, Source, SourceId, Sources, Span, Spanned};
+pub use scalar::Scalar;
+pub use tree::{Document, Entry, Node, Shape};
+pub use walk::{Skipped, Walk, WalkError, from_text, walk};
