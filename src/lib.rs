@@ -1,4 +1,11 @@
-//! stub
+//! Static policy linter and auditor for egress control in Kubernetes with an Istio egress gateway on Google Cloud.
+//!
+//! ```text
+//! walk → parse → resource → model → analysis → rules → triage → report
+//! ```
+//!
+//! The library reads no file past [`source::walk`] and never panics on any input. [`audit`] is the whole pipeline.
+
 pub mod analysis;
 pub mod config;
 pub mod finding;
@@ -10,3 +17,82 @@ pub mod rules;
 pub mod source;
 pub mod traffic;
 pub mod triage;
+
+use config::Config;
+use finding::Object;
+use resource::Resources;
+use rule::Audit;
+use source::{Document, Location, Walk};
+use triage::{Inputs, Objects, Report, Unmodelled};
+
+/// Audits everything that a walk has found: parses, models, analyzes, runs the rules and judges.
+#[must_use]
+pub fn audit(walk: &Walk, config: &Config) -> Report {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let estate = model::lower(&resources, config);
+    let facts = analysis::analyze(&estate);
+    let findings = rules::run(&Audit { estate: &estate, facts: &facts, rules: rules::RULES });
+    let inputs = Inputs {
+        files: walk.sources.len(),
+        bytes: walk.sources.bytes(),
+        documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + parsed.unparsed.len(),
+        resources: resources.list.len(),
+        unmodelled: unmodelled(&resources),
+        problems: [parsed.problems, resources.problems.clone(), estate.problems.clone()].concat(),
+        unparsed: parsed.unparsed,
+        skipped: walk.skipped.clone(),
+        placed: resources.placed,
+    };
+    triage::triage(findings, inputs, &Places::new(&resources, &parsed.documents), config)
+}
+
+fn unmodelled(resources: &Resources<'_>) -> Vec<Unmodelled> {
+    let entry = |(&(api_version, kind), &count): (&(&str, &str), &usize)| Unmodelled {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        count,
+    };
+    resources.unmodelled.iter().map(entry).collect()
+}
+
+/// What stands where: finds the object and the field of a place by binary search.
+struct Places<'a> {
+    /// Each object with its whole extent, sorted.
+    objects: Vec<(Location, &'a resource::Resource<'a>)>,
+    documents: Vec<(Location, &'a Document<'a>)>,
+}
+
+impl<'a> Places<'a> {
+    fn new(resources: &'a Resources<'a>, documents: &'a [Document<'a>]) -> Self {
+        let mut objects: Vec<_> = resources.list.iter().map(|resource| (resource.meta.at, resource)).collect();
+        let mut documents: Vec<_> = documents.iter().map(|document| (document.root().at(), document)).collect();
+        objects.sort_by_key(|(at, _)| *at);
+        documents.sort_by_key(|(at, _)| *at);
+        Self { objects, documents }
+    }
+}
+
+/// The entry of a list sorted by extent that holds a place.
+fn holding<T: Copy>(list: &[(Location, T)], at: Location) -> Option<T> {
+    let starts_before = |(extent, _): &(Location, T)| (extent.source, extent.span.start) <= (at.source, at.span.start);
+    let (extent, found) = list[..list.partition_point(starts_before)].last()?;
+    (extent.source == at.source && at.span.end <= extent.span.end).then_some(*found)
+}
+
+impl Objects for Places<'_> {
+    fn object(&self, at: Location) -> Option<Object> {
+        let resource = holding(&self.objects, at)?;
+        Some(Object {
+            api_version: resource.meta.api_version.to_owned(),
+            kind: resource.meta.kind.to_owned(),
+            namespace: resource.namespace.map(|namespace| namespace.value.to_owned()),
+            name: resource.meta.name.value.to_owned(),
+        })
+    }
+
+    fn field(&self, at: Location) -> String {
+        holding(&self.documents, at).map(|document| document.path_at(at)).unwrap_or_default()
+    }
+}

@@ -1,9 +1,45 @@
-//! stub
+//! Estate to facts: typed answers with the places that make them so, each worked out once. Rules only word them.
+
+pub mod authorization;
+pub mod capture;
+pub mod egress;
+pub mod exits;
+pub mod firewall;
+pub mod network_policy;
+pub mod outbound;
+pub mod placement;
+pub mod tls;
+
 use crate::model::Estate;
+
+/// What follows from an estate. Lists that speak of workloads or pools are indexed as the estate's lists are.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    pub estate: std::marker::PhantomData<&'a ()>,
+    /// The proxies through which traffic leaves the mesh.
+    pub egress: egress::Egress<'a>,
+    /// For each workload, what of its traffic the mesh sees.
+    pub capture: Vec<capture::Capture<'a>>,
+    /// For each workload, what its proxy does with destinations it does not know.
+    pub outbound: Vec<outbound::Outbound<'a>>,
+    /// What network policies allow.
+    pub network_policy: network_policy::NetworkPolicies<'a>,
+    /// Which pools each workload can land on.
+    pub placement: placement::Placement,
+    /// For each pool, what the firewall lets out.
+    pub firewall: Vec<firewall::PoolEgress<'a>>,
+    /// The direct ways out.
+    pub exits: Vec<exits::Exit<'a>>,
 }
-pub fn analyze<'a>(_estate: &'a Estate<'a>) -> Facts<'a> {
-    Facts { estate: std::marker::PhantomData }
+
+/// Works out all facts of an estate.
+#[must_use]
+pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
+    let egress = egress::egress(estate);
+    let capture = capture::capture(estate);
+    let outbound = outbound::outbound(estate);
+    let network_policy = network_policy::network_policies(estate);
+    let placement = placement::placement(estate);
+    let firewall = firewall::firewall(estate);
+    let exits = Vec::new();
+    Facts { egress, capture, outbound, network_policy, placement, firewall, exits }
 }

@@ -1,3 +1,21 @@
-//! The rules, sorted by id.
-use crate::rule::Rule;
+//! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
+
+use rayon::prelude::*;
+
+use crate::finding::Finding;
+use crate::rule::{Audit, Rule};
+
+/// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[];
+
+/// Runs the rules whose layers are in evidence.
+pub(crate) fn run(audit: &Audit<'_>) -> Vec<Finding> {
+    let of_rule = |rule: &&'static Rule| {
+        let mut findings = Vec::new();
+        if rule.missing(audit.estate).next().is_none() {
+            (rule.check)(audit, &mut findings);
+        }
+        findings
+    };
+    audit.rules.par_iter().flat_map_iter(of_rule).collect()
+}

@@ -9,7 +9,7 @@ mod tree;
 mod walk;
 mod yaml;
 
-pub use parse::{Parsed, Problem, Unparsed, embedded, parse};
+pub use parse::{Parsed, Problem, Unparsed, embedded, parse, parse_all};
 pub use place::{LineColumn, Location, Source, SourceId, Sources, Span, Spanned};
 pub use scalar::Scalar;
 pub use tree::{Document, Entry, Node, Shape};

@@ -19,6 +19,9 @@ pub struct Parsed<'s> {
 pub fn parse(_source: &Source) -> Parsed<'_> {
     Parsed::default()
 }
+pub fn parse_all(_sources: &super::Sources) -> Parsed<'_> {
+    Parsed::default()
+}
 pub fn embedded<'s>(_text: Node<'s>) -> Result<Vec<Document<'s>>, Unparsed> {
     Ok(Vec::new())
 }
