@@ -139,7 +139,8 @@ fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
         | Kind::DestinationRule(_)
         | Kind::ServiceEntry(_)
         | Kind::Sidecar(_)
-        | Kind::MeshConfig(_) => Some(Layer::Mesh),
+        | Kind::MeshConfig(_)
+        | Kind::Operator(_) => Some(Layer::Mesh),
         Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),
         Kind::NetworkPolicy(_) => Some(Layer::NetworkPolicy),
         Kind::Cluster(_) | Kind::NodePool(_) | Kind::Node(_) => Some(Layer::Scheduling),
