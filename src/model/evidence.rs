@@ -32,7 +32,8 @@ impl Layer {
     }
 
     /// The part of the estate that vouches for the layer when the user calls it complete.
-    fn part(self) -> Part {
+    #[must_use]
+    pub fn part(self) -> Part {
         match self {
             Self::Mesh | Self::Authorization => Part::Mesh,
             Self::NetworkPolicy => Part::Kubernetes,
@@ -87,6 +88,12 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub fn has(&self, layer: Layer) -> bool {
         self.present.contains(&layer)
+    }
+
+    /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
+    #[must_use]
+    pub fn is_decided(&self, layer: Layer) -> bool {
+        self.has(layer) && self.unread(layer).next().is_none()
     }
 
     /// The kinds in the input that decide about a layer, but are not evaluated.

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::namespace::{Namespace, find};
+use super::nodes::NodePool;
 use super::selector::term_matches;
 use super::{Labels, Match, Text};
 use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, Workload as Written, WorkloadKind};
@@ -59,12 +60,17 @@ pub struct Toleration<'a> {
 }
 
 impl Placement<'_> {
-    /// Whether node selector and required affinity admit a node with these labels.
+    /// Whether node selector and required affinity admit the nodes of a pool (semantics C.5).
     #[must_use]
-    pub fn admits(&self, labels: &Labels<'_>) -> Match {
-        let selected = Match::from(self.node_selector.is_subset(labels));
+    pub fn admits(&self, pool: &NodePool<'_>) -> Match {
+        let has = |(key, value): (Text<'_>, Text<'_>)| match pool.labels.get(key.value) {
+            Some(found) => Match::from(found.value == value.value),
+            None if pool.decides(key.value) => Match::No,
+            None => Match::Unknown,
+        };
+        let selected = self.node_selector.iter().map(has).fold(Match::Yes, Match::and);
         let Some(terms) = self.affinity else { return selected };
-        let affine = terms.iter().map(|term| term_matches(term, labels)).fold(Match::No, Match::or);
+        let affine = terms.iter().map(|term| term_matches(term, pool)).fold(Match::No, Match::or);
         selected.and(affine)
     }
 
