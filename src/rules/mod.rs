@@ -1,12 +1,14 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod network_policy;
+
 use rayon::prelude::*;
 
 use crate::finding::Finding;
 use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
-pub static RULES: &[&Rule] = &[];
+pub static RULES: &[&Rule] = &[&network_policy::missing_egress_isolation::RULE];
 
 /// Runs the rules whose layers are in evidence.
 pub(crate) fn run(audit: &Audit<'_>) -> Vec<Finding> {
