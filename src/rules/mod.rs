@@ -3,6 +3,9 @@
 mod firewall {
     pub(super) mod implied_egress_allow;
 }
+mod network_policy {
+    pub(super) mod missing_egress_isolation;
+}
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
 }
@@ -22,6 +25,7 @@ pub static RULES: &[&Rule] = &[
     &nodes::foreign_gateway_toleration::RULE,
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
+    &network_policy::missing_egress_isolation::RULE,
 ];
 
 /// Runs the rules whose layers are in evidence.

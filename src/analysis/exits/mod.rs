@@ -72,7 +72,7 @@ fn exit(workload: usize, estate: &Estate<'_>, facts: &Facts<'_>, pools: &[Traffi
     let policy = facts.network_policy.egress_outside(workload);
     let landings = facts.placement.landings(workload).iter().filter(|landing| landing.certain);
     let reachable: Vec<(&Landing, Traffic)> = landings
-        .map(|landing| (landing, policy.allowed.intersection(&pools[landing.pool])))
+        .map(|landing| (landing, policy.certain.intersection(&pools[landing.pool])))
         .filter(|(_, traffic)| !traffic.is_empty())
         .collect();
     if reachable.is_empty() {

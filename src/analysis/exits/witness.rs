@@ -3,6 +3,7 @@
 use super::{Exit, Way};
 use crate::analysis::Facts;
 use crate::analysis::firewall::Decider;
+use crate::analysis::network_policy::Why;
 use crate::finding::{Decision, Hop};
 use crate::model::Estate;
 
@@ -10,7 +11,7 @@ pub(super) fn hops(exit: &Exit, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<H
     let Some(&workload) = exit.workloads.first() else { return Vec::new() };
     vec![
         capture(&exit.way, estate.display(&estate.workloads[workload])),
-        facts.network_policy.why(workload, &exit.sample, estate),
+        network_policy(facts.network_policy.why(workload, &exit.sample)),
         landing(exit, estate),
         firewall(exit, estate),
     ]
@@ -19,6 +20,10 @@ pub(super) fn hops(exit: &Exit, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<H
 fn capture(way: &Way, name: String) -> Hop {
     let decision = if way.through_proxy { Decision::Allow } else { Decision::NotCaptured };
     Hop { name, decision, reason: way.reason.clone(), at: way.at }
+}
+
+fn network_policy(why: Why) -> Hop {
+    Hop { name: "network policy".to_owned(), decision: why.decision, reason: why.reason, at: why.at }
 }
 
 fn landing(exit: &Exit, estate: &Estate<'_>) -> Hop {
