@@ -1,6 +1,6 @@
 //! Findings for people: each with the lines that make it so. The one file that names miette.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use miette::{
@@ -18,6 +18,7 @@ use crate::triage::{Report, Reported};
 
 /// How the report is drawn. What it depends on is passed in: a renderer asks neither the terminal nor the clock.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // Four switches of the command line, independent of each other.
 pub struct Terminal {
     pub color: bool,
     /// Draw with box characters; with ASCII where the terminal has no others.
@@ -70,7 +71,7 @@ fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
     text.push_str(&witness(&finding.witness, sources, options));
     if !finding.help.is_empty() {
         let lines = wrapped(&clean(&finding.help), options.width - 8);
-        text.push_str(&format!("  {} {}\n", palette.cyan("help:"), lines.join("\n        ")));
+        let _ = writeln!(text, "  {} {}", palette.cyan("help:"), lines.join("\n        "));
     }
     text
 }
@@ -83,9 +84,9 @@ fn handler(options: &Terminal) -> GraphicalReportHandler {
         (false, false) => GraphicalTheme::none(),
     };
     // Words rather than signs: they can be searched for, and read without color.
-    theme.characters.error = Level::Error.as_str().to_owned();
-    theme.characters.warning = Level::Warning.as_str().to_owned();
-    theme.characters.advice = Level::Note.as_str().to_owned();
+    theme.characters.error = Level::Error.as_str().into();
+    theme.characters.warning = Level::Warning.as_str().into();
+    theme.characters.advice = Level::Note.as_str().into();
     theme.styles.error = theme.styles.error.bold();
     theme.styles.warning = theme.styles.warning.bold();
     theme.styles.advice = theme.styles.advice.bold();
@@ -155,8 +156,8 @@ fn witness(hops: &[Hop], sources: &Sources, options: &Terminal) -> String {
         let room = options.width.saturating_sub(indent.len() + position.chars().count() + 2).max(20);
         let quoted = clean(place.source.line(place.start.line).get(..).unwrap_or_default()).into_owned();
         let quoted = shortened(quoted.trim(), room).into_owned();
-        text.push_str(&format!("    {:>digits$}. {said}\n", index + 1));
-        text.push_str(&format!("{indent}{}  {quoted}\n", palette.dim(&position)));
+        let _ = writeln!(text, "    {:>digits$}. {said}", index + 1);
+        let _ = writeln!(text, "{indent}{}  {quoted}", palette.dim(&position));
     }
     text
 }
