@@ -22,11 +22,21 @@ pub struct Escape {
     pub at: Location,
 }
 
+/// Injection stub
+#[derive(Clone, Debug, Default)]
+pub enum Injection {
+    #[default]
+    In,
+    Unknown {},
+}
+
 /// What of a workload's traffic the mesh sees.
 #[derive(Clone, Debug, Default)]
 pub struct Capture<'a> {
     /// The ways around the proxy, strongest first.
     pub escapes: Vec<Escape>,
+    /// stub
+    pub injection: Injection,
     marker: std::marker::PhantomData<&'a ()>,
 }
 

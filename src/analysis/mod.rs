@@ -2,6 +2,7 @@
 
 pub mod authorization;
 pub mod capture;
+pub mod destinations;
 pub mod egress;
 pub mod exits;
 pub mod firewall;
@@ -26,9 +27,9 @@ pub struct Facts<'a> {
     /// Which pools each workload can land on.
     pub placement: placement::Placement,
     /// For each pool, what the firewall lets out.
-    pub firewall: Vec<firewall::PoolEgress<'a>>,
+    pub firewall: Vec<firewall::PoolEgress>,
     /// The direct ways out.
-    pub exits: Vec<exits::Exit<'a>>,
+    pub exits: Vec<exits::Exit>,
 }
 
 /// Works out all facts of an estate.
@@ -38,8 +39,9 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let capture = capture::capture(estate);
     let outbound = outbound::outbound(estate);
     let network_policy = network_policy::network_policies(estate);
-    let placement = placement::placement(estate);
+    let placement = placement::placement(estate, &egress);
     let firewall = firewall::firewall(estate);
-    let exits = Vec::new();
-    Facts { egress, capture, outbound, network_policy, placement, firewall, exits }
+    let mut facts = Facts { egress, capture, outbound, network_policy, placement, firewall, exits: Vec::new() };
+    facts.exits = exits::exits(estate, &facts);
+    facts
 }

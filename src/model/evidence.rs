@@ -32,7 +32,8 @@ impl Layer {
     }
 
     /// The part of the estate that vouches for the layer when the user calls it complete.
-    fn part(self) -> Part {
+    #[must_use]
+    pub fn part(self) -> Part {
         match self {
             Self::Mesh | Self::Authorization => Part::Mesh,
             Self::NetworkPolicy => Part::Kubernetes,
@@ -89,6 +90,12 @@ impl<'a> Evidence<'a> {
         self.present.contains(&layer)
     }
 
+    /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
+    #[must_use]
+    pub fn is_decided(&self, layer: Layer) -> bool {
+        self.has(layer) && self.unread(layer).next().is_none()
+    }
+
     /// The kinds in the input that decide about a layer, but are not evaluated.
     pub fn unread(&self, layer: Layer) -> impl Iterator<Item = &'a str> + '_ {
         self.unread.iter().filter(move |(of, _)| *of == layer).map(|(_, kind)| *kind)
@@ -139,7 +146,8 @@ fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
         | Kind::DestinationRule(_)
         | Kind::ServiceEntry(_)
         | Kind::Sidecar(_)
-        | Kind::MeshConfig(_) => Some(Layer::Mesh),
+        | Kind::MeshConfig(_)
+        | Kind::Operator(_) => Some(Layer::Mesh),
         Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),
         Kind::NetworkPolicy(_) => Some(Layer::NetworkPolicy),
         Kind::Cluster(_) | Kind::NodePool(_) | Kind::Node(_) => Some(Layer::Scheduling),

@@ -1,7 +1,7 @@
 //! VPC firewall rules, vendor-neutral, with the defaults of semantics C.0 and C.4 applied.
 
 use super::network_policy::network;
-use super::nodes::{Identity, identities, short_name};
+use super::nodes::{Accounts, Identity, identity, short_name};
 use super::{Text, Unknown};
 use crate::resource::gcp::{Firewall, FirewallPorts};
 use crate::resource::{Kind, Resource};
@@ -51,14 +51,18 @@ pub struct FirewallRule<'a> {
     pub verdict_at: Location,
 }
 
-/// The lowest priority that a rule may have; the implied rules come after it.
+/// The priority of a rule that names none (semantics C.0).
 const DEFAULT_PRIORITY: i64 = 1000;
 
-pub(super) fn firewall<'a>(list: &'a [Resource<'a>], problems: &mut Vec<Problem>) -> Vec<FirewallRule<'a>> {
+pub(super) fn firewall<'a>(
+    list: &'a [Resource<'a>],
+    accounts: &Accounts<'a>,
+    problems: &mut Vec<Problem>,
+) -> Vec<FirewallRule<'a>> {
     let mut rules = Vec::new();
     for resource in list {
         if let Kind::Firewall(written) = &resource.kind {
-            rules.push(rule(resource, written, list, problems));
+            rules.push(rule(resource, written, accounts, problems));
         }
     }
     rules
@@ -67,7 +71,7 @@ pub(super) fn firewall<'a>(list: &'a [Resource<'a>], problems: &mut Vec<Problem>
 fn rule<'a>(
     resource: &'a Resource<'a>,
     written: &'a Firewall<'a>,
-    list: &'a [Resource<'a>],
+    accounts: &Accounts<'a>,
     problems: &mut Vec<Problem>,
 ) -> FirewallRule<'a> {
     let (verdict, block) = match (&written.deny, &written.allow) {
@@ -88,7 +92,8 @@ fn rule<'a>(
             }
         })
     });
-    let accounts = identities(list, resource, &written.target_service_accounts);
+    let targets = &written.target_service_accounts;
+    let accounts: Vec<_> = targets.iter().map(|account| identity(*account, resource, accounts)).collect();
     if accounts.contains(&Identity::Unknown) && unknown.is_none() {
         let first = written.target_service_accounts.first().map_or(resource.meta.name.at, |one| one.text().at);
         unknown = Some(Unknown { at: first, reason: "a service account that is not in the input".to_owned() });

@@ -151,8 +151,10 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>]) -> Mesh<'a> {
     let mut mesh = Mesh::default();
     let mut exports = Exports::default();
     for resource in list {
-        if let Kind::MeshConfig(config) = &resource.kind {
-            configure(&mut mesh, &mut exports, config);
+        match &resource.kind {
+            Kind::MeshConfig(config) => configure(&mut mesh, &mut exports, config),
+            Kind::Operator(operator) => configure(&mut mesh, &mut exports, &operator.mesh),
+            _ => {}
         }
     }
     for resource in list {

@@ -64,8 +64,9 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces);
     estate.network_policies = network_policy::network_policies(list, &estate.namespaces, &mut estate.problems);
-    (estate.clusters, estate.pools) = nodes::nodes(list);
-    estate.firewall = firewall::firewall(list, &mut estate.problems);
+    let accounts = nodes::accounts(list);
+    (estate.clusters, estate.pools) = nodes::nodes(list, &accounts);
+    estate.firewall = firewall::firewall(list, &accounts, &mut estate.problems);
     estate.relations = relations::relations(&estate);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate
@@ -88,6 +89,12 @@ impl<'a> Estate<'a> {
     #[must_use]
     pub fn display(&self, workload: &Workload<'_>) -> String {
         format!("{}/{}/{}", self.namespace_of(workload).name, workload.kind, workload.name.value)
+    }
+
+    /// What workloads are sorted by where their order is to be seen: never the order of the input.
+    #[must_use]
+    pub fn order_of<'w>(&self, workload: &Workload<'w>) -> (&'a str, &'w str, &'w str, Location) {
+        (self.namespace_of(workload).name, workload.kind, workload.name.value, workload.name.at)
     }
 
     /// The workloads that application teams own: neither the platform's nor the egress gateway's (semantics A, `WorkloadNs`).

@@ -80,6 +80,11 @@ pub(super) fn namespaces<'a>(list: &'a [Resource<'a>], mesh: &Mesh<'a>, config: 
         } else if let Some(namespace) = resource.namespace.filter(|_| lives_in_cluster(&resource.kind)) {
             names.push((namespace, None));
         }
+        if let Kind::Operator(operator) = &resource.kind {
+            names.extend(
+                operator.egress_gateways.iter().filter_map(|gateway| gateway.namespace).map(|name| (name, None)),
+            );
+        }
     }
     // A declaration comes before mentions, so that it is the one kept; the order of files breaks ties.
     names.sort_by_key(|(name, labels)| (name.value, labels.is_none(), name.at));

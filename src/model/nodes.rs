@@ -44,6 +44,26 @@ pub struct NodePool<'a> {
     pub taints: Vec<Taint<'a>>,
 }
 
+/// The keys under which GKE and the kubelet label nodes by themselves: what the input does not show of them is unknown.
+const PLATFORM_LABELS: [&str; 8] = [
+    "kubernetes.io/",
+    "beta.kubernetes.io/",
+    "node.kubernetes.io/",
+    "topology.kubernetes.io/",
+    "failure-domain.beta.kubernetes.io/",
+    "topology.gke.io/",
+    "cloud.google.com/",
+    "iam.gke.io/",
+];
+
+impl NodePool<'_> {
+    /// Whether the input decides which value, or none, the pool's nodes have for a label.
+    #[must_use]
+    pub fn decides(&self, key: &str) -> bool {
+        self.labels.get(key).is_some() || !PLATFORM_LABELS.iter().any(|prefix| key.starts_with(prefix))
+    }
+}
+
 /// What a taint does to pods that do not tolerate it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -87,8 +107,7 @@ const PER_NODE_LABELS: [&str; 4] = [
 ];
 
 /// The clusters and their pools; nodes of a dump make pools of their own where no pool object describes them.
-pub(super) fn nodes<'a>(list: &'a [Resource<'a>]) -> (Vec<Cluster<'a>>, Vec<NodePool<'a>>) {
-    let accounts = accounts(list);
+pub(super) fn nodes<'a>(list: &'a [Resource<'a>], accounts: &Accounts<'a>) -> (Vec<Cluster<'a>>, Vec<NodePool<'a>>) {
     let mut clusters = Vec::new();
     let mut pools = Vec::new();
     for resource in list {
@@ -96,7 +115,7 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>]) -> (Vec<Cluster<'a>>, Vec<Node
             let network = written.network.map(|network| short_name(network.text()));
             let autopilot = written.autopilot.is_some_and(|autopilot| autopilot.value);
             clusters.push(Cluster { name: resource.meta.name, network, autopilot });
-            pools.extend(default_pool(written, resource, clusters.len() - 1, &accounts, network));
+            pools.extend(default_pool(written, resource, clusters.len() - 1, accounts, network));
         }
     }
     for resource in list {
@@ -105,7 +124,7 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>]) -> (Vec<Cluster<'a>>, Vec<Node
                 clusters.iter().position(|cluster| cluster.name.value == short_name(name.text()).value)
             });
             let network = cluster.and_then(|index| clusters[index].network);
-            pools.push(pool(resource.meta.name, resource, &written.node, cluster, (network, &accounts)));
+            pools.push(pool(resource.meta.name, resource, &written.node, cluster, (network, accounts)));
         }
     }
     pools.extend(observed_pools(list, &pools));
@@ -200,9 +219,9 @@ fn is_transient(key: &str) -> bool {
 }
 
 /// Service-account e-mails by the namespace and name of their Config Connector object.
-type Accounts<'a> = BTreeMap<(&'a str, &'a str), String>;
+pub(super) type Accounts<'a> = BTreeMap<(&'a str, &'a str), String>;
 
-fn accounts<'a>(list: &'a [Resource<'a>]) -> Accounts<'a> {
+pub(super) fn accounts<'a>(list: &'a [Resource<'a>]) -> Accounts<'a> {
     let mut found = Accounts::new();
     for resource in list {
         if let Kind::CloudServiceAccount(written) = &resource.kind {
@@ -230,7 +249,7 @@ fn project<'a>(resource: &Resource<'a>, list: &'a [Resource<'a>]) -> &'a str {
 }
 
 /// The identity behind a reference, in every spelling: an object's name, an e-mail, a path that ends in one.
-fn identity(reference: Reference<'_>, from: &Resource<'_>, accounts: &Accounts<'_>) -> Identity {
+pub(super) fn identity(reference: Reference<'_>, from: &Resource<'_>, accounts: &Accounts<'_>) -> Identity {
     match reference {
         Reference::External(text) => match account_email(text.value) {
             Some(email) => Identity::Account(email.to_owned()),
@@ -249,19 +268,6 @@ fn identity(reference: Reference<'_>, from: &Resource<'_>, accounts: &Accounts<'
 fn account_email(text: &str) -> Option<&str> {
     let last = text.rsplit(['/', ':']).next().unwrap_or(text);
     last.contains('@').then_some(last)
-}
-
-/// The identities that a firewall rule targets; see [`identity`].
-pub(super) fn identities<'a>(
-    list: &'a [Resource<'a>],
-    resource: &Resource<'a>,
-    references: &[Reference<'a>],
-) -> Vec<Identity> {
-    if references.is_empty() {
-        return Vec::new();
-    }
-    let accounts = accounts(list);
-    references.iter().map(|reference| identity(*reference, resource, &accounts)).collect()
 }
 
 /// The last segment of a self-link or path: the name that every spelling shares.

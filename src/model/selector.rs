@@ -1,5 +1,6 @@
 //! Selectors over labels, as Kubernetes evaluates them (semantics C.0, C.5).
 
+use super::nodes::NodePool;
 use super::{Labels, Text};
 use crate::resource::kubernetes::{LabelSelector, NodeSelectorTerm, Operator, Requirement as Written};
 
@@ -96,12 +97,16 @@ fn compare(requirement: &Written<'_>, value: Option<Text<'_>>, holds: impl Fn(i6
     }
 }
 
-/// Whether one term of a required node affinity matches a node's labels; an empty term matches nothing.
-pub(super) fn term_matches(term: &NodeSelectorTerm<'_>, labels: &Labels<'_>) -> Match {
+/// Whether one term of a required node affinity matches the nodes of a pool; an empty term matches nothing.
+pub(super) fn term_matches(term: &NodeSelectorTerm<'_>, pool: &NodePool<'_>) -> Match {
     if term.expressions.is_empty() && term.fields.is_empty() {
         return Match::No;
     }
-    let expressions = term.expressions.iter().map(|one| meets(one, labels.get(one.key.value)));
+    let meets_one = |one: &Written<'_>| match pool.decides(one.key.value) {
+        true => meets(one, pool.labels.get(one.key.value)),
+        false => Match::Unknown,
+    };
+    let expressions = term.expressions.iter().map(meets_one);
     // The only field is a node's name, which a pool does not fix.
     let fields = term.fields.iter().map(|_| Match::Unknown);
     expressions.chain(fields).fold(Match::Yes, Match::and)

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::namespace::{Namespace, find};
+use super::nodes::NodePool;
 use super::selector::term_matches;
 use super::{Labels, Match, Text};
 use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, Workload as Written, WorkloadKind};
@@ -59,12 +60,17 @@ pub struct Toleration<'a> {
 }
 
 impl Placement<'_> {
-    /// Whether node selector and required affinity admit a node with these labels.
+    /// Whether node selector and required affinity admit the nodes of a pool (semantics C.5).
     #[must_use]
-    pub fn admits(&self, labels: &Labels<'_>) -> Match {
-        let selected = Match::from(self.node_selector.is_subset(labels));
+    pub fn admits(&self, pool: &NodePool<'_>) -> Match {
+        let has = |(key, value): (Text<'_>, Text<'_>)| match pool.labels.get(key.value) {
+            Some(found) => Match::from(found.value == value.value),
+            None if pool.decides(key.value) => Match::No,
+            None => Match::Unknown,
+        };
+        let selected = self.node_selector.iter().map(has).fold(Match::Yes, Match::and);
         let Some(terms) = self.affinity else { return selected };
-        let affine = terms.iter().map(|term| term_matches(term, labels)).fold(Match::No, Match::or);
+        let affine = terms.iter().map(|term| term_matches(term, pool)).fold(Match::No, Match::or);
         selected.and(affine)
     }
 
@@ -89,9 +95,12 @@ impl<'a> Workload<'a> {
     }
 }
 
-/// All workloads, in the order of the input.
+/// Controllers by namespace, kind and name.
+type Owners<'a> = FxHashSet<(&'a str, &'a str, &'a str)>;
+
+/// All workloads, in the order of the input; after them the gateways that only an IstioOperator describes.
 pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a>]) -> Vec<Workload<'a>> {
-    let mut owners = FxHashSet::default();
+    let mut owners = Owners::default();
     for resource in list {
         if let (Kind::Workload(workload), Some(namespace)) = (&resource.kind, resource.namespace) {
             owners.insert((namespace.value, workload.kind.as_str(), resource.meta.name.value));
@@ -112,6 +121,28 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
         }
         found.push(workload(written, &resource.meta, index));
     }
+    found.extend(operator_gateways(list, namespaces, &owners));
+    found
+}
+
+/// The gateways that an IstioOperator asks for and whose Deployment, which Istio makes from it, is not in the input.
+fn operator_gateways<'a>(
+    list: &'a [Resource<'a>],
+    namespaces: &[Namespace<'a>],
+    owners: &Owners<'a>,
+) -> Vec<Workload<'a>> {
+    const KIND: &str = WorkloadKind::Deployment.as_str();
+    let mut found = Vec::new();
+    for resource in list {
+        let Kind::Operator(operator) = &resource.kind else { continue };
+        for gateway in &operator.egress_gateways {
+            let Some(namespace) = gateway.namespace.or(resource.namespace) else { continue };
+            let is_new = !owners.contains(&(namespace.value, KIND, gateway.name.value));
+            if let Some(index) = find(namespaces, namespace.value).filter(|_| is_new) {
+                found.push(Workload { is_gateway: true, ..from_pod(&gateway.pod, KIND, gateway.name, index) });
+            }
+        }
+    }
     found
 }
 
@@ -123,26 +154,36 @@ fn signature<'a>(pod: &PodSpec<'a>) -> Vec<(&'a str, &'a str)> {
 }
 
 fn workload<'a>(written: &'a Written<'a>, meta: &Meta<'a>, namespace: usize) -> Workload<'a> {
-    let pod = &written.pod;
     let owner = written.owner.filter(|_| matches!(written.kind, WorkloadKind::Pod | WorkloadKind::ReplicaSet));
+    let kind = owner.map_or(written.kind.as_str(), |(kind, _)| kind);
+    let name = owner.map_or(meta.name, |(_, name)| Spanned::new(name, meta.name.at));
+    let mut workload = from_pod(&written.pod, kind, name, namespace);
+    workload.live = written.live;
+    if written.live {
+        // A live pod has a node because the scheduler chose one (semantics ND05).
+        workload.placement.node_name = None;
+    }
+    workload
+}
+
+fn from_pod<'a>(pod: &'a PodSpec<'a>, kind: &'a str, name: Text<'a>, namespace: usize) -> Workload<'a> {
     Workload {
         namespace,
-        kind: owner.map_or(written.kind.as_str(), |(kind, _)| kind),
-        name: owner.map_or(meta.name, |(_, name)| Spanned::new(name, meta.name.at)),
+        kind,
+        name,
         labels: &pod.labels,
         annotations: &pod.annotations,
         host_network: pod.host_network.filter(|host| host.value),
         service_account: pod.service_account.map_or("default", |name| name.value),
         placement: Placement {
-            // A live pod has a node because the scheduler chose one (semantics ND05).
-            node_name: pod.node_name.filter(|_| !written.live),
+            node_name: pod.node_name,
             node_selector: &pod.node_selector,
             affinity: pod.node_affinity.as_deref(),
             tolerations: pod.tolerations.iter().map(toleration).collect(),
         },
         pod,
         is_gateway: is_gateway(pod),
-        live: written.live,
+        live: false,
     }
 }
 

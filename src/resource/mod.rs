@@ -39,6 +39,7 @@ pub enum Kind<'a> {
     /// A ConfigMap that does not hold the mesh configuration.
     ConfigMap,
     MeshConfig(Box<istio::MeshConfig<'a>>),
+    Operator(Box<istio::Operator<'a>>),
     Gateway(istio::Gateway<'a>),
     VirtualService(istio::VirtualService<'a>),
     DestinationRule(istio::DestinationRule<'a>),
@@ -181,7 +182,7 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
         "install.istio.io" if object.kind == "IstioOperator" => {
-            Some(Some(Kind::MeshConfig(Box::new(istio::istio_operator(reader, object.node)))))
+            Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
         "compute.cnrm.cloud.google.com" | "container.cnrm.cloud.google.com" | "iam.cnrm.cloud.google.com" => {
             config_connector(reader, object)

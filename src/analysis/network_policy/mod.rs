@@ -1,12 +1,134 @@
-//! stub
-use crate::model::Estate;
+//! What network policies allow (semantics C.1, C.2). Workloads that the same policies select share one answer.
 
-/// What network policies allow.
+mod outside;
+mod select;
+
+pub use outside::Outside;
+
+use crate::finding::Decision;
+use crate::model::{Direction, Estate, Layer, Unknown, Workload};
+use crate::source::Location;
+use crate::traffic::{Sample, Traffic};
+use select::Selection;
+
+/// What network policies allow each workload.
 #[derive(Debug)]
 pub struct NetworkPolicies<'a> {
-    marker: std::marker::PhantomData<&'a ()>,
+    estate: &'a Estate<'a>,
+    /// The class of each workload, by index.
+    class_of: Vec<usize>,
+    classes: Vec<Class>,
+    /// What is allowed to a workload that no policy binds: one on its node's network.
+    unbound: Outside,
 }
 
-pub(super) fn network_policies<'a>(_estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
-    NetworkPolicies { marker: std::marker::PhantomData }
+/// Workloads that are selected by the same policies.
+#[derive(Debug)]
+struct Class {
+    selection: Selection,
+    outside: Outside,
+}
+
+/// Whether policies close a direction of a workload but for what their clauses allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Isolation<'f> {
+    /// The policies that isolate it, by their index in the estate, ascending.
+    By(&'f [usize]),
+    /// No policy isolates it: everything is allowed.
+    None,
+    Unknown(Unknown),
+}
+
+/// What decides about one packet, for a hop of a witness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    pub decision: Decision,
+    /// Says what is, as a clause of a sentence.
+    pub reason: String,
+    /// The clause that allows, the first policy that isolates, or the workload's own place where there is neither.
+    pub at: Location,
+}
+
+pub(super) fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
+    let (class_of, selections) = select::classes(estate);
+    let class = |(first, selection): (usize, Selection)| {
+        let outside = outside::egress(estate, &selection, estate.workloads[first].name.at);
+        Class { selection, outside }
+    };
+    NetworkPolicies {
+        estate,
+        class_of,
+        classes: selections.into_iter().map(class).collect(),
+        unbound: Outside { allowed: Traffic::all(), certain: Traffic::all(), unknown: None, unruled: true },
+    }
+}
+
+impl<'a> NetworkPolicies<'a> {
+    fn class(&self, workload: usize) -> &Class {
+        &self.classes[self.class_of[workload]]
+    }
+
+    fn workload(&self, workload: usize) -> &'a Workload<'a> {
+        &self.estate.workloads[workload]
+    }
+
+    /// Which policies isolate a direction of a workload. Unknown for a workload on its node's network, whose treatment
+    /// the network plugin decides, and where kinds that could isolate are in the input but not evaluated.
+    #[must_use]
+    pub fn isolation(&self, workload: usize, direction: Direction) -> Isolation<'_> {
+        let own = self.workload(workload);
+        if let Some(host) = own.host_network {
+            let reason = "the network plugin decides whether policies bind pods on the node's network".to_owned();
+            return Isolation::Unknown(Unknown { at: host.at, reason });
+        }
+        let isolating = self.class(workload).selection.isolating(direction);
+        if !isolating.certain.is_empty() {
+            return Isolation::By(&isolating.certain);
+        }
+        if let Some(&policy) = isolating.possible.first() {
+            let policy = &self.estate.network_policies[policy];
+            let reason = format!("whether `{}` selects it cannot be decided", policy.name);
+            return Isolation::Unknown(Unknown { at: policy.name.at, reason });
+        }
+        match self.unread() {
+            Some(reason) => Isolation::Unknown(Unknown { at: own.name.at, reason }),
+            None => Isolation::None,
+        }
+    }
+
+    /// Why policies cannot be evaluated to the end, where kinds that decide are in the input but not modelled.
+    #[must_use]
+    pub fn unread(&self) -> Option<String> {
+        outside::unread(self.estate)
+    }
+
+    /// What a workload may send to addresses outside of the cluster. Worked out once for all workloads that the same
+    /// policies select.
+    #[must_use]
+    pub fn egress_outside(&self, workload: usize) -> &Outside {
+        match self.workload(workload).host_network {
+            Some(_) => &self.unbound,
+            None => &self.class(workload).outside,
+        }
+    }
+
+    /// What decides about one packet from a workload to an address outside of the cluster.
+    #[must_use]
+    pub fn why(&self, workload: usize, sample: &Sample) -> Why {
+        let own = self.workload(workload);
+        if let Some(host) = own.host_network {
+            let reason = "network policies do not bind pods on the node's network".to_owned();
+            return Why { decision: Decision::Allow, reason, at: host.at };
+        }
+        if let Some(reason) = self.unread() {
+            return Why { decision: Decision::Unknown, reason, at: own.name.at };
+        }
+        outside::why(self.estate, &self.class(workload).selection, own, sample)
+    }
+
+    /// Whether the input speaks of network policies at all.
+    #[must_use]
+    pub fn in_evidence(&self) -> bool {
+        self.estate.evidence.has(Layer::NetworkPolicy)
+    }
 }

@@ -1,4 +1,4 @@
-//! The mesh configuration, from the `mesh` key of an `istio*` ConfigMap or from an IstioOperator.
+//! The mesh configuration, as it stands under `mesh` in an `istio*` ConfigMap and under `meshConfig` in an IstioOperator.
 
 use super::{Setting, mode_at};
 use crate::resource::reader::{Reader, Text};
@@ -32,10 +32,4 @@ pub(in crate::resource) fn mesh_config<'a>(reader: &mut Reader, node: Node<'a>) 
         interception_mode: proxy.and_then(|proxy| reader.text_at(proxy, "interceptionMode")),
         found: true,
     }
-}
-
-/// Reads the mesh configuration that an IstioOperator carries; one that carries none says nothing about it.
-pub(in crate::resource) fn istio_operator<'a>(reader: &mut Reader, node: Node<'a>) -> MeshConfig<'a> {
-    let config = reader.mapping_under(node, &["spec", "meshConfig"]);
-    config.map(|config| mesh_config(reader, config)).unwrap_or_default()
 }

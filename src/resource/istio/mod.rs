@@ -4,6 +4,7 @@ mod authorization;
 mod destination_rule;
 mod gateway;
 mod mesh_config;
+mod operator;
 mod service_entry;
 mod sidecar;
 mod virtual_service;
@@ -12,6 +13,7 @@ pub use authorization::{AuthorizationPolicy, AuthorizationRule, Condition, Opera
 pub use destination_rule::{ClientTls, DestinationRule, PortTls, Subset, TrafficPolicy};
 pub use gateway::{Gateway, Server, ServerTls};
 pub use mesh_config::MeshConfig;
+pub use operator::{Operator, OperatorGateway};
 pub use service_entry::{ServiceEntry, ServiceEntryPort};
 pub use sidecar::{Sidecar, SidecarEgress};
 pub use virtual_service::{Destination, Route, RouteKind, RouteMatch, VirtualService};
@@ -19,7 +21,8 @@ pub use virtual_service::{Destination, Route, RouteKind, RouteMatch, VirtualServ
 pub(super) use authorization::{authorization_policy, peer_authentication};
 pub(super) use destination_rule::destination_rule;
 pub(super) use gateway::gateway;
-pub(super) use mesh_config::{istio_operator, mesh_config};
+pub(super) use mesh_config::mesh_config;
+pub(super) use operator::operator;
 pub(super) use service_entry::service_entry;
 pub(super) use sidecar::sidecar;
 pub(super) use virtual_service::virtual_service;

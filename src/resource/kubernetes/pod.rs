@@ -109,7 +109,7 @@ fn container<'a>(reader: &mut Reader, node: Node<'a>, init: bool) -> Option<Cont
     })
 }
 
-fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Toleration<'a>> {
+pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Toleration<'a>> {
     let node = reader.mapping(node)?;
     let key = reader.text_at(node, "key").filter(|key| !key.is_empty());
     let operator = reader.text_at(node, "operator").filter(|operator| !operator.is_empty());
@@ -122,7 +122,8 @@ fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Toleration<'a>>
     })
 }
 
-fn node_affinity<'a>(reader: &mut Reader, spec: Node<'a>) -> Option<Vec<NodeSelectorTerm<'a>>> {
+/// Reads the required node affinity in the `affinity` of a pod spec or of whatever is laid over one.
+pub(in crate::resource) fn node_affinity<'a>(reader: &mut Reader, spec: Node<'a>) -> Option<Vec<NodeSelectorTerm<'a>>> {
     let required =
         reader.mapping_under(spec, &["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"])?;
     Some(reader.list_at(required, "nodeSelectorTerms", node_selector_term))

@@ -49,7 +49,7 @@ impl WorkloadKind {
 
     /// The kind's name in manifests.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pod => "Pod",
             Self::Deployment => "Deployment",

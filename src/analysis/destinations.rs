@@ -1,0 +1,50 @@
+//! Classes of destinations (semantics C.3).
+
+use std::sync::LazyLock;
+
+use ipnet::IpNet;
+
+use crate::traffic::AddressSet;
+
+/// IPv4 blocks that are not the internet: private and shared ranges, loopback, link-local with the metadata server,
+/// multicast and reserved ranges (IANA special-purpose registry), and the two blocks by which Google's APIs are reached
+/// privately (semantics A.3), which are a way out of their own kind. The ranges kept for documentation are not among them:
+/// a manifest that names one means somebody's public address.
+const INSIDE: [&str; 13] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "199.36.153.4/30",
+    "199.36.153.8/30",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+];
+
+static INTERNET: LazyLock<AddressSet> = LazyLock::new(|| {
+    let inside: AddressSet = INSIDE.iter().filter_map(|block| block.parse::<IpNet>().ok()).collect();
+    AddressSet::all_v4().difference(&inside)
+});
+
+/// The public IPv4 addresses.
+#[must_use]
+pub fn internet() -> &'static AddressSet {
+    &INTERNET
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_counts() {
+        assert!(INSIDE.iter().all(|block| block.parse::<IpNet>().is_ok()));
+        assert!(internet().contains([8, 8, 8, 8].into()));
+        assert!(!internet().contains([199, 36, 153, 9].into()));
+    }
+}

@@ -1,7 +1,0 @@
-//! stub
-
-/// A direct way out.
-#[derive(Debug)]
-pub struct Exit<'a> {
-    marker: std::marker::PhantomData<&'a ()>,
-}

@@ -1,0 +1,86 @@
+//! IstioOperator: the mesh configuration and the gateways that an installation is asked for.
+
+use super::mesh_config::{MeshConfig, mesh_config};
+use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, SecurityContext, Toleration, node_affinity, toleration};
+use crate::resource::reader::{Labels, Reader, Text};
+use crate::source::{Node, Spanned};
+
+/// An installation of Istio as far as traffic out of the mesh depends on it.
+#[derive(Clone, Debug, Default)]
+pub struct Operator<'a> {
+    pub mesh: MeshConfig<'a>,
+    pub egress_gateways: Vec<OperatorGateway<'a>>,
+}
+
+/// An egress gateway of an installation: Istio makes a Deployment of the same name from it.
+#[derive(Clone, Debug)]
+pub struct OperatorGateway<'a> {
+    pub name: Text<'a>,
+    pub namespace: Option<Text<'a>>,
+    /// The pods of that Deployment, as far as the installation says.
+    pub pod: PodSpec<'a>,
+}
+
+/// The name under which `values.gateways` keeps what holds for every egress gateway.
+const VALUES: &str = "istio-egressgateway";
+/// The labels that Istio's charts give an egress gateway that asks for none.
+const LABELS: [(&str, &str); 2] = [("app", "istio-egressgateway"), ("istio", "egressgateway")];
+
+/// Reads an IstioOperator; one that carries no mesh configuration says nothing about it.
+pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> Operator<'a> {
+    let Some(spec) = reader.mapping_at(node, "spec") else { return Operator::default() };
+    let values = reader.mapping_under(spec, &["values", "gateways", VALUES]);
+    let components = reader.mapping_at(spec, "components");
+    let gateways =
+        components.map(|node| reader.list_at(node, "egressGateways", |reader, item| gateway(reader, item, values)));
+    let mesh = reader.mapping_at(spec, "meshConfig");
+    Operator {
+        mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
+        egress_gateways: gateways.unwrap_or_default(),
+    }
+}
+
+/// Reads one entry of `egressGateways`; `None` where it is switched off, which is also what leaving `enabled` out means.
+fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) -> Option<OperatorGateway<'a>> {
+    let node = reader.mapping(node)?;
+    if !reader.flag_at(node, "enabled").is_some_and(|enabled| enabled.value) {
+        return None;
+    }
+    let name = reader.text_at(node, "name").unwrap_or(Spanned::new(VALUES, node.head()));
+    let overlay = reader.mapping_at(node, "k8s");
+    let mut labels = reader.labels_at(node, "label");
+    for (key, value) in LABELS.into_iter().filter(|_| labels.is_empty()).collect::<Vec<_>>() {
+        labels.set(Spanned::new(key, name.at), Spanned::new(value, name.at));
+    }
+    let pod = PodSpec {
+        labels,
+        annotations: Labels::default(),
+        host_network: None,
+        node_name: None,
+        node_selector: node_selector(reader, [overlay, values]),
+        node_affinity: affinity(reader, [overlay, values]),
+        tolerations: tolerations(reader, [overlay, values]),
+        service_account: None,
+        security: SecurityContext::default(),
+        containers: Vec::new(),
+        at: name.at,
+    };
+    Some(OperatorGateway { name, namespace: reader.text_at(node, "namespace"), pod })
+}
+
+/// The overlay of a gateway and the values for all of them, in the order in which they count.
+type Layers<'a> = [Option<Node<'a>>; 2];
+
+fn node_selector<'a>(reader: &mut Reader, layers: Layers<'a>) -> Labels<'a> {
+    let read: Vec<Labels<'a>> =
+        layers.into_iter().flatten().map(|node| reader.labels_at(node, "nodeSelector")).collect();
+    read.into_iter().find(|labels| !labels.is_empty()).unwrap_or_default()
+}
+
+fn affinity<'a>(reader: &mut Reader, layers: Layers<'a>) -> Option<Vec<NodeSelectorTerm<'a>>> {
+    layers.into_iter().flatten().find_map(|node| node_affinity(reader, node))
+}
+
+fn tolerations<'a>(reader: &mut Reader, layers: Layers<'a>) -> Vec<Toleration<'a>> {
+    layers.into_iter().flatten().flat_map(|node| reader.list_at(node, "tolerations", toleration)).collect()
+}

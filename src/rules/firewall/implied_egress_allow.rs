@@ -1,0 +1,60 @@
+//! FW01: what leaves the nodes of an application pool falls through to the implied allow.
+
+use crate::analysis::destinations::internet;
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Direction, Layer, NodePool, Verdict};
+use crate::rule::{Audit, Rule};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "implied-egress-allow",
+    topic: "firewall",
+    summary: "no firewall rule denies what leaves an application node pool",
+    severity: Severity::Critical,
+    confidence: Confidence::High,
+    controls: &["cis-gke:5.6.6", "pci-dss-4.0:1.3.2", "nsa-cisa:network-separation"],
+    needs: &[Layer::Firewall, Layer::Scheduling],
+    page: include_str!("../../../rules/firewall/implied-egress-allow.md"),
+    check,
+};
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    // A firewall policy that is not evaluated may deny what no rule does.
+    if !audit.estate.evidence.is_decided(Layer::Firewall) {
+        return;
+    }
+    for (index, pool) in audit.estate.pools.iter().enumerate().filter(|(index, _)| is_for_applications(*index, audit)) {
+        findings.extend(falls_through(index, pool, audit));
+    }
+}
+
+/// Whether application workloads can land on a pool; where the input holds none, every pool but the gateway's is theirs.
+fn is_for_applications(pool: usize, audit: &Audit<'_>) -> bool {
+    let has_tenants = audit.estate.tenants().next().is_some();
+    let is_theirs = audit.facts.placement.tenants_on(pool, audit.estate).next().is_some();
+    if has_tenants { is_theirs } else { !audit.facts.placement.is_gateway_pool(pool) }
+}
+
+fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let outside = audit.facts.firewall[index].falls_through()?.restrict_addresses(internet());
+    let sample = outside.first()?;
+    let message = format!(
+        "egress from node pool `{}` falls through to the implied rule that allows it, such as {} to {}",
+        pool.name.value,
+        sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol)),
+        sample.address,
+    );
+    let mut finding = RULE.finding("no-deny", pool.name.at, message);
+    for rule in
+        audit.estate.firewall.iter().filter(|rule| rule.verdict == Verdict::Deny && rule.direction == Direction::Egress)
+    {
+        finding = match rule.disabled {
+            Some(at) => finding.see(at, format!("`{}` would deny, but is disabled", rule.name.value)),
+            None => finding.see(rule.verdict_at, format!("`{}` does not cover it for this pool", rule.name.value)),
+        };
+    }
+    for workload in audit.facts.placement.tenants_on(index, audit.estate).take(5) {
+        let workload = &audit.estate.workloads[workload];
+        finding = finding.see(workload.name.at, format!("`{}` can run there", audit.estate.display(workload)));
+    }
+    Some(finding.help("add an EGRESS rule that denies all protocols to 0.0.0.0/0 with priority 65535, and allow what is needed above it"))
+}

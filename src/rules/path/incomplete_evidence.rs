@@ -1,0 +1,112 @@
+//! PA10: a layer cannot be judged, because the input does not hold it or holds what is not evaluated.
+
+use crate::analysis::capture::Injection;
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Estate, Layer};
+use crate::rule::{Audit, Rule};
+use crate::source::Location;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "incomplete-evidence",
+    topic: "path",
+    summary: "a layer of control is not in the input, or only in part, so rules about it are silent",
+    severity: Severity::Info,
+    confidence: Confidence::High,
+    controls: &[],
+    needs: &[],
+    page: include_str!("../../../rules/path/incomplete-evidence.md"),
+    check,
+};
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let Some(at) = anchor(audit.estate) else { return };
+    for layer in Layer::ALL {
+        let gaps = gaps(layer, audit);
+        if !gaps.is_empty() {
+            findings.push(note(layer, &gaps, at, audit));
+        }
+    }
+}
+
+/// What cannot be judged without the missing layers: the first application workload, else the first gateway, else the
+/// first node pool. An input without any of them leaves nothing open.
+fn anchor(estate: &Estate<'_>) -> Option<Location> {
+    let workload = estate.tenants().map(|(_, workload)| workload).min_by_key(|workload| estate.order_of(workload));
+    let gateways = estate.mesh.gateways.iter().filter(|gateway| gateway.egress);
+    let gateway = gateways.min_by_key(|gateway| (gateway.namespace, gateway.name.value, gateway.name.at));
+    let pool = estate.pools.iter().min_by_key(|pool| (pool.name.value, pool.name.at));
+    let workload = workload.map(|workload| workload.name.at);
+    workload.or_else(|| gateway.map(|gateway| gateway.name.at)).or_else(|| pool.map(|pool| pool.name.at))
+}
+
+/// What is wanting of a layer, as clauses of a sentence.
+fn gaps(layer: Layer, audit: &Audit<'_>) -> Vec<String> {
+    let estate = audit.estate;
+    if !estate.evidence.has(layer) {
+        return vec![format!("nothing of the {} layer is in the input", layer.as_str())];
+    }
+    let mut gaps: Vec<String> = Vec::new();
+    let unread: Vec<String> = estate.evidence.unread(layer).map(|kind| format!("`{kind}`")).collect();
+    if !unread.is_empty() {
+        gaps.push(format!("{} objects are in the input but not evaluated", unread.join(", ")));
+    }
+    match layer {
+        Layer::Mesh => gaps.extend(mesh_gaps(audit)),
+        Layer::Firewall => gaps.extend(firewall_gaps(audit)),
+        _ => {}
+    }
+    gaps
+}
+
+fn mesh_gaps(audit: &Audit<'_>) -> Vec<String> {
+    let estate = audit.estate;
+    let mut gaps = Vec::new();
+    let is_unset = |(index, _): &(usize, _)| audit.facts.outbound[*index].mode == crate::model::OutboundMode::Unknown;
+    if !estate.mesh.configured && estate.tenants().any(|tenant| is_unset(&tenant)) {
+        gaps.push("the mesh configuration is not in the input".to_owned());
+    }
+    let unknown = |index: usize| matches!(audit.facts.capture[index].injection, Injection::Unknown { .. });
+    let mut namespaces: Vec<&str> = estate
+        .tenants()
+        .filter(|(index, _)| unknown(*index))
+        .map(|(_, workload)| estate.namespace_of(workload).name)
+        .collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    if !namespaces.is_empty() {
+        let named: Vec<String> = namespaces.iter().take(5).map(|name| format!("`{name}`")).collect();
+        let more = if namespaces.len() > 5 { format!(" and {} more", namespaces.len() - 5) } else { String::new() };
+        gaps.push(format!("the labels of namespace {}{more} are not in the input", named.join(", ")));
+    }
+    gaps
+}
+
+fn firewall_gaps(audit: &Audit<'_>) -> Vec<String> {
+    let mut reasons: Vec<&str> = audit
+        .facts
+        .firewall
+        .iter()
+        .filter_map(|pool| pool.unknown.as_ref())
+        .map(|unknown| unknown.reason.as_str())
+        .collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons.into_iter().map(|reason| format!("the firewall depends on {reason}")).collect()
+}
+
+fn note(layer: Layer, gaps: &[String], at: Location, audit: &Audit<'_>) -> Finding {
+    let depend = |rule: &&&'static Rule| rule.needs.contains(&layer);
+    let rules: Vec<String> = audit.rules.iter().filter(depend).map(|rule| format!("`{}`", rule.id)).collect();
+    let consequence = if rules.is_empty() {
+        "what depends on it could not be judged".to_owned()
+    } else {
+        format!("{} could not be judged to the end", rules.join(", "))
+    };
+    let message = format!("{}: {consequence}", gaps.join("; "));
+    let help = format!(
+        "add {} to the input, or pass `--complete {}` if the input holds all there is",
+        layer.deciding_input(),
+        layer.part().as_str()
+    );
+    RULE.finding(layer.as_str(), at, message).help(help)
+}
