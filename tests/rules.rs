@@ -177,3 +177,27 @@ fn carets_mark_the_columns_they_stand_under() {
         assert!(text.contains(&written(&mark, line)), "{}", written(&mark, line));
     }
 }
+
+/// Where the list of rules stands in the README.
+const TABLE: [&str; 2] = ["<!-- rules: written by `UPDATE_EXPECTED=1 cargo test --test rules` -->\n", "<!-- /rules -->"];
+
+#[test]
+fn the_readme_lists_the_rules() {
+    let path = common::project("README.md");
+    let readme = common::text(&path);
+    let (before, rest) = readme.split_once(TABLE[0]).expect("the table has a beginning");
+    let (listed, after) = rest.split_once(TABLE[1]).expect("the table has an end");
+    let row = |rule: &&'static Rule| {
+        let summary = rule.summary.replace('|', "\\|");
+        format!("| [`{}`]({}) | {} | {} | {summary} |\n", rule.id, self::path(rule), rule.topic, rule.severity.as_str())
+    };
+    let rows: String = RULES.iter().map(row).collect();
+    let table = format!("| rule | topic | severity | finds |\n|---|---|---|---|\n{rows}");
+    if common::updates() {
+        let whole = [before, TABLE[0], &table, TABLE[1], after].concat();
+        std::fs::write(&path, whole).expect("the README can be written");
+        return;
+    }
+    let difference = common::difference(&table, listed);
+    assert!(difference.is_none(), "\n{}", difference.unwrap_or_default());
+}

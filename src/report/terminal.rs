@@ -18,7 +18,6 @@ use crate::triage::{Report, Reported};
 
 /// How the report is drawn. What it depends on is passed in: a renderer asks neither the terminal nor the clock.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools)] // Four switches of the command line, independent of each other.
 pub struct Terminal {
     pub color: bool,
     /// Draw with box characters; with ASCII where the terminal has no others.
