@@ -179,7 +179,8 @@ fn carets_mark_the_columns_they_stand_under() {
 }
 
 /// Where the list of rules stands in the README.
-const TABLE: [&str; 2] = ["<!-- rules: written by `UPDATE_EXPECTED=1 cargo test --test rules` -->\n", "<!-- /rules -->"];
+const TABLE: [&str; 2] =
+    ["<!-- rules: written by `UPDATE_EXPECTED=1 cargo test --test rules` -->\n", "<!-- /rules -->"];
 
 #[test]
 fn the_readme_lists_the_rules() {
