@@ -1,4 +1,5 @@
 //! The binary as scripts see it: exit codes, streams, formats, settings.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Every example on every rule's page: the marked places are found with the written words, and nothing else of the rule.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
 mod common;
 

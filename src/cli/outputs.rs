@@ -148,19 +148,19 @@ mod tests {
         paired(formats, files).map(|outputs| outputs.into_iter().map(plain).collect())
     }
 
-    fn to(file: &str) -> Option<String> {
-        Some(file.to_owned())
+    fn to(format: Format, file: &str) -> (Format, Option<String>) {
+        (format, Some(file.to_owned()))
     }
 
     #[test]
     fn the_terminal_is_the_default() {
         assert_eq!(pairs(&[], &[]), Ok(vec![(Format::Terminal, None)]));
-        assert_eq!(pairs(&[], &[(1, "a")]), Ok(vec![(Format::Terminal, to("a"))]));
+        assert_eq!(pairs(&[], &[(1, "a")]), Ok(vec![to(Format::Terminal, "a")]));
     }
 
     #[test]
     fn as_many_files_as_formats_are_paired_in_order() {
-        let wanted = Ok(vec![(Format::Json, to("j")), (Format::Sarif, to("s"))]);
+        let wanted = Ok(vec![to(Format::Json, "j"), to(Format::Sarif, "s")]);
         assert_eq!(pairs(&[(1, Format::Json), (3, Format::Sarif)], &[(2, "j"), (4, "s")]), wanted);
         assert_eq!(pairs(&[(1, Format::Json), (2, Format::Sarif)], &[(3, "j"), (4, "s")]), wanted);
         assert_eq!(pairs(&[(2, Format::Json), (4, Format::Sarif)], &[(1, "j"), (3, "s")]), wanted);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn fewer_files_belong_to_the_format_before_them() {
-        let wanted = Ok(vec![(Format::Terminal, None), (Format::Sarif, to("s"))]);
+        let wanted = Ok(vec![(Format::Terminal, None), to(Format::Sarif, "s")]);
         assert_eq!(pairs(&[(1, Format::Terminal), (2, Format::Sarif)], &[(3, "s")]), wanted);
         assert!(pairs(&[(2, Format::Terminal), (3, Format::Sarif)], &[(1, "s")]).is_err());
     }

@@ -113,7 +113,7 @@ fn most_frequent(unmodelled: &[Unmodelled]) -> Vec<String> {
     let mut sorted: Vec<&Unmodelled> = unmodelled.iter().collect();
     sorted.sort_by_key(|unmodelled| std::cmp::Reverse(unmodelled.count));
     let said =
-        |entry: &&Unmodelled| clean(&format!("{} × {} {}", entry.count, entry.api_version, entry.kind)).into_owned();
+        |entry: &&Unmodelled| clean(&format!("{} {}: {}", entry.api_version, entry.kind, entry.count)).into_owned();
     sorted.iter().map(said).collect()
 }
 

@@ -1,4 +1,5 @@
 //! What several test files need: the folders beside the project, audits of folders and texts, findings as lines.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 #![allow(dead_code)] // Each test file uses a part of this.
 
 pub mod page;
