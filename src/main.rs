@@ -36,7 +36,7 @@ fn listed(format: ListFormat) -> String {
 fn check(check: &Check, color: Color) -> Result<u8, Fault> {
     let started = Instant::now();
     let settings = settings::settings(check)?;
-    let walk = sources::walk(&check.paths)?;
+    let walk = sources::walk(&check.paths, settings.file.as_deref())?;
     let report = palisade::audit(&walk, &settings.config);
     let elapsed = Some(started.elapsed());
 

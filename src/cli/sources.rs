@@ -2,36 +2,53 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use super::settings::Fault;
+use palisade::config::FILE_NAME;
 use palisade::report::Sarif;
-use palisade::source::{self, Sources, Walk};
+use palisade::source::{self, Skipped, Sources, Walk};
 
 /// The path that the report shows for standard input.
 const STDIN: &str = "<stdin>";
 
-/// Reads everything that the command line names.
+/// Reads everything that the command line names, but for settings.
 ///
 /// # Errors
 /// A path or standard input cannot be read.
-pub fn walk(paths: &[PathBuf]) -> Result<Walk, Fault> {
-    let (stdin, paths): (Vec<&PathBuf>, Vec<&PathBuf>) =
-        paths.iter().partition(|path| path.as_os_str() == OsStr::new("-"));
-    let paths: Vec<PathBuf> = paths.into_iter().cloned().collect();
-    if stdin.is_empty() {
-        let here = vec![PathBuf::from(".")];
-        return Ok(source::walk(if paths.is_empty() { &here } else { &paths })?);
+pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
+    let is_stdin = |path: &&PathBuf| path.as_os_str() == OsStr::new("-");
+    let (stdin, paths): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(is_stdin);
+    let mut paths: Vec<PathBuf> = paths.into_iter().cloned().collect();
+    if stdin.is_empty() && paths.is_empty() {
+        paths.push(PathBuf::from("."));
     }
-    let typed = source::from_text(STDIN, read_stdin()?);
-    if paths.is_empty() {
-        return Ok(typed);
+    let mut walk = if paths.is_empty() { Walk::default() } else { without_settings(source::walk(&paths)?, settings) };
+    if !stdin.is_empty() {
+        let typed = source::from_text(STDIN, read_stdin()?);
+        walk.sources = Sources::new([walk.sources.into_files(), typed.sources.into_files()].concat());
+        walk.skipped.extend(typed.skipped);
     }
-    let walked = source::walk(&paths)?;
-    let pairs = walked.sources.iter().chain(&typed.sources);
-    let sources = Sources::new(pairs.map(|source| (source.path().to_owned(), source.text().to_owned())).collect());
-    Ok(Walk { sources, skipped: [walked.skipped, typed.skipped].concat() })
+    Ok(walk)
+}
+
+/// Settings are no manifest: each file of that name, and the one that was named.
+fn without_settings(walk: Walk, named: Option<&Path>) -> Walk {
+    let named = named.and_then(|path| fs::canonicalize(path).ok());
+    let is_settings = |path: &str| {
+        let path = Path::new(path);
+        path.file_name() == Some(OsStr::new(FILE_NAME)) || (named.is_some() && fs::canonicalize(path).ok() == named)
+    };
+    if !walk.sources.iter().any(|source| is_settings(source.path())) {
+        return walk;
+    }
+    let files = walk.sources.into_files().into_iter();
+    let (settings, files): (Vec<_>, Vec<_>) = files.partition(|(path, _)| is_settings(path));
+    let reason = "settings of palisade";
+    let skipped = settings.into_iter().map(|(path, _)| Skipped { path, reason: reason.to_owned() });
+    Walk { sources: Sources::new(files), skipped: walk.skipped.into_iter().chain(skipped).collect() }
 }
 
 fn read_stdin() -> Result<String, Fault> {

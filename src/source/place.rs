@@ -188,6 +188,12 @@ impl Sources {
         Self { list: files.into_iter().enumerate().map(number).collect() }
     }
 
+    /// The `(path, text)` pairs again.
+    #[must_use]
+    pub fn into_files(self) -> Vec<(String, String)> {
+        self.list.into_iter().map(|source| (source.path, source.text)).collect()
+    }
+
     pub fn iter(&self) -> std::slice::Iter<'_, Source> {
         self.list.iter()
     }
