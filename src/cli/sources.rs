@@ -36,11 +36,12 @@ pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
 
 /// Settings are no manifest: each file of that name, and the one that was named.
 fn without_settings(walk: Walk, named: Option<&Path>) -> Walk {
-    let named = named.and_then(|path| fs::canonicalize(path).ok());
-    let is_settings = |path: &str| {
-        let path = Path::new(path);
-        path.file_name() == Some(OsStr::new(FILE_NAME)) || (named.is_some() && fs::canonicalize(path).ok() == named)
+    let is_named = |path: &Path| {
+        let same_name = |named: &&Path| named.file_name() == path.file_name();
+        named.filter(same_name).is_some_and(|named| fs::canonicalize(named).ok() == fs::canonicalize(path).ok())
     };
+    let is_settings =
+        |path: &str| Path::new(path).file_name() == Some(OsStr::new(FILE_NAME)) || is_named(Path::new(path));
     if !walk.sources.iter().any(|source| is_settings(source.path())) {
         return walk;
     }
