@@ -3,6 +3,7 @@
 mod catalogue;
 mod excerpt;
 mod json;
+mod page;
 mod palette;
 mod sarif;
 mod summary;
@@ -10,6 +11,7 @@ mod terminal;
 
 pub use catalogue::{catalogue, catalogue_json};
 pub use json::json;
+pub use page::page;
 pub use sarif::{Sarif, sarif};
 pub use terminal::{Terminal, terminal};
 

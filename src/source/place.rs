@@ -209,11 +209,10 @@ impl Sources {
         Self { list: files.into_iter().enumerate().map(number).collect() }
     }
 
-    /// The sources of both.
+    /// The paths and what stands there again.
     #[must_use]
-    pub fn joined(self, other: Self) -> Self {
-        let contents = |source: Source| (source.path, source.fault.map_or(Ok(source.text), Err));
-        Self::from_contents(self.list.into_iter().chain(other.list).map(contents).collect())
+    pub fn into_contents(self) -> Vec<(String, Contents)> {
+        self.list.into_iter().map(|source| (source.path, source.fault.map_or(Ok(source.text), Err))).collect()
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Source> {
