@@ -58,6 +58,7 @@ impl Layer {
 #[derive(Debug, Default)]
 pub struct Evidence<'a> {
     present: Vec<Layer>,
+    complete: Vec<Part>,
     unread: Vec<(Layer, &'a str)>,
 }
 
@@ -90,6 +91,12 @@ impl<'a> Evidence<'a> {
         self.present.contains(&layer)
     }
 
+    /// Whether the user says that the input holds all there is of a part.
+    #[must_use]
+    pub fn is_complete(&self, part: Part) -> bool {
+        self.complete.contains(&part)
+    }
+
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
     #[must_use]
     pub fn is_decided(&self, layer: Layer) -> bool {
@@ -118,7 +125,7 @@ impl<'a> Evidence<'a> {
 
 /// Collects the evidence from the kinds that were read and those that were not modelled.
 pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evidence<'a> {
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence { complete: config.complete.clone(), ..Evidence::default() };
     for layer in resources.list.iter().filter_map(|resource| layer_of(&resource.kind)) {
         evidence.add(layer);
     }
