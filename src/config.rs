@@ -6,7 +6,7 @@ use crate::finding::{Confidence, Level, Severity};
 use crate::source::{Document, Entry, Node, Problem, Shape};
 
 /// The name of the file that `palisade` looks for in the audited directory and above.
-pub const FILE_NAME: &str = crate::source::SETTINGS;
+pub const FILE_NAME: &str = "palisade.yaml";
 
 /// A part of the estate that `--complete` can vouch for: what is not in the input does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

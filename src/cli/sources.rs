@@ -7,8 +7,9 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use super::settings::Fault;
+use palisade::config::FILE_NAME;
 use palisade::report::Sarif;
-use palisade::source::{self, Walk};
+use palisade::source::{self, Skipped, Sources, Walk};
 
 /// The path that the report shows for standard input.
 const STDIN: &str = "<stdin>";
@@ -24,20 +25,31 @@ pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
     if stdin.is_empty() && paths.is_empty() {
         paths.push(PathBuf::from("."));
     }
-    let mut walk = if paths.is_empty() { Walk::default() } else { source::walk(&paths)? };
-    if let Some(settings) = settings.and_then(|path| fs::canonicalize(path).ok()) {
-        // Under another name than the usual one, the walk cannot know that it is no manifest.
-        let is_manifest = |path: &str| {
-            Path::new(path).file_name() != settings.file_name() || fs::canonicalize(path).ok() != Some(settings.clone())
-        };
-        if !walk.sources.iter().all(|source| is_manifest(source.path())) {
-            walk.sources = walk.sources.filtered(is_manifest);
-        }
-    }
+    let mut walk = if paths.is_empty() { Walk::default() } else { without_settings(source::walk(&paths)?, settings) };
     if !stdin.is_empty() {
-        walk.sources = walk.sources.joined(source::from_text(STDIN, read_stdin()?).sources);
+        let typed = source::from_text(STDIN, read_stdin()?);
+        walk.sources = Sources::from_contents([walk.sources.into_contents(), typed.sources.into_contents()].concat());
+        walk.skipped.extend(typed.skipped);
     }
     Ok(walk)
+}
+
+/// Settings are no manifest: each file of that name, and the one that was named.
+fn without_settings(walk: Walk, named: Option<&Path>) -> Walk {
+    let is_named = |path: &Path| {
+        let same_name = |named: &&Path| named.file_name() == path.file_name();
+        named.filter(same_name).is_some_and(|named| fs::canonicalize(named).ok() == fs::canonicalize(path).ok())
+    };
+    let is_settings =
+        |path: &str| Path::new(path).file_name() == Some(OsStr::new(FILE_NAME)) || is_named(Path::new(path));
+    if !walk.sources.iter().any(|source| is_settings(source.path())) {
+        return walk;
+    }
+    let files = walk.sources.into_contents().into_iter();
+    let (settings, files): (Vec<_>, Vec<_>) = files.partition(|(path, _)| is_settings(path));
+    let reason = "settings of palisade";
+    let skipped = settings.into_iter().map(|(path, _)| Skipped { path, reason: reason.to_owned() });
+    Walk { sources: Sources::from_contents(files), skipped: walk.skipped.into_iter().chain(skipped).collect() }
 }
 
 fn read_stdin() -> Result<String, Fault> {

@@ -119,10 +119,6 @@ impl Source {
         Self { id, path, text, fault, lines }
     }
 
-    fn into_contents(self) -> (String, Contents) {
-        (self.path, self.fault.map_or(Ok(self.text), Err))
-    }
-
     #[must_use]
     pub fn id(&self) -> SourceId {
         self.id
@@ -213,17 +209,10 @@ impl Sources {
         Self { list: files.into_iter().enumerate().map(number).collect() }
     }
 
-    /// The sources of both.
+    /// The paths and what stands there again.
     #[must_use]
-    pub fn joined(self, other: Self) -> Self {
-        Self::from_contents(self.list.into_iter().chain(other.list).map(Source::into_contents).collect())
-    }
-
-    /// The sources with the paths that are to be kept.
-    #[must_use]
-    pub fn filtered(self, keeps: impl Fn(&str) -> bool) -> Self {
-        let kept = self.list.into_iter().filter(|source| keeps(&source.path));
-        Self::from_contents(kept.map(Source::into_contents).collect())
+    pub fn into_contents(self) -> Vec<(String, Contents)> {
+        self.list.into_iter().map(|source| (source.path, source.fault.map_or(Ok(source.text), Err))).collect()
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Source> {

@@ -9,9 +9,6 @@ use rayon::prelude::*;
 
 use super::place::{Contents, Sources};
 
-/// The name of the file that holds palisade's own settings, which are no input.
-pub const SETTINGS: &str = "palisade.yaml";
-
 /// The largest file that is read, in bytes: offsets are kept in 32 bits.
 const MAX_BYTES: u64 = 1 << 31;
 
@@ -86,29 +83,25 @@ fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<S
         }
         match place(&entry, &inside) {
             Ok(real) => drop(files.entry(real).or_insert_with(|| shown(entry.path()))),
-            Err(Some(reason)) => skipped.push(Skipped { path: shown(entry.path()), reason: reason.to_owned() }),
-            Err(None) => {}
+            Err(reason) => skipped.push(Skipped { path: shown(entry.path()), reason: reason.to_owned() }),
         }
     }
     Ok(())
 }
 
-/// The real path of a file that is to be read, or why it is not; palisade's own settings are no input.
-fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, Option<&'static str>> {
+/// The real path of a file that is to be read, or why it is not.
+fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
     let path = entry.path();
-    if path.file_name().is_some_and(|name| name == SETTINGS) {
-        return Err(None);
-    }
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {
         "yaml" | "yml" | "json" => {}
         "tf" | "tfvars" | "hcl" => {
-            return Err(Some("Terraform's own language is not read; audit the output of `terraform show -json`"));
+            return Err("Terraform's own language is not read; audit the output of `terraform show -json`");
         }
-        _ => return Err(Some("not YAML, JSON or Terraform")),
+        _ => return Err("not YAML, JSON or Terraform"),
     }
-    let real = fs::canonicalize(path).map_err(|_| Some("cannot be opened"))?;
-    if real.starts_with(inside) { Ok(real) } else { Err(Some("a link that leaves the audited directory")) }
+    let real = fs::canonicalize(path).map_err(|_| "cannot be opened")?;
+    if real.starts_with(inside) { Ok(real) } else { Err("a link that leaves the audited directory") }
 }
 
 fn read(path: &Path) -> Contents {
