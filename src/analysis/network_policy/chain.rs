@@ -4,7 +4,7 @@
 //! A clause of which something is unknown matches at least one set and at most another. So each outcome is a set of what
 //! may happen, and what is sure is what cannot happen otherwise.
 
-use crate::model::{ClauseAction, Direction, NetworkPolicy, PolicyClause, Tier};
+use crate::model::{ClauseAction, Direction, NetworkPolicy, PolicyClause, PolicyKind, Tier};
 use crate::traffic::{Traffic, Transport};
 
 /// What the chain needs of a set.
@@ -84,7 +84,7 @@ impl<S: Set> Outcome<S> {
 pub(super) fn decide<S: Set>(
     policies: &[Selected<'_, '_>],
     direction: Direction,
-    mut matches: impl FnMut(&PolicyClause<'_>) -> Bounds<S>,
+    mut matches: impl FnMut(PolicyKind, &PolicyClause<'_>) -> Bounds<S>,
 ) -> Outcome<S> {
     let of_tier = |tier| {
         let start = policies.partition_point(|selected| selected.policy.tier < tier);
@@ -120,7 +120,7 @@ fn ranked<S: Set>(
     direction: Direction,
     mut open: S,
     outcome: &mut Outcome<S>,
-    matches: &mut impl FnMut(&PolicyClause<'_>) -> Bounds<S>,
+    matches: &mut impl FnMut(PolicyKind, &PolicyClause<'_>) -> Bounds<S>,
 ) -> S {
     let mut passed = S::none();
     for level in levels(policies) {
@@ -131,7 +131,7 @@ fn ranked<S: Set>(
                 if left.is_empty() {
                     break;
                 }
-                let Bounds { least, most } = matches(clause);
+                let Bounds { least, most } = matches(selected.policy.kind, clause);
                 let hit = left.and(&most);
                 let (allow, deny, pass) = possible(clause.action);
                 for (may, set) in [(allow, &mut outcome.allow), (deny, &mut outcome.deny), (pass, &mut passed)] {
@@ -166,7 +166,7 @@ fn added_up<S: Set>(
     direction: Direction,
     open: &S,
     outcome: &mut Outcome<S>,
-    matches: &mut impl FnMut(&PolicyClause<'_>) -> Bounds<S>,
+    matches: &mut impl FnMut(PolicyKind, &PolicyClause<'_>) -> Bounds<S>,
 ) -> S {
     if policies.is_empty() || open.is_empty() {
         return open.clone();
@@ -179,7 +179,7 @@ fn added_up<S: Set>(
     let (mut allowed, mut denied) = (nothing(), nothing());
     for selected in policies {
         for clause in &selected.policy.section(direction).clauses {
-            let Bounds { least, most } = matches(clause);
+            let Bounds { least, most } = matches(selected.policy.kind, clause);
             let into = if clause.action == ClauseAction::Deny { &mut denied } else { &mut allowed };
             into.most = into.most.or(&most);
             if selected.certain {

@@ -1,11 +1,18 @@
 //! What network policies allow (semantics C.1, C.2). Workloads that the same policies select share one answer.
 
 mod chain;
+mod connections;
+mod explain;
 mod outside;
 mod packet;
+mod pods;
+mod scopes;
 mod select;
 
+pub use connections::{Answer, Connections, OutsideAnswer, connections};
+pub use explain::{Because, End, connections_of};
 pub use outside::Outside;
+pub use pods::Dataplane;
 
 use crate::finding::Decision;
 use crate::model::{Direction, Estate, Layer, Unknown, Workload};
@@ -54,7 +61,9 @@ pub struct Why {
     pub at: Location,
 }
 
-pub(super) fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
+/// Works out which policies select each workload, and what they let out.
+#[must_use]
+pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
     let (class_of, selections) = select::classes(estate);
     let class = |(first, selection): (usize, Selection)| {
         let outside = outside::egress(estate, &selection, estate.workloads[first].name.at);

@@ -1,5 +1,7 @@
 //! What policies let out of the cluster, and into it, by address.
 
+use std::net::IpAddr;
+
 use super::Why;
 use super::chain::{Bounds, Outcome, Selected, decide};
 use super::packet::{Decider, decider};
@@ -46,7 +48,7 @@ pub(super) fn outcome(
     direction: Direction,
     own_ports: impl Fn(&Ports<'_>) -> Transport,
 ) -> Outcome<Traffic> {
-    decide(policies, direction, |clause| {
+    decide(policies, direction, |_, clause| {
         let ports = match direction {
             // A named port is a container's and never one of an outside address (semantics C.1).
             Direction::Egress => clause.ports.numbered.clone(),
@@ -115,10 +117,10 @@ fn traffic(clause: &PolicyClause<'_>, ports: &Transport, most: bool) -> Traffic 
 /// What decides about a packet to an outside address.
 pub(super) fn why(estate: &Estate<'_>, selection: &Selection, workload: &Workload<'_>, sample: &Sample) -> Why {
     let policies = selection.policies(Direction::Egress, estate);
-    let decided = decider(&policies, Direction::Egress, |clause| speaks_of(clause, sample));
+    let decided = decider(&policies, Direction::Egress, |_, clause| speaks_of(clause, sample));
     match decided {
         Decider::Clause(clause, selected, decision) => {
-            let peer = clause.peers.iter().flatten().find(|peer| holds(peer, sample) == Match::Yes);
+            let peer = clause.peers.iter().flatten().find(|peer| holds(peer, sample.address) == Match::Yes);
             let verb = if decision == Decision::Allow { "allows" } else { "denies" };
             let name = selected.policy.name;
             let reason = match &clause.peers {
@@ -151,18 +153,21 @@ fn speaks_of(clause: &PolicyClause<'_>, sample: &Sample) -> Match {
         false if clause.ports.unknown.is_some() => Match::Unknown,
         holds => Match::from(holds),
     };
-    let peers = clause
-        .peers
-        .as_ref()
-        .map_or(Match::Yes, |peers| peers.iter().map(|peer| holds(peer, sample)).fold(Match::No, Match::or));
+    let peers = speaks_of_address(clause, sample.address);
     let whole = if clause.unknown.is_some() { Match::Unknown } else { Match::Yes };
     whole.and(ports).and(peers)
 }
 
-fn holds(peer: &Peer<'_>, sample: &Sample) -> Match {
+/// Whether the peers of a clause hold an outside address.
+pub(super) fn speaks_of_address(clause: &PolicyClause<'_>, address: IpAddr) -> Match {
+    let Some(peers) = &clause.peers else { return Match::Yes };
+    peers.iter().map(|peer| holds(peer, address)).fold(Match::No, Match::or)
+}
+
+fn holds(peer: &Peer<'_>, address: IpAddr) -> Match {
     match &peer.scope {
         PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
-            Match::from(set.contains(sample.address))
+            Match::from(set.contains(address))
         }
         PeerScope::Unknown(_) => Match::Unknown,
         PeerScope::Pods(_) | PeerScope::Names(_) => Match::No,

@@ -2,7 +2,7 @@
 
 use super::chain::{Selected, levels};
 use crate::finding::Decision;
-use crate::model::{ClauseAction, Direction, Match, PolicyClause, Tier};
+use crate::model::{ClauseAction, Direction, Match, PolicyClause, PolicyKind, Tier};
 use crate::source::Location;
 
 /// Who decides about a packet in one direction.
@@ -21,7 +21,7 @@ pub(super) enum Decider<'e, 'a> {
 pub(super) fn decider<'e, 'a>(
     policies: &[Selected<'e, 'a>],
     direction: Direction,
-    matches: impl Fn(&'e PolicyClause<'a>) -> Match,
+    matches: impl Fn(PolicyKind, &'e PolicyClause<'a>) -> Match,
 ) -> Decider<'e, 'a> {
     let of_tier = |tier| policies.iter().copied().filter(move |selected| selected.policy.tier == tier).collect();
     let admin: Vec<_> = of_tier(Tier::Admin);
@@ -40,13 +40,13 @@ pub(super) fn decider<'e, 'a>(
 fn ranked<'e, 'a>(
     policies: &[Selected<'e, 'a>],
     direction: Direction,
-    matches: &impl Fn(&'e PolicyClause<'a>) -> Match,
+    matches: &impl Fn(PolicyKind, &'e PolicyClause<'a>) -> Match,
 ) -> Option<Decider<'e, 'a>> {
     for level in levels(policies) {
         let mut found: Vec<(&'e PolicyClause<'a>, Selected<'e, 'a>)> = Vec::new();
         for selected in level {
             for clause in &selected.policy.section(direction).clauses {
-                match matches(clause) {
+                match matches(selected.policy.kind, clause) {
                     Match::No => continue,
                     Match::Yes if selected.certain && clause.action != ClauseAction::Unknown => {
                         found.push((clause, *selected));
@@ -82,14 +82,14 @@ fn unknown<'e, 'a>(clause: &PolicyClause<'_>, selected: &Selected<'_, '_>) -> De
 fn added_up<'e, 'a>(
     policies: &[Selected<'e, 'a>],
     direction: Direction,
-    matches: &impl Fn(&'e PolicyClause<'a>) -> Match,
+    matches: &impl Fn(PolicyKind, &'e PolicyClause<'a>) -> Match,
 ) -> Option<Decider<'e, 'a>> {
     let isolates = |selected: &&Selected<'e, 'a>| selected.policy.section(direction).isolates;
     let (mut allow, mut undecided) = (None, None);
     for selected in policies {
         for clause in &selected.policy.section(direction).clauses {
             let decision = if clause.action == ClauseAction::Deny { Decision::Deny } else { Decision::Allow };
-            match matches(clause) {
+            match matches(selected.policy.kind, clause) {
                 Match::Yes if selected.certain && decision == Decision::Deny => {
                     return Some(Decider::Clause(clause, *selected, decision));
                 }
