@@ -106,14 +106,16 @@ fn unmodelled(resources: &Resources<'_>) -> Vec<Unmodelled> {
 }
 
 /// What stands where: finds the object and the field of a place by binary search.
-struct Places<'a> {
+pub struct Places<'a> {
     /// Each object with its whole extent, sorted.
     objects: Vec<(Location, &'a resource::Resource<'a>)>,
     documents: Vec<(Location, &'a Document<'a>)>,
 }
 
 impl<'a> Places<'a> {
-    fn new(resources: &'a Resources<'a>, documents: &'a [Document<'a>]) -> Self {
+    /// Sorts the objects and documents of an audit by their extent.
+    #[must_use]
+    pub fn new(resources: &'a Resources<'a>, documents: &'a [Document<'a>]) -> Self {
         let mut objects: Vec<_> = resources.list.iter().map(|resource| (resource.meta.at, resource)).collect();
         let mut documents: Vec<_> = documents.iter().map(|document| (document.root().at(), document)).collect();
         objects.sort_by_key(|(at, _)| *at);

@@ -1,2 +1,61 @@
-//! stub
-fn main() {}
+//! Parse the arguments, audit, render, and answer with the exit code. What the words on the command line mean is in `cli`.
+
+mod cli;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+use cli::outputs::{Format, Output, print};
+use cli::settings::Fault;
+use cli::{Check, Cli, Color, Command, ListFormat, messages, screen, settings, sources};
+use palisade::report::{self, Terminal};
+use palisade::rules::RULES;
+
+fn main() -> ExitCode {
+    let Cli { command, color } = Cli::parse();
+    let done = match command {
+        Command::Check(command) => check(&command, color),
+        Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
+        Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
+    };
+    ExitCode::from(done.unwrap_or_else(|fault| {
+        eprintln!("palisade: {fault}");
+        2
+    }))
+}
+
+fn listed(format: ListFormat) -> String {
+    match format {
+        ListFormat::Terminal => report::catalogue(RULES),
+        ListFormat::Json => report::catalogue_json(RULES),
+    }
+}
+
+fn check(check: &Check, color: Color) -> Result<u8, Fault> {
+    let started = Instant::now();
+    let settings = settings::settings(check)?;
+    let walk = sources::walk(&check.paths, settings.file.as_deref())?;
+    let report = palisade::audit(&walk, &settings.config);
+    let elapsed = Some(started.elapsed());
+
+    for output in &check.outputs.0 {
+        let text = match (output.format, &output.file) {
+            (Format::Terminal, None) => {
+                report::terminal(&report, &walk.sources, &Terminal { elapsed, ..screen::terminal(check, color) })
+            }
+            (Format::Terminal, Some(_)) => report::terminal(&report, &walk.sources, &screen::file(check, color)),
+            (Format::Json, _) => report::json(&report, &walk.sources),
+            (Format::Sarif, _) => report::sarif(&report, &walk.sources, RULES, &sources::repository(&check.paths)),
+        };
+        Output::write(output, &text)?;
+    }
+    if let Some(file) = settings.file.filter(|_| check.verbose) {
+        eprintln!("palisade: settings from {}", file.display());
+    }
+    for said in messages::closing(&report, &walk.sources, check) {
+        eprintln!("palisade: {said}");
+    }
+    Ok(report.verdict.exit_code())
+}

@@ -131,7 +131,7 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
     {
         evidence.add(Layer::Firewall);
     }
-    for ((_, kind), _) in &resources.unmodelled {
+    for (_, kind) in resources.unmodelled.keys() {
         for (_, layer) in UNREAD.iter().filter(|(name, _)| name == kind) {
             evidence.add(*layer);
             evidence.unread.push((*layer, kind));

@@ -168,7 +168,7 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>]) -> Mesh<'a> {
 }
 
 /// Takes over what a mesh configuration sets. The mesh's own is `{}` merged on the defaults, so an empty block keeps
-/// ALLOW_ANY (semantics C.0); of several configurations the worse mode counts.
+/// `ALLOW_ANY` (semantics C.0); of several configurations the worse mode counts.
 fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshConfig<'a>) {
     mesh.configured |= config.found;
     mesh.root_namespace = config.root_namespace.map_or(mesh.root_namespace, |root| root.value);

@@ -12,6 +12,8 @@ use crate::source::{LineColumn, Location, Source, SourceId, Sources, Span};
 const CONTEXT: usize = 1;
 /// The longest part of a line that is shown: a minified dump is a single line of many megabytes.
 const LINE_LIMIT: usize = 320;
+/// Stands for what is cut off of a long line.
+const CUT: &str = "...";
 /// How much of a long line is shown before its first label.
 const LEAD: usize = 60;
 
@@ -95,7 +97,10 @@ impl Excerpt {
         let first_line = *lines.start();
         let start = self.text.len();
         let mut line_count = 0;
-        for number in lines.filter(|&number| number <= source.line_count()) {
+        // A text that ends in a newline has an empty last line, which is no line to anybody but a mark in it.
+        let is_line = |&number: &usize| number < source.line_count() || !source.line(number).is_empty();
+        let is_marked = |number: &usize| marks.iter().any(|mark| mark.position.line == *number);
+        for number in lines.filter(|number| is_line(number) || is_marked(number)) {
             let on_line: Vec<_> = marks.iter().filter(|mark| mark.position.line == number).collect();
             self.add_line(source.line(number), &on_line);
             line_count += 1;
@@ -107,7 +112,7 @@ impl Excerpt {
     fn add_line(&mut self, line: &str, marks: &[&Placed<'_>]) {
         let shown = shown_part(line, marks.first().map(|mark| mark.bytes.start));
         if shown.start > 0 {
-            self.text.push('…');
+            self.text.push_str(CUT);
         }
         let start = self.text.len();
         let text = &line[shown.clone()];
@@ -120,7 +125,7 @@ impl Excerpt {
         }
         self.text.push_str(&clean(text));
         if shown.end < line.len() {
-            self.text.push('…');
+            self.text.push_str(CUT);
         }
         self.text.push('\n');
     }
@@ -197,7 +202,7 @@ mod tests {
     #[test]
     fn marks_fit_whatever_the_text_holds() {
         let made = excerpt(&[("a", "\u{feff}é\u{1b}: 𝄞x\r\n")], &[(0, 7, 12), (0, 13, 14)]);
-        assert_eq!(made.text, "é\u{fffd}: 𝄞x\n\n");
+        assert_eq!(made.text, "é\u{fffd}: 𝄞x\n");
         assert_eq!(&made.text[made.labels[0].range.clone()], " 𝄞");
         assert_eq!(made.labels[0].position, LineColumn { line: 1, column: 4 });
     }
@@ -207,7 +212,7 @@ mod tests {
         let text = format!("{}needle{}", "é".repeat(5000), "x".repeat(5000));
         let made = excerpt(&[("a", &text)], &[(0, 10_000, 10_006)]);
         assert_eq!(&made.text[made.labels[0].range.clone()], "needle");
-        assert!(made.text.len() < 400 && made.text.starts_with('…') && made.text.ends_with("…\n"));
+        assert!(made.text.len() < 400 && made.text.starts_with("...") && made.text.ends_with("...\n"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod catalogue;
 pub mod connections;
 mod excerpt;
 mod json;
+mod page;
 mod palette;
 mod sarif;
 mod summary;
@@ -11,6 +12,7 @@ mod terminal;
 
 pub use catalogue::{catalogue, catalogue_json};
 pub use json::json;
+pub use page::page;
 pub use sarif::{Sarif, sarif};
 pub use terminal::{Terminal, terminal};
 

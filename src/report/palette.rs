@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::finding::Level;
+use crate::finding::{Decision, Level};
 
 /// Writes styles where color is on, and nothing where it is off.
 #[derive(Clone, Copy)]
@@ -37,6 +37,15 @@ impl Palette {
 
     pub fn cyan(self, text: &str) -> String {
         self.paint("36", text)
+    }
+
+    /// What lets traffic out stands out.
+    pub fn decision(self, decision: Decision, text: &str) -> String {
+        match decision {
+            Decision::Allow | Decision::NotCaptured => self.paint("31", text),
+            Decision::Deny => self.paint("32", text),
+            Decision::Unknown => self.paint("33", text),
+        }
     }
 
     pub fn level(self, level: Level, text: &str) -> String {
@@ -85,11 +94,11 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// At most `width` characters of a text, the rest as an ellipsis.
+/// At most `width` characters of a text, the rest as three points, which every terminal has.
 pub(super) fn shortened(text: &str, width: usize) -> Cow<'_, str> {
     match text.char_indices().nth(width) {
         None => Cow::Borrowed(text),
-        Some(_) => Cow::Owned(text.chars().take(width.saturating_sub(1)).chain(['…']).collect()),
+        Some(_) => Cow::Owned(text.chars().take(width.saturating_sub(3)).collect::<String>() + "..."),
     }
 }
 
@@ -112,7 +121,7 @@ mod tests {
 
     #[test]
     fn shortens_by_characters() {
-        assert_eq!(shortened("ééééé", 4), "ééé…");
+        assert_eq!(shortened("ééééé", 4), "é...");
         assert_eq!(shortened("éééé", 4), "éééé");
     }
 }

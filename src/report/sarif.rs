@@ -5,6 +5,7 @@ mod shape;
 mod uri;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::{Place, rule_uri};
 use crate::finding::{Confidence, Finding, Level, Severity};
@@ -31,10 +32,10 @@ const DESCRIPTION_LIMIT: usize = 1024;
 /// What makes paths relative to the root of the repository, as code scanning needs them.
 #[derive(Clone, Debug, Default)]
 pub struct Sarif {
-    /// The root of the repository as an absolute path; absolute paths below it become relative to it.
+    /// The root of the repository as an absolute path; what lies below it becomes relative to it.
     pub root: String,
-    /// The working directory relative to the root, such as `deploy/prod`; relative paths are seen from there.
-    pub prefix: String,
+    /// The working directory as an absolute path: relative paths are seen from there. Where empty, they stay as they are.
+    pub directory: String,
 }
 
 /// Writes the report as one compact SARIF document. `rules` are all rules, whether they found something or not.
@@ -124,7 +125,7 @@ impl<'a> Log<'a> {
                 ThreadFlowLocation { location: self.location(hop.at, None, said) }
             })
             .collect();
-        (!locations.is_empty()).then(|| CodeFlow { thread_flows: [ThreadFlow { locations }] })
+        (!locations.is_empty()).then_some(CodeFlow { thread_flows: [ThreadFlow { locations }] })
     }
 
     fn location(&self, at: Location, id: Option<usize>, text: String) -> SarifLocation {
@@ -181,7 +182,7 @@ fn message(finding: &Finding) -> String {
     let mut text = format!("{}.", finding.message.replace("](", "]\\("));
     for (index, label) in finding.related.iter().take(RELATED_LIMIT).enumerate() {
         let escaped = label.message.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
-        text.push_str(&format!(" [{escaped}]({}).", index + 1));
+        let _ = write!(text, " [{escaped}]({}).", index + 1);
     }
     text
 }

@@ -1,5 +1,7 @@
 //! The closing lines: what was found, what was read, and what was not understood. Silence about the last would be a lie.
 
+use std::fmt::Write as _;
+
 use super::palette::{Palette, clean};
 use super::terminal::Terminal;
 use super::{Place, counted};
@@ -21,15 +23,15 @@ impl Rows {
 
     fn row(&mut self, name: &str, said: &str) {
         let name = self.palette.dim(&format!("{name:<width$}", width = Self::NAME_WIDTH));
-        self.text.push_str(&format!("  {name}{said}\n"));
+        let _ = writeln!(self.text, "  {name}{said}");
     }
 
     fn item(&mut self, said: &str) {
-        self.text.push_str(&format!("  {:width$}{said}\n", "", width = Self::NAME_WIDTH));
+        let _ = writeln!(self.text, "  {:width$}{said}", "", width = Self::NAME_WIDTH);
     }
 
     /// A list in brief: the first entries, then how many there are besides.
-    fn items(&mut self, all: Vec<String>, limit: usize) {
+    fn items(&mut self, all: &[String], limit: usize) {
         let more = all.len().saturating_sub(limit);
         all.iter().take(limit).for_each(|said| self.item(said));
         if more > 0 {
@@ -85,13 +87,14 @@ fn not_understood(rows: &mut Rows, inputs: &Inputs, sources: &Sources, limit: us
     }
     if !inputs.problems.is_empty() {
         rows.row("problems:", &format!("{} in what was read", counted(inputs.problems.len(), "place")));
-        rows.items(inputs.problems.iter().map(|problem| said(problem.at, &problem.message)).collect(), limit);
+        let problems = inputs.problems.iter().map(|problem| said(problem.at, &problem.message));
+        rows.items(&problems.collect::<Vec<_>>(), limit);
     }
     if !inputs.unmodelled.is_empty() {
         let documents = inputs.unmodelled.iter().map(|unmodelled| unmodelled.count).sum();
         let (documents, kinds) = (counted(documents, "document"), counted(inputs.unmodelled.len(), "kind"));
         rows.row("unmodelled:", &format!("{documents} of {kinds} that no rule looks at"));
-        rows.items(most_frequent(&inputs.unmodelled), limit);
+        rows.items(&most_frequent(&inputs.unmodelled), limit);
     }
     if inputs.placed > 0 {
         let objects = counted(inputs.placed, "object");
@@ -101,7 +104,7 @@ fn not_understood(rows: &mut Rows, inputs: &Inputs, sources: &Sources, limit: us
         rows.row("skipped:", &counted(inputs.skipped.len(), "file"));
         if limit == usize::MAX {
             let skipped = inputs.skipped.iter().map(|skipped| format!("{}: {}", skipped.path, skipped.reason));
-            rows.items(skipped.map(|said| clean(&said).into_owned()).collect(), limit);
+            rows.items(&skipped.map(|said| clean(&said).into_owned()).collect::<Vec<_>>(), limit);
         }
     }
 }
@@ -110,7 +113,7 @@ fn most_frequent(unmodelled: &[Unmodelled]) -> Vec<String> {
     let mut sorted: Vec<&Unmodelled> = unmodelled.iter().collect();
     sorted.sort_by_key(|unmodelled| std::cmp::Reverse(unmodelled.count));
     let said =
-        |entry: &&Unmodelled| clean(&format!("{} × {} {}", entry.count, entry.api_version, entry.kind)).into_owned();
+        |entry: &&Unmodelled| clean(&format!("{} {}: {}", entry.api_version, entry.kind, entry.count)).into_owned();
     sorted.iter().map(said).collect()
 }
 

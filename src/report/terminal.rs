@@ -1,6 +1,6 @@
 //! Findings for people: each with the lines that make it so. The one file that names miette.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use miette::{
@@ -64,18 +64,18 @@ fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
 
     let mut text = String::new();
     // Writing to a string cannot fail, and every label lies within its window.
-    if handler(options).render_report(&mut text, &picture).is_err() {
+    if handler(&picture, options).render_report(&mut text, &picture).is_err() {
         text = format!("  {} {}\n", reported.level.as_str(), picture.header);
     }
     text.push_str(&witness(&finding.witness, sources, options));
     if !finding.help.is_empty() {
         let lines = wrapped(&clean(&finding.help), options.width - 8);
-        text.push_str(&format!("  {} {}\n", palette.cyan("help:"), lines.join("\n        ")));
+        let _ = writeln!(text, "  {} {}", palette.cyan("help:"), lines.join("\n        "));
     }
     text
 }
 
-fn handler(options: &Terminal) -> GraphicalReportHandler {
+fn handler(picture: &Picture, options: &Terminal) -> GraphicalReportHandler {
     let mut theme = match (options.unicode, options.color) {
         (true, true) => GraphicalTheme::unicode(),
         (true, false) => GraphicalTheme::unicode_nocolor(),
@@ -83,12 +83,20 @@ fn handler(options: &Terminal) -> GraphicalReportHandler {
         (false, false) => GraphicalTheme::none(),
     };
     // Words rather than signs: they can be searched for, and read without color.
-    theme.characters.error = Level::Error.as_str().to_owned();
-    theme.characters.warning = Level::Warning.as_str().to_owned();
-    theme.characters.advice = Level::Note.as_str().to_owned();
+    theme.characters.error = Level::Error.as_str().into();
+    theme.characters.warning = Level::Warning.as_str().into();
+    theme.characters.advice = Level::Note.as_str().into();
     theme.styles.error = theme.styles.error.bold();
     theme.styles.warning = theme.styles.warning.bold();
     theme.styles.advice = theme.styles.advice.bold();
+    // The place that is wrong has the color of its level, the others one that is calmer.
+    let level = match picture.level {
+        Level::Error => theme.styles.error,
+        Level::Warning => theme.styles.warning,
+        Level::Note | Level::Off => theme.styles.advice,
+    };
+    let labels = picture.excerpt.labels.iter();
+    theme.styles.highlights = labels.map(|label| if label.primary { level } else { theme.styles.help }).collect();
     if !options.color {
         theme.styles = miette::ThemeStyles::none();
     }
@@ -114,7 +122,8 @@ fn header(reported: &Reported, options: &Terminal) -> String {
     {
         *first = format!("{}{rest}", palette.bold(&name));
     }
-    lines.push(palette.dim(&aside(reported)));
+    let asides = wrapped(&aside(reported), options.width.saturating_sub(4));
+    lines.extend(asides.iter().map(|aside| palette.dim(aside)));
     lines.join("\n")
 }
 
@@ -144,21 +153,33 @@ fn witness(hops: &[Hop], sources: &Sources, options: &Terminal) -> String {
     for (index, hop) in hops.iter().enumerate() {
         let place = Place::new(hop.at, sources);
         let name = clean(&hop.name);
-        let said = format!("{name}: {}, {}", hop.decision.as_str(), clean(&hop.reason));
-        let lines = wrapped(&said, options.width.saturating_sub(indent.len()));
+        let decision = hop.decision.as_str();
+        let head = format!("{name}: {decision},");
+        let lines = wrapped(&format!("{head} {}", clean(&hop.reason)), options.width.saturating_sub(indent.len()));
         let said = lines.join(&format!("\n{indent}"));
-        let said = match said.strip_prefix(name.as_ref()) {
-            Some(rest) => format!("{}{rest}", palette.bold(&name)),
+        let said = match said.strip_prefix(&head) {
+            Some(rest) => format!("{}: {},{rest}", palette.bold(&name), palette.decision(hop.decision, decision)),
             None => said,
         };
         let position = clean(&place.position()).into_owned();
         let room = options.width.saturating_sub(indent.len() + position.chars().count() + 2).max(20);
-        let quoted = clean(place.source.line(place.start.line).get(..).unwrap_or_default()).into_owned();
-        let quoted = shortened(quoted.trim(), room).into_owned();
-        text.push_str(&format!("    {:>digits$}. {said}\n", index + 1));
-        text.push_str(&format!("{indent}{}  {quoted}\n", palette.dim(&position)));
+        let quoted = quoted(&place, room);
+        let _ = writeln!(text, "    {:>digits$}. {said}", index + 1);
+        let _ = writeln!(text, "{indent}{}  {quoted}", palette.dim(&position));
     }
     text
+}
+
+/// The line of a hop, as much of it as there is room for; of a long line, the part around the place.
+fn quoted(place: &Place<'_>, room: usize) -> String {
+    let line = clean(place.source.line(place.start.line)).into_owned();
+    let start = line.chars().take_while(|c| c.is_whitespace()).count();
+    let (column, end) = (place.start.column - 1, place.end.column - 1);
+    let is_whole = place.end.line == place.start.line && end.saturating_sub(start) + 3 <= room;
+    let from = if is_whole { start } else { column.saturating_sub(room / 3).max(start) };
+    let rest: String = line.chars().skip(from).collect();
+    let cut = if from > start { "..." } else { "" };
+    format!("{cut}{}", shortened(rest.trim_end(), room - cut.len()))
 }
 
 /// A finding as miette takes it.

@@ -81,7 +81,7 @@ pub struct Embedded<'s> {
     problems: Vec<Problem>,
 }
 
-/// Finds and parses the mesh configurations that ConfigMaps named `istio*` hold under `mesh`.
+/// Finds and parses the mesh configurations that `ConfigMaps` named `istio*` hold under `mesh`.
 #[must_use]
 pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
     let mut found = Embedded::default();

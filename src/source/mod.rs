@@ -10,7 +10,7 @@ mod walk;
 mod yaml;
 
 pub use parse::{Parsed, Problem, Unparsed, embedded, parse, parse_all};
-pub use place::{LineColumn, Location, Source, SourceId, Sources, Span, Spanned};
+pub use place::{Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned};
 pub use scalar::Scalar;
 pub use tree::{Document, Entry, Node, Shape};
 pub use walk::{Skipped, Walk, WalkError, from_text, walk};

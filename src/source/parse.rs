@@ -1,27 +1,165 @@
-//! stub
-use super::{Document, Location, Node, Source};
+//! Texts to documents, whatever they are written in. What cannot be read is kept as a problem with its place.
+
+use rayon::prelude::*;
+
+use super::json::{self, unescape};
+use super::place::{Location, Source, Sources, Span, as_offset};
+use super::tree::{Built, Document, Fault, Node};
+use super::yaml::{self, Origin, Text};
+
+/// Something that was read, but not as its author may think.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub at: Location,
+    /// One line: what was expected, and what is there.
     pub message: String,
 }
+
+/// A document that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unparsed {
+    /// Where reading stopped.
     pub at: Location,
     pub reason: String,
 }
+
+/// What came out of texts. Documents that hold nothing but comments are left out.
 #[derive(Debug, Default)]
 pub struct Parsed<'s> {
     pub documents: Vec<Document<'s>>,
     pub unparsed: Vec<Unparsed>,
     pub problems: Vec<Problem>,
 }
-pub fn parse(_source: &Source) -> Parsed<'_> {
-    Parsed::default()
+
+/// What a reader found in one text.
+#[derive(Default)]
+pub(super) struct Outcome<'s> {
+    pub built: Vec<Built<'s>>,
+    pub faults: Vec<Fault>,
 }
-pub fn parse_all(_sources: &super::Sources) -> Parsed<'_> {
-    Parsed::default()
+
+impl<'s> Outcome<'s> {
+    /// Keeps a document; one without a value is none.
+    pub fn add(&mut self, built: Option<Built<'s>>) {
+        self.built.extend(built.filter(|built| !built.document.root().is_null()));
+    }
 }
-pub fn embedded<'s>(_text: Node<'s>) -> Result<Vec<Document<'s>>, Unparsed> {
-    Ok(Vec::new())
+
+/// Reads all sources, in parallel; the result is in their order.
+#[must_use]
+pub fn parse_all(sources: &Sources) -> Parsed<'_> {
+    let parts: Vec<Parsed<'_>> = sources.iter().collect::<Vec<_>>().into_par_iter().map(parse).collect();
+    let mut all = Parsed::default();
+    for part in parts {
+        all.documents.extend(part.documents);
+        all.unparsed.extend(part.unparsed);
+        all.problems.extend(part.problems);
+    }
+    all
+}
+
+/// Reads one source. What it is written in is decided by what it holds: what starts like JSON is read as JSON, and where
+/// that fails as YAML, of which JSON is a part.
+#[must_use]
+pub fn parse(source: &Source) -> Parsed<'_> {
+    if let Some(reason) = source.fault() {
+        let at = source.location(Span::new(0, 0));
+        return Parsed { unparsed: vec![Unparsed { at, reason: reason.to_owned() }], ..Parsed::default() };
+    }
+    let mut outcome = if looks_like_json(source.text()) { json_or_yaml(source) } else { as_yaml(source) };
+    let problems = outcome.built.iter_mut().flat_map(|built| duplicates(source, built)).collect();
+    let unparsed = outcome.faults.into_iter().map(|fault| unparsed(source, fault)).collect();
+    Parsed { documents: outcome.built.into_iter().map(|built| built.document).collect(), unparsed, problems }
+}
+
+fn unparsed(source: &Source, fault: Fault) -> Unparsed {
+    Unparsed { at: source.location(fault.span), reason: fault.reason }
+}
+
+fn looks_like_json(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '['])
+}
+
+fn as_yaml(source: &Source) -> Outcome<'_> {
+    yaml::read(source, &Text { text: source.text(), origin: Origin::Slice(0) })
+}
+
+/// The error that is told is that of the format which the file's name promises.
+fn json_or_yaml(source: &Source) -> Outcome<'_> {
+    let json = json::read(source);
+    if json.faults.is_empty() {
+        return json;
+    }
+    let yaml = as_yaml(source);
+    let is_named_json = source.path().rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("json"));
+    if is_named_json && !yaml.faults.is_empty() { json } else { yaml }
+}
+
+/// The keys that stand twice in one mapping, each with what that may mean.
+fn duplicates(source: &Source, built: &mut Built<'_>) -> Vec<Problem> {
+    let top = built.document.root().entries().map(|entry| entry.key.at().span).collect::<Vec<_>>();
+    let problem = |span: Span| {
+        let key = source.slice(span).trim_matches(['"', '\'']);
+        let is_two_objects = matches!(key, "apiVersion" | "kind") && top.contains(&span);
+        let hint = if is_two_objects { "; a line `---` may be missing above" } else { "" };
+        let message =
+            format!("the key `{key}` is written twice: the last one counts, and strict readers refuse it{hint}");
+        Problem { at: source.location(span), message }
+    };
+    std::mem::take(&mut built.duplicate_keys).into_iter().map(problem).collect()
+}
+
+/// Reads the YAML that a scalar holds as text, such as the mesh configuration in a ConfigMap. The places of its nodes are
+/// those in the file around it.
+///
+/// # Errors
+/// The first thing in it that cannot be read, at its place in the file.
+pub fn embedded<'s>(scalar: Node<'s>) -> Result<Vec<Document<'s>>, Unparsed> {
+    let source = scalar.document().source();
+    let outcome = yaml::read(source, &inner(scalar));
+    match outcome.faults.into_iter().next() {
+        Some(fault) => Err(unparsed(source, fault)),
+        None => Ok(outcome.built.into_iter().map(|built| built.document).collect()),
+    }
+}
+
+/// The text of a scalar with the places of its bytes. A block scalar is read as it stands, since YAML that is indented
+/// as a whole is the same YAML; a quoted one is decoded byte by byte.
+fn inner(scalar: Node<'_>) -> Text<'_> {
+    let source = scalar.document().source();
+    let span = scalar.target_at().span;
+    let raw = source.slice(span);
+    if let Some(body) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
+        let mut offsets = Vec::with_capacity(body.len() + 1);
+        let put = |c: char, bytes: std::ops::Range<usize>| {
+            let at = span.start + 1 + as_offset(bytes.start);
+            offsets.extend(std::iter::repeat_n(at, c.len_utf8()));
+        };
+        let decoded = scalar.text().unwrap_or_default();
+        // Escapes that only YAML has, and folded lines, leave the places approximate: the whole scalar then.
+        let is_plain_json = unescape(body, put).is_ok() && offsets.len() == decoded.len();
+        if !is_plain_json {
+            offsets = vec![span.start; decoded.len()];
+        }
+        offsets.push(span.end.saturating_sub(1));
+        return Text { text: decoded, origin: Origin::Decoded(offsets) };
+    }
+    let decoded = scalar.text().unwrap_or_default();
+    if raw.starts_with('\'') || !is_indented_alike(raw, decoded) {
+        let mut offsets = vec![span.start; decoded.len()];
+        offsets.push(span.end);
+        return Text { text: decoded, origin: Origin::Decoded(offsets) };
+    }
+    // From the start of the body's first line: its indentation is part of the structure.
+    let start = source.text()[..span.start as usize].rfind('\n').map_or(0, |newline| newline + 1);
+    let blank = source.text()[start..span.start as usize].trim().is_empty();
+    let start = if blank { as_offset(start) } else { span.start };
+    Text { text: source.slice(Span::new(start, span.end)), origin: Origin::Slice(start) }
+}
+
+/// Whether the lines of a block scalar are those of its decoded text, each with the same blanks in front.
+fn is_indented_alike(raw: &str, decoded: &str) -> bool {
+    let lines =
+        |text: &str| text.lines().map(|line| line.trim().len()).filter(|&length| length > 0).collect::<Vec<_>>();
+    lines(raw) == lines(decoded)
 }

@@ -94,9 +94,14 @@ pub struct Source {
     id: SourceId,
     path: String,
     text: String,
+    /// Why the file's bytes are no text, where they are none.
+    fault: Option<String>,
     /// The byte offset at which each line starts; never empty.
     lines: Vec<u32>,
 }
+
+/// What a file holds: text, or the reason why it is none.
+pub type Contents = Result<String, String>;
 
 /// The byte-order mark, which is part of the file's bytes but of no line's columns.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -104,10 +109,14 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 impl Source {
     /// Indexes the lines of a text. The text must be shorter than 4 GiB, which the walk makes sure of.
     #[must_use]
-    pub(crate) fn new(id: SourceId, path: String, text: String) -> Self {
+    pub(crate) fn new(id: SourceId, path: String, contents: Contents) -> Self {
+        let (text, fault) = match contents {
+            Ok(text) => (text, None),
+            Err(fault) => (String::new(), Some(fault)),
+        };
         let mut lines = vec![0];
         lines.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| as_offset(at + 1)));
-        Self { id, path, text, lines }
+        Self { id, path, text, fault, lines }
     }
 
     #[must_use]
@@ -123,6 +132,12 @@ impl Source {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Why the file could not be taken as text; its text is then empty.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// The number of lines; a text that ends in a newline has an empty last line.
@@ -182,10 +197,22 @@ pub struct Sources {
 impl Sources {
     /// Takes `(path, text)` pairs, sorts them by path and gives them their ids.
     #[must_use]
-    pub fn new(mut files: Vec<(String, String)>) -> Self {
+    pub fn new(files: Vec<(String, String)>) -> Self {
+        Self::from_contents(files.into_iter().map(|(path, text)| (path, Ok(text))).collect())
+    }
+
+    /// Like [`Sources::new`], with files among them that could not be taken as text.
+    #[must_use]
+    pub fn from_contents(mut files: Vec<(String, Contents)>) -> Self {
         files.sort();
-        let number = |(index, (path, text))| Source::new(SourceId(as_offset(index)), path, text);
+        let number = |(index, (path, contents))| Source::new(SourceId(as_offset(index)), path, contents);
         Self { list: files.into_iter().enumerate().map(number).collect() }
+    }
+
+    /// The paths and what stands there again.
+    #[must_use]
+    pub fn into_contents(self) -> Vec<(String, Contents)> {
+        self.list.into_iter().map(|source| (source.path, source.fault.map_or(Ok(source.text), Err))).collect()
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Source> {

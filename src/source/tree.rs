@@ -163,6 +163,11 @@ impl<'a> Node<'a> {
         self.document.source.location(self.raw().span)
     }
 
+    /// Where a scalar's text was written: where an alias points to, else the node's own place.
+    pub(super) fn target_at(self) -> Location {
+        self.target().at()
+    }
+
     /// The head of a node: a mapping's first key, a sequence's first item, a scalar itself. This is what a finding points at
     /// when something is absent from an item that has no key of its own.
     #[must_use]

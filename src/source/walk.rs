@@ -1,23 +1,128 @@
-//! stub
-use super::Sources;
+//! The one place that reads files: which ones there are, and what they hold.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ignore::{DirEntry, WalkBuilder};
+use rayon::prelude::*;
+
+use super::place::{Contents, Sources};
+
+/// The largest file that is read, in bytes: offsets are kept in 32 bits.
+const MAX_BYTES: u64 = 1 << 31;
+
+/// A file that was seen and not read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     pub path: String,
     pub reason: String,
 }
+
+/// What was found.
 #[derive(Debug, Default)]
 pub struct Walk {
     pub sources: Sources,
     pub skipped: Vec<Skipped>,
 }
+
+/// Why nothing could be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum WalkError {
-    #[error("{path}: {reason}")]
+    #[error("cannot read `{path}`: {reason}")]
     Unreadable { path: String, reason: String },
 }
-pub fn walk(_paths: &[std::path::PathBuf]) -> Result<Walk, WalkError> {
-    Ok(Walk::default())
+
+/// Reads directories and files. A directory is read with all that is below it, except what git ignores and what is hidden;
+/// a file that is named is read whatever it is called. Links are followed as long as they stay inside the directory.
+///
+/// # Errors
+/// A path that does not exist or cannot be opened.
+pub fn walk(paths: &[PathBuf]) -> Result<Walk, WalkError> {
+    let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut skipped = Vec::new();
+    for path in paths {
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error.to_string()))?;
+        if metadata.is_dir() {
+            below(path, &mut files, &mut skipped)?;
+        } else {
+            let identity = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            files.entry(identity).or_insert_with(|| shown(path));
+        }
+    }
+    let contents = files.into_par_iter().map(|(path, shown)| (shown, read(&path))).collect();
+    Ok(Walk { sources: Sources::from_contents(contents), skipped })
 }
-pub fn from_text(_path: &str, _text: String) -> Walk {
-    Walk::default()
+
+/// A text that is already there, such as standard input.
+#[must_use]
+pub fn from_text(path: &str, text: String) -> Walk {
+    Walk { sources: Sources::new(vec![(path.to_owned(), text)]), skipped: Vec::new() }
+}
+
+fn unreadable(path: &Path, reason: &str) -> WalkError {
+    WalkError::Unreadable { path: shown(path), reason: reason.to_owned() }
+}
+
+/// Adds the files below a directory under their real paths, so that no file comes twice.
+fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<Skipped>) -> Result<(), WalkError> {
+    let inside = fs::canonicalize(root).map_err(|error| unreadable(root, &error.to_string()))?;
+    fs::read_dir(root).map_err(|error| unreadable(root, &error.to_string()))?;
+    let entries = WalkBuilder::new(root).require_git(false).follow_links(true).sort_by_file_path(Path::cmp).build();
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A directory that may not be read, a dangling link, a link to a folder above.
+            Err(error) => {
+                skipped.push(Skipped { path: shown(root), reason: error.to_string() });
+                continue;
+            }
+        };
+        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+            continue;
+        }
+        match place(&entry, &inside) {
+            Ok(real) => drop(files.entry(real).or_insert_with(|| shown(entry.path()))),
+            Err(reason) => skipped.push(Skipped { path: shown(entry.path()), reason: reason.to_owned() }),
+        }
+    }
+    Ok(())
+}
+
+/// The real path of a file that is to be read, or why it is not.
+fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
+    let path = entry.path();
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
+        "yaml" | "yml" | "json" => {}
+        "tf" | "tfvars" | "hcl" => {
+            return Err("Terraform's own language is not read; audit the output of `terraform show -json`");
+        }
+        _ => return Err("not YAML, JSON or Terraform"),
+    }
+    let real = fs::canonicalize(path).map_err(|_| "cannot be opened")?;
+    if real.starts_with(inside) { Ok(real) } else { Err("a link that leaves the audited directory") }
+}
+
+fn read(path: &Path) -> Contents {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_BYTES {
+        return Err(format!("{size} bytes are more than an audit reads; split the file"));
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes()).to_owned())
+}
+
+fn not_text(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "encoded as UTF-16; save it as UTF-8",
+        _ if bytes.contains(&0) => "not text",
+        _ => "not encoded as UTF-8",
+    }
+}
+
+/// A path as a person would type it: forward slashes, and no `./` in front.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy().replace('\\', "/");
+    text.strip_prefix("./").filter(|rest| !rest.is_empty()).map_or(text.clone(), str::to_owned)
 }

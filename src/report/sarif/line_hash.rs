@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-const WINDOW: usize = 100;
+const WINDOW: usize = WINDOW_UNITS as usize;
+const WINDOW_UNITS: u32 = 100;
 const BASE: u64 = 37;
 const END_OF_FILE: u16 = u16::MAX;
 const LINE_FEED: u16 = b'\n' as u16;
@@ -89,7 +90,7 @@ impl<'a> Rolling<'a> {
     }
 
     fn push(&mut self, unit: u16) {
-        const LEAVING: u64 = BASE.wrapping_pow(WINDOW as u32);
+        const LEAVING: u64 = BASE.wrapping_pow(WINDOW_UNITS);
         let left = u64::from(std::mem::replace(&mut self.units[self.next], unit));
         self.hash = self.hash.wrapping_mul(BASE).wrapping_add(u64::from(unit)).wrapping_sub(LEAVING.wrapping_mul(left));
         self.next = (self.next + 1) % WINDOW;

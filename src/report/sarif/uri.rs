@@ -1,19 +1,22 @@
 //! Paths as URIs: relative to the root of the repository where they can be, forward slashes, percent-encoded.
 
+use std::fmt::Write as _;
+
 use super::Sarif;
 
 /// The URI of a path as it was typed or walked.
 pub(super) fn uri(path: &str, options: &Sarif) -> String {
-    let path = path.replace('\\', "/");
-    if !is_absolute(&path) {
-        return encoded(&joined(&options.prefix, &path));
+    let [path, root, directory] = [path, &options.root, &options.directory].map(|path| path.replace('\\', "/"));
+    // What stands in angle brackets was read from no file.
+    if !(is_absolute(&path) || is_absolute(&directory)) || path.starts_with('<') {
+        return encoded(&normal(&path));
     }
-    let root = options.root.replace('\\', "/");
-    let below = (!root.is_empty()).then(|| path.strip_prefix(root.trim_end_matches('/'))).flatten();
-    match below.and_then(|rest| rest.strip_prefix('/')) {
-        Some(rest) => encoded(&joined("", rest)),
+    let full = if is_absolute(&path) { normal(&path) } else { normal(&format!("{directory}/{path}")) };
+    let root = normal(&root);
+    match full.strip_prefix(&root).and_then(|rest| rest.strip_prefix('/')).filter(|_| !root.is_empty()) {
+        Some(rest) => encoded(rest),
         // The colon of a drive letter is meant as one.
-        None => format!("file:///{}", encoded(path.trim_start_matches('/')).replace("%3A", ":")),
+        None => format!("file:///{}", encoded(full.trim_start_matches('/')).replace("%3A", ":")),
     }
 }
 
@@ -21,17 +24,18 @@ fn is_absolute(path: &str) -> bool {
     path.starts_with('/') || matches!(path.as_bytes(), [drive, b':', b'/', ..] if drive.is_ascii_alphabetic())
 }
 
-/// A path seen from a folder, without `.`, and without `..` wherever there is a folder to leave.
-fn joined(prefix: &str, path: &str) -> String {
+/// A path without `.` and doubled slashes, and without `..` wherever there is a folder to leave.
+fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
-    for part in prefix.split(['/', '\\']).chain(path.split('/')) {
+    for part in path.split('/') {
         match part {
             "" | "." => {}
             ".." if parts.last().is_some_and(|&last| last != "..") => drop(parts.pop()),
             part => parts.push(part),
         }
     }
-    parts.join("/")
+    let slash = if path.starts_with('/') { "/" } else { "" };
+    format!("{slash}{}", parts.join("/"))
 }
 
 /// Escapes what a path may hold and a URI may not (RFC 3986). A colon is escaped too: before the first slash it would be
@@ -41,7 +45,7 @@ fn encoded(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(byte)),
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => drop(write!(text, "%{byte:02X}")),
         }
     }
     text
@@ -51,22 +55,30 @@ fn encoded(path: &str) -> String {
 mod tests {
     use super::*;
 
-    fn at(root: &str, prefix: &str, path: &str) -> String {
-        uri(path, &Sarif { root: root.to_owned(), prefix: prefix.to_owned() })
+    fn at(root: &str, directory: &str, path: &str) -> String {
+        uri(path, &Sarif { root: root.to_owned(), directory: directory.to_owned() })
     }
 
     #[test]
     fn paths_are_relative_to_the_root() {
+        assert_eq!(at("/repo", "/repo/deploy/prod", "../base/a.yaml"), "deploy/base/a.yaml");
+        assert_eq!(at("/repo/", "/repo/deploy", "/repo/x/a.yaml"), "x/a.yaml");
+        assert_eq!(at("/x/repo", "/x/other", "../repo/./a.yaml"), "a.yaml");
+        assert_eq!(at(r"C:\repo", r"C:\repo\deploy", r"mesh\dr.yaml"), "deploy/mesh/dr.yaml");
+    }
+
+    #[test]
+    fn paths_seen_from_nowhere_stay_relative() {
         assert_eq!(at("", "", "./mesh/dr.yaml"), "mesh/dr.yaml");
-        assert_eq!(at("/repo", "deploy/prod", "../base/a.yaml"), "deploy/base/a.yaml");
-        assert_eq!(at("/repo/", "deploy", "/repo/x/a.yaml"), "x/a.yaml");
         assert_eq!(at("", "", "../a.yaml"), "../a.yaml");
         assert_eq!(at("", "", r"mesh\dr.yaml"), "mesh/dr.yaml");
+        assert_eq!(at("/repo", "/repo/deploy", "<stdin>"), "%3Cstdin%3E");
     }
 
     #[test]
     fn paths_elsewhere_stay_absolute() {
         assert_eq!(at("/repo", "", "/repository/a.yaml"), "file:///repository/a.yaml");
+        assert_eq!(at("/repo", "/repo", "../a.yaml"), "file:///a.yaml");
         assert_eq!(at("", "", r"C:\x\a.yaml"), "file:///C:/x/a.yaml");
     }
 

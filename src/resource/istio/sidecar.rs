@@ -8,7 +8,7 @@ use crate::source::Node;
 #[derive(Clone, Debug)]
 pub struct Sidecar<'a> {
     pub workload_selector: Option<Labels<'a>>,
-    /// Absent: the mesh's mode. Present without a mode: REGISTRY_ONLY, the enum's zero (semantics C.0).
+    /// Absent: the mesh's mode. Present without a mode: `REGISTRY_ONLY`, the enum's zero (semantics C.0).
     pub outbound: Option<Setting<'a>>,
     pub egress: Vec<SidecarEgress<'a>>,
 }

@@ -9,7 +9,7 @@ use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
     id: "missing-egress-isolation",
-    topic: "network_policy",
+    topic: "network-policy",
     summary: "no network policy isolates the egress of a workload",
     severity: Severity::High,
     confidence: Confidence::High,

@@ -1,0 +1,161 @@
+//! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
+
+pub mod messages;
+pub mod outputs;
+pub mod screen;
+pub mod settings;
+pub mod sources;
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use outputs::Outputs;
+use palisade::config::{Part, istio_version, suggestion};
+use palisade::finding::{Confidence, Level, Severity};
+use palisade::rule::Rule;
+use palisade::rules::RULES;
+
+/// Audits the egress control of a Kubernetes estate: mesh, network policy, nodes and VPC firewall.
+#[derive(Parser)]
+#[command(name = "palisade", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// When to color: auto is on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = OUTPUT)]
+    pub color: Color,
+}
+
+/// What each exit code means; the same for every format.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  audited, and nothing at or above --fail-on
+  1  audited, with at least one finding at or above --fail-on
+  2  could not audit: wrong usage, an unreadable path, nothing to audit, or a document that cannot be parsed";
+
+const INPUT: &str = "Input";
+const JUDGEMENT: &str = "Judgement";
+const OUTPUT: &str = "Output";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Audit directories, files or a dump
+    #[command(after_help = EXIT_CODES)]
+    Check(Box<Check>),
+    /// Show the page of a rule: what it finds, why it matters, what to write instead
+    Explain(Explain),
+    /// List the rules
+    Rules(Rules),
+}
+
+/// `palisade check`.
+#[derive(Args)]
+pub struct Check {
+    /// Directories and files to audit; `-` is standard input, and the default is the working directory
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Settings [default: the nearest palisade.yaml, from the audited directory upwards]
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub config: Option<PathBuf>,
+
+    /// Parts of the estate that the input holds completely, so that what is not in it is missing
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = words(&Part::ALL, Part::as_str), help_heading = INPUT)]
+    pub complete: Option<Vec<Part>>,
+
+    /// The Istio version to assume where defaults differ, such as 1.28
+    #[arg(long, value_name = "X.Y", value_parser = version, help_heading = INPUT)]
+    pub istio_version: Option<(u32, u32)>,
+
+    /// Documents that cannot be parsed do not fail the audit
+    #[arg(long, help_heading = INPUT)]
+    pub allow_unparsed: bool,
+
+    /// The lowest level that fails the audit [default: error]
+    #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]
+    pub fail_on: Option<Level>,
+
+    /// Report this rule only; may be repeated
+    #[arg(long = "rule", value_name = "ID", value_parser = rule, help_heading = JUDGEMENT)]
+    pub rules: Vec<&'static Rule>,
+
+    /// Report nothing less severe
+    #[arg(long, value_name = "SEVERITY", value_parser = words(&SEVERITIES, Severity::as_str), help_heading = JUDGEMENT)]
+    pub min_severity: Option<Severity>,
+
+    /// Report nothing less certain
+    #[arg(long, value_name = "CONFIDENCE", value_parser = words(&CONFIDENCES, Confidence::as_str), help_heading = JUDGEMENT)]
+    pub min_confidence: Option<Confidence>,
+
+    #[command(flatten)]
+    pub outputs: Outputs,
+
+    /// Findings only, without the closing lines
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
+    pub quiet: bool,
+
+    /// Everything that was not understood, and the settings in use
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub verbose: bool,
+}
+
+/// `palisade explain`.
+#[derive(Args)]
+pub struct Explain {
+    /// The id of a rule, as findings and `palisade rules` name it
+    #[arg(value_name = "RULE", value_parser = rule)]
+    pub rule: &'static Rule,
+}
+
+/// `palisade rules`.
+#[derive(Args)]
+pub struct Rules {
+    /// How to list them
+    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
+    pub format: ListFormat,
+}
+
+/// When to color the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How the catalogue is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    Terminal,
+    Json,
+}
+
+const SEVERITIES: [Severity; 5] = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
+const FAIL_LEVELS: [Level; 4] = [Level::Error, Level::Warning, Level::Note, Level::Off];
+
+/// A parser for the values of one of the library's enums, by the words that the outputs use.
+fn words<T>(values: &'static [T], word: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let find = move |text: String| values.iter().copied().find(|&value| word(value) == text).ok_or("not one of them");
+    PossibleValuesParser::new(values.iter().map(move |&value| word(value))).try_map(find)
+}
+
+fn fail_levels() -> impl TypedValueParser<Value = Level> {
+    words(&FAIL_LEVELS, |level| if level == Level::Off { "never" } else { level.as_str() })
+}
+
+fn version(text: &str) -> Result<(u32, u32), &'static str> {
+    istio_version(text).ok_or("not a version such as 1.28")
+}
+
+fn rule(id: &str) -> Result<&'static Rule, String> {
+    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    let missing = || format!("there is no such rule{}; `palisade rules` lists all", suggestion(id, &ids));
+    RULES.iter().copied().find(|rule| rule.id == id).ok_or_else(missing)
+}

@@ -1,0 +1,54 @@
+//! What is said on standard error, so that standard output holds the document and nothing else.
+
+use std::path::PathBuf;
+
+use super::Check;
+use palisade::finding::Level;
+use palisade::source::{Location, Sources};
+use palisade::triage::{Inputs, Report, Verdict};
+
+/// A place as editors and terminals understand it.
+pub fn position(at: Location, sources: &Sources) -> String {
+    let source = &sources[at.source];
+    let start = source.line_column(at.span.start);
+    format!("{}:{}:{}", source.path(), start.line, start.column)
+}
+
+/// What a reader must know who does not see the report for people.
+pub fn closing(report: &Report, sources: &Sources, check: &Check) -> Vec<String> {
+    let mut lines = Vec::new();
+    if is_empty(&report.inputs) {
+        lines.push(nothing(&report.inputs, &check.paths));
+    }
+    if check.outputs.has_terminal() || check.quiet {
+        return lines;
+    }
+    for unparsed in &report.inputs.unparsed {
+        lines.push(format!("{}: not audited: {}", position(unparsed.at, sources), unparsed.reason));
+    }
+    if report.verdict != Verdict::Pass {
+        lines.push(verdict(report));
+    }
+    lines
+}
+
+fn is_empty(inputs: &Inputs) -> bool {
+    inputs.documents == 0
+}
+
+fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
+    let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let paths = if named.is_empty() { ".".to_owned() } else { named.join(", ") };
+    let skipped = match inputs.skipped.len() {
+        0 => String::new(),
+        count => format!("; skipped: {count} (-v lists them)"),
+    };
+    format!("nothing to audit in {paths}: no YAML or JSON document{skipped}")
+}
+
+fn verdict(report: &Report) -> String {
+    let levels = [Level::Error, Level::Warning, Level::Note];
+    let counts: Vec<String> =
+        levels.iter().map(|&level| format!("{}: {}", level.as_str(), report.count(level))).collect();
+    format!("{} ({})", report.verdict.as_str(), counts.join(", "))
+}

@@ -1,0 +1,76 @@
+//! What is audited: paths and standard input; and which repository it is in.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use super::settings::Fault;
+use palisade::config::FILE_NAME;
+use palisade::report::Sarif;
+use palisade::source::{self, Skipped, Sources, Walk};
+
+/// The path that the report shows for standard input.
+const STDIN: &str = "<stdin>";
+
+/// Reads everything that the command line names, but for settings.
+///
+/// # Errors
+/// A path or standard input cannot be read.
+pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
+    let is_stdin = |path: &&PathBuf| path.as_os_str() == OsStr::new("-");
+    let (stdin, paths): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(is_stdin);
+    let mut paths: Vec<PathBuf> = paths.into_iter().cloned().collect();
+    if stdin.is_empty() && paths.is_empty() {
+        paths.push(PathBuf::from("."));
+    }
+    let mut walk = if paths.is_empty() { Walk::default() } else { without_settings(source::walk(&paths)?, settings) };
+    if !stdin.is_empty() {
+        let typed = source::from_text(STDIN, read_stdin()?);
+        walk.sources = Sources::from_contents([walk.sources.into_contents(), typed.sources.into_contents()].concat());
+        walk.skipped.extend(typed.skipped);
+    }
+    Ok(walk)
+}
+
+/// Settings are no manifest: each file of that name, and the one that was named.
+fn without_settings(walk: Walk, named: Option<&Path>) -> Walk {
+    let is_named = |path: &Path| {
+        let same_name = |named: &&Path| named.file_name() == path.file_name();
+        named.filter(same_name).is_some_and(|named| fs::canonicalize(named).ok() == fs::canonicalize(path).ok())
+    };
+    let is_settings =
+        |path: &str| Path::new(path).file_name() == Some(OsStr::new(FILE_NAME)) || is_named(Path::new(path));
+    if !walk.sources.iter().any(|source| is_settings(source.path())) {
+        return walk;
+    }
+    let files = walk.sources.into_contents().into_iter();
+    let (settings, files): (Vec<_>, Vec<_>) = files.partition(|(path, _)| is_settings(path));
+    let reason = "settings of palisade";
+    let skipped = settings.into_iter().map(|(path, _)| Skipped { path, reason: reason.to_owned() });
+    Walk { sources: Sources::from_contents(files), skipped: walk.skipped.into_iter().chain(skipped).collect() }
+}
+
+fn read_stdin() -> Result<String, Fault> {
+    let mut stdin = io::stdin().lock();
+    if stdin.is_terminal() {
+        eprintln!("palisade: reading manifests from the terminal; end them with Ctrl-D");
+    }
+    let mut text = String::new();
+    stdin.read_to_string(&mut text).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;
+    Ok(text)
+}
+
+/// What SARIF's paths are relative to: the repository that holds the working directory and what is audited.
+pub fn repository(paths: &[PathBuf]) -> Sarif {
+    let Ok(here) = env::current_dir() else { return Sarif::default() };
+    let audited = paths.first().and_then(|path| std::path::absolute(path).ok()).unwrap_or_else(|| here.clone());
+    let root = root_above(&here).filter(|root| audited.starts_with(root)).or_else(|| root_above(&audited));
+    let text = |path: &Path| path.display().to_string();
+    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here) }
+}
+
+fn root_above(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|directory| directory.join(".git").exists())
+}
