@@ -63,7 +63,7 @@ pub struct Evidence<'a> {
 }
 
 /// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
-const UNREAD: [(&str, Layer); 18] = [
+const UNREAD: [(&str, Layer); 21] = [
     ("AdminNetworkPolicy", Layer::NetworkPolicy),
     ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
     ("ClusterNetworkPolicy", Layer::NetworkPolicy),
@@ -71,6 +71,10 @@ const UNREAD: [(&str, Layer); 18] = [
     ("CiliumClusterwideNetworkPolicy", Layer::NetworkPolicy),
     ("FQDNNetworkPolicy", Layer::NetworkPolicy),
     ("GlobalNetworkPolicy", Layer::NetworkPolicy),
+    // Of another group than Kubernetes' own, such as Calico's.
+    ("NetworkPolicy", Layer::NetworkPolicy),
+    ("EgressFirewall", Layer::NetworkPolicy),
+    ("EgressNetworkPolicy", Layer::NetworkPolicy),
     ("ComputeFirewallPolicy", Layer::Firewall),
     ("ComputeFirewallPolicyRule", Layer::Firewall),
     ("ComputeFirewallPolicyAssociation", Layer::Firewall),
@@ -156,7 +160,9 @@ fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
         | Kind::MeshConfig(_)
         | Kind::Operator(_) => Some(Layer::Mesh),
         Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),
-        Kind::NetworkPolicy(_) => Some(Layer::NetworkPolicy),
+        Kind::NetworkPolicy(_) | Kind::AdminPolicy(_) | Kind::CiliumPolicy(_) | Kind::NamePolicy(_) => {
+            Some(Layer::NetworkPolicy)
+        }
         Kind::Cluster(_) | Kind::NodePool(_) | Kind::Node(_) => Some(Layer::Scheduling),
         Kind::Firewall(_) | Kind::Network(_) => Some(Layer::Firewall),
         _ => None,
