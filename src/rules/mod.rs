@@ -1,5 +1,11 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod capture {
+    pub(super) mod capture_excluded;
+    pub(super) mod host_network_workload;
+    pub(super) mod runs_as_proxy_identity;
+    pub(super) mod workload_outside_mesh;
+}
 mod firewall {
     pub(super) mod implied_egress_allow;
 }
@@ -13,6 +19,10 @@ mod path {
     pub(super) mod direct_internet_path;
     pub(super) mod incomplete_evidence;
 }
+mod routing {
+    pub(super) mod missing_default_sidecar;
+    pub(super) mod outbound_allow_any;
+}
 
 use rayon::prelude::*;
 
@@ -21,11 +31,17 @@ use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[
+    &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &capture::host_network_workload::RULE,
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
+    &routing::missing_default_sidecar::RULE,
     &network_policy::missing_egress_isolation::RULE,
+    &routing::outbound_allow_any::RULE,
+    &capture::runs_as_proxy_identity::RULE,
+    &capture::workload_outside_mesh::RULE,
 ];
 
 /// Runs the rules whose layers are in evidence.
