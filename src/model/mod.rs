@@ -20,7 +20,10 @@ pub use evidence::{Evidence, Layer};
 pub use firewall::{Direction, FirewallRule, Target, Verdict};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
 pub use namespace::{Namespace, Role};
-pub use network_policy::{NetworkPolicy, Peer, PeerScope, PolicyClause, Ports};
+pub use network_policy::{
+    ClauseAction, NamespaceScope, NetworkPolicy, Peer, PeerScope, PodScope, PolicyClause, PolicyKind, Ports, Section,
+    Tier,
+};
 pub use nodes::{Cluster, Effect, Identity, NodePool, Taint};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{

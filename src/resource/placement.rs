@@ -39,7 +39,7 @@ pub(super) fn namespace<'a>(
     source: &'a Source,
     kustomizations: &Kustomizations<'a>,
 ) -> Option<Text<'a>> {
-    if matches!(kind, Kind::Namespace | Kind::Node(_)) {
+    if matches!(kind, Kind::Namespace | Kind::Node(_) | Kind::AdminPolicy(_)) || is_clusterwide(meta) {
         return None;
     }
     let enclosing = || {
@@ -48,6 +48,11 @@ pub(super) fn namespace<'a>(
     };
     let default = Spanned::new("default", meta.name.at);
     Some(meta.namespace.or_else(enclosing).unwrap_or(default))
+}
+
+/// Cilium has one kind for namespaces and one for the cluster, alike but for this.
+fn is_clusterwide(meta: &Meta<'_>) -> bool {
+    meta.kind == "CiliumClusterwideNetworkPolicy"
 }
 
 /// The places of the comments by which kpt marks the values that a package's user has yet to set.
