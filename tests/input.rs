@@ -1,4 +1,5 @@
 //! What goes in: broken input of every kind is named and fatal to nothing else, and places are exact.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
 mod common;
 
