@@ -2,7 +2,7 @@
 //!
 //! Every case is run and counted. A case whose expected answer contradicts the documentation would be listed in
 //! [`DIFFERENCES`] with the reason; it would then be printed as a difference, not passed over.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
+#![allow(clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)] // A test that cannot go on has failed.
 
 mod common;
 
