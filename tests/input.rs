@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::PathBuf;
+
 use palisade::config::Config;
 use palisade::source::{self, Node, Scalar, Shape, Sources, Walk};
 use proptest::prelude::*;
@@ -131,4 +133,77 @@ proptest! {
             let _ = palisade::audit(&source::from_text("input.yaml", text), &Config::default());
         }
     }
+}
+
+/// Where the structure or a text differs. How plain scalars are typed is where the two readers differ by design.
+fn difference(ours: Node<'_>, theirs: &serde_yaml::Value) -> Option<String> {
+    use serde_yaml::Value;
+    let found = |said: String| Some(format!("{said} at byte {}", ours.at().span.start));
+    match (ours.shape(), theirs) {
+        (Shape::Mapping, Value::Mapping(map)) if map.len() == ours.entries().count() => {
+            ours.entries().zip(map).find_map(|(entry, (_, value))| difference(entry.value, value))
+        }
+        (Shape::Sequence, Value::Sequence(list)) if list.len() == ours.items().count() => {
+            ours.items().zip(list).find_map(|(item, value)| difference(item, value))
+        }
+        (Shape::Scalar, Value::String(text)) if ours.text() == Some(text.as_str()) => None,
+        (Shape::Scalar, Value::String(text)) => found(format!("{:?} is not {text:?}", ours.text())),
+        (Shape::Scalar, Value::Bool(_) | Value::Number(_) | Value::Null) => None,
+        (_, Value::Tagged(tagged)) => difference(ours, &tagged.value),
+        (shape, _) => found(format!("a {shape:?} of another kind or size")),
+    }
+}
+
+/// The YAML files of the estates and, where it is there, of the real input.
+fn manifests() -> Vec<PathBuf> {
+    let mut folders = vec![common::project("fixtures/estates")];
+    let real = common::project("../shared/real");
+    if real.is_dir() {
+        folders.push(real);
+    } else {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "../shared/real is missing");
+        println!("left out: ../shared/real is not there");
+    }
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "yaml") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_second_reader_sees_the_same_values() {
+    use serde::Deserialize as _;
+    let (mut compared, mut faults) = (0, Vec::new());
+    for path in manifests() {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let theirs: Result<Vec<serde_yaml::Value>, _> =
+            serde_yaml::Deserializer::from_str(&text).map(serde_yaml::Value::deserialize).collect();
+        let Ok(theirs) = theirs else { continue };
+        let sources = Sources::new(vec![("input.yaml".to_owned(), text)]);
+        let ours = source::parse(sources.iter().next().expect("one source"));
+        let theirs: Vec<_> = theirs.into_iter().filter(|value| !value.is_null()).collect();
+        if ours.documents.len() != theirs.len() {
+            let unparsed: Vec<_> = ours.unparsed.iter().map(|one| one.reason.as_str()).collect();
+            faults.push(format!(
+                "{}: {} documents, not {} {unparsed:?}",
+                path.display(),
+                ours.documents.len(),
+                theirs.len()
+            ));
+            continue;
+        }
+        compared += theirs.len();
+        let found = ours.documents.iter().zip(&theirs).find_map(|(ours, theirs)| difference(ours.root(), theirs));
+        faults.extend(found.map(|found| format!("{}: {found}", path.display())));
+    }
+    println!("compared {compared} documents");
+    assert!(compared > 50 && faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -39,7 +39,9 @@ pub(super) fn read<'s>(source: &'s Source, text: &Text<'_>) -> Outcome<'s> {
     let options = granit_parser::options! {
         max_buffered_comment_events: usize::MAX,
         flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH
+        block_nesting_limit: MAX_DEPTH,
+        // What the last line of a file lacks is not made up: Go's readers do not either.
+        block_scalar_eof_without_line_feed: true
     };
     let mut parser = Parser::new_from_str_with_options(text.text, options);
     let mut driver = Driver { source, text, document: None, comments: Vec::new(), start: 0 };
