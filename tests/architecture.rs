@@ -21,7 +21,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("rule", &["analysis", "model", "finding", "source", "traffic"]),
     ("rules", &["rule", "analysis", "model", "finding", "source", "traffic"]),
     ("triage", &["config", "finding", "source"]),
-    ("report", &["triage", "config", "rule", "analysis", "model", "traffic", "finding", "source"]),
+    ("report", &["triage", "config", "rule", "finding", "source"]),
+    // A listing of what an analysis knows, not of findings.
+    ("report/connections", &["analysis", "model", "traffic", "report", "finding", "source"]),
 ];
 
 /// A source file without its comments and its tests.
@@ -100,6 +102,9 @@ fn named(file: &File) -> BTreeSet<String> {
 }
 
 fn floor(file: &File) -> &str {
+    if file.path.starts_with("report/connections/") {
+        return "report/connections";
+    }
     file.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
 }
 

@@ -1,7 +1,7 @@
 //! What a client does about TLS towards a host: the destination rule that applies as seen from its namespace, and what
 //! port and subset make of it (semantics C.7).
 
-use crate::model::{ClientTls, DestinationRule, Estate, TlsLayer};
+use crate::model::{ClientTls, DestinationRule, Estate, Text, TlsLayer};
 use crate::source::Location;
 use crate::traffic::HostPattern;
 
@@ -10,7 +10,7 @@ use crate::traffic::HostPattern;
 pub struct ClientView<'e, 'a> {
     /// The settings, where a rule has some.
     pub tls: Option<ClientTls<'a>>,
-    /// The rule that applies, if any does.
+    /// The rule that decides, if any applies: the one that holds the subset, or whose policy counts.
     pub rule: Option<&'e DestinationRule<'a>>,
     /// Where the settings would stand: the port's entry, the subset, the policy, or the host of the rule.
     pub absent_at: Option<Location>,
@@ -25,20 +25,22 @@ pub fn client_view<'e, 'a>(
     (port, subset): (Option<i64>, Option<&str>),
 ) -> ClientView<'e, 'a> {
     let rules = applicable(estate, client, host);
-    let Some(&rule) = rules.first() else { return ClientView { tls: None, rule: None, absent_at: None } };
+    let Some(&first) = rules.first() else { return ClientView { tls: None, rule: None, absent_at: None } };
     // Rules of one namespace for one host are one rule: the oldest policy, and the subsets of all.
-    let top = rules.iter().map(|rule| &rule.tls).find(|layer| layer.at.is_some()).unwrap_or(&rule.tls);
-    let named = rules.iter().flat_map(|rule| &rule.subsets).find(|(name, _)| Some(name.value) == subset);
-    let (base, base_at) = of_port(top, port).unwrap_or((top.base, top.at.unwrap_or(rule.host_at)));
-    let Some((name, layer)) = named else {
-        return ClientView { tls: base, rule: Some(rule), absent_at: Some(base_at) };
-    };
-    let (tls, at) = match of_port(layer, port) {
-        Some(of_port) => of_port,
-        None if layer.base.is_some() || base.is_none() => (layer.base, layer.at.unwrap_or(name.at)),
-        None => (base, base_at),
-    };
-    ClientView { tls, rule: Some(rule), absent_at: Some(at) }
+    let rule = rules.iter().copied().find(|rule| rule.tls.at.is_some()).unwrap_or(first);
+    let base_at = rule.tls.at.unwrap_or(rule.host_at);
+    let (base, base_at) = of_port(&rule.tls, port).unwrap_or((rule.tls.base, base_at));
+    let policy = ClientView { tls: base, rule: Some(rule), absent_at: Some(base_at) };
+
+    let is_named = |(name, _): &&(Text<'_>, TlsLayer<'_>)| Some(name.value) == subset;
+    let named = rules.iter().copied().find_map(|owner| Some((owner, owner.subsets.iter().find(is_named)?)));
+    let Some((owner, (name, layer))) = named else { return policy };
+    let of_subset = |(tls, at)| ClientView { tls, rule: Some(owner), absent_at: Some(at) };
+    match of_port(layer, port) {
+        Some(of_port) => of_subset(of_port),
+        None if layer.base.is_some() || base.is_none() => of_subset((layer.base, layer.at.unwrap_or(name.at))),
+        None => policy,
+    }
 }
 
 /// The settings of a single port, which replace those of the layer whether or not they speak of TLS.

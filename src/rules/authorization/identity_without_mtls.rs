@@ -52,7 +52,7 @@ fn finding(
         first.describe(),
         proxy.name.value
     );
-    let finding = RULE.finding(variant, test.at, message);
+    let finding = RULE.finding(variant, test.values.first().map_or(test.at, |value| value.at), message);
     let finding = blind.iter().take(5).fold(finding, |finding, server| {
         finding.see(server.mode_at, "this listener asks for no certificate of the mesh")
     });

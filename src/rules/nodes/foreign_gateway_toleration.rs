@@ -52,8 +52,9 @@ fn on_gateway_pool(index: usize, audit: &Audit<'_>) -> Option<Finding> {
     let severity = if lands { Severity::Critical } else { Severity::High };
     let confidence = if kept.workload.is_some() { Confidence::High } else { Confidence::Medium };
     let finding = RULE.finding(variant(workload, by), by, message).severity(severity).confidence(confidence);
-    let finding =
-        pool.taints.iter().fold(finding, |finding, taint| finding.see(taint.key.at, "the taint that it passes"));
+    let finding = pool.taints.iter().fold(finding, |finding, taint| {
+        finding.see(taint.key.at, format!("the taint that it passes, `{}`", taint.effect.as_str()))
+    });
     Some(finding.help(HELP))
 }
 
@@ -92,15 +93,12 @@ fn platform_agents(agents: &[usize], audit: &Audit<'_>) -> Option<Finding> {
         let mut pools = audit.facts.placement.gateway_pools().iter();
         pools.any(|kept| passes_taints(&estate.workloads[index], &estate.pools[kept.pool]).is_some())
     };
-    let mut found: Vec<&Workload<'_>> = agents.iter().filter(passes).map(|&index| &estate.workloads[index]).collect();
-    found.sort_by_cached_key(|workload| estate.order_of(workload));
-    let first = found.first()?;
-    let names: Vec<String> = found.iter().take(5).map(|workload| format!("`{}`", estate.display(workload))).collect();
-    let more =
-        if found.len() > names.len() { format!(" and {} more", found.len() - names.len()) } else { String::new() };
-    let message = format!("agents of the platform run on the egress gateway's nodes: {}{more}", names.join(", "));
+    let found: Vec<usize> = agents.iter().filter(passes).copied().collect();
+    let first = audit.sorted(&found).first()?.name;
+    let named = audit.list_workloads(&found);
+    let message = format!("agents of the platform run on the egress gateway's nodes: {named}");
     Some(
-        RULE.finding("platform", first.name.at, message)
+        RULE.finding("platform", first.at, message)
             .severity(Severity::Info)
             .help("let no tenant change these workloads or run commands in their pods"),
     )
