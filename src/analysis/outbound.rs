@@ -4,7 +4,6 @@
 use rustc_hash::FxHashMap;
 
 use super::capture::{Capture, Injection};
-use crate::config::Part;
 use crate::model::{Estate, OutboundMode, OutboundPolicy, Sidecar, Workload};
 use crate::source::Location;
 
@@ -71,7 +70,7 @@ fn of_workload<'a>(
     }
     let of_mesh = || match estate.mesh.outbound {
         Some(policy) => Outbound { mode: policy.mode, origin: Origin::Mesh(policy) },
-        None if estate.mesh.configured || estate.evidence.is_complete(Part::Mesh) => {
+        None if estate.mesh.configured || estate.evidence.mesh_is_complete() => {
             Outbound { mode: OutboundMode::AllowAny, origin: Origin::Default }
         }
         None => Outbound { mode: OutboundMode::Unknown, origin: Origin::None },
@@ -83,7 +82,7 @@ fn of_workload<'a>(
         None => of_mesh(),
     });
     // The oldest of several matching Sidecars counts, and manifests do not tell ages: the worse reading.
-    modes.max_by_key(|outbound| outbound.is_open()).unwrap_or_else(of_mesh)
+    modes.max_by_key(Outbound::is_open).unwrap_or_else(of_mesh)
 }
 
 /// The Sidecars of which one applies to a workload: all that select it, else the namespace's default, else the root

@@ -95,10 +95,10 @@ impl<'a> Evidence<'a> {
         self.present.contains(&layer)
     }
 
-    /// Whether the user says that the input holds all there is of a part.
+    /// Whether the user says that the input holds all there is of the mesh.
     #[must_use]
-    pub fn is_complete(&self, part: Part) -> bool {
-        self.complete.contains(&part)
+    pub fn mesh_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Mesh)
     }
 
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.

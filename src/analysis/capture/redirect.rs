@@ -87,7 +87,7 @@ fn address_set(value: &str) -> Option<AddressSet> {
 }
 
 /// A value that cannot be read is taken to exclude everything: the worse reading.
-fn exclusion<'a>(kind: ExclusionKind, value: Text<'a>, traffic: Option<Traffic>) -> Exclusion<'a> {
+fn exclusion(kind: ExclusionKind, value: Text<'_>, traffic: Option<Traffic>) -> Exclusion<'_> {
     let understood = traffic.is_some();
     Exclusion { kind, value, traffic: traffic.unwrap_or_else(|| tcp().clone()), understood }
 }

@@ -363,7 +363,7 @@ impl<'e, 'a> Engine<'e, 'a> {
         let Some(peers) = &clause.peers else { return Match::Yes };
         let one = |peer: &Peer<'_>| {
             let in_scope = |group: &Group| match &peer.scope {
-                PeerScope::Pods(scope) => self.in_scope(self.scopes.index(scope), group),
+                PeerScope::Pods(scope) => Self::in_scope(self.scopes.index(scope), group),
                 _ => Match::No,
             };
             let Some(group) = group else {
@@ -386,7 +386,7 @@ impl<'e, 'a> Engine<'e, 'a> {
         peers.iter().map(one).fold(Match::No, Match::or)
     }
 
-    fn in_scope(&self, scope: Option<usize>, group: &Group) -> Match {
+    fn in_scope(scope: Option<usize>, group: &Group) -> Match {
         let Some(scope) = scope.and_then(|scope| u32::try_from(scope).ok()) else { return Match::Yes };
         match group.scopes.binary_search_by_key(&scope, |(scope, _)| *scope) {
             Ok(index) if group.scopes[index].1 => Match::Yes,

@@ -104,11 +104,12 @@ fn added_up<'e, 'a>(
             }
         }
     }
-    if let Some(selected) = policies.iter().filter(isolates).find(|selected| !selected.certain) {
-        if allow.is_none() && !policies.iter().any(|one| one.certain && isolates(&one)) {
-            let name = selected.policy.name;
-            return Some(Decider::Unknown(name.at, format!("whether `{name}` selects it cannot be decided")));
-        }
+    if let Some(selected) = policies.iter().filter(isolates).find(|selected| !selected.certain)
+        && allow.is_none()
+        && !policies.iter().any(|one| one.certain && isolates(&one))
+    {
+        let name = selected.policy.name;
+        return Some(Decider::Unknown(name.at, format!("whether `{name}` selects it cannot be decided")));
     }
     let isolating: Vec<_> = policies.iter().copied().filter(|one| one.certain && isolates(&one)).collect();
     if isolating.is_empty() {

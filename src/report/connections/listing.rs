@@ -189,10 +189,10 @@ impl Listing {
 
     /// The ends of all entries, each pair once.
     fn keys(&self) -> std::collections::BTreeSet<(Key, Key)> {
-        self.entries().map(|entry| (self.key(entry.from), self.key(entry.to))).collect()
+        self.entries().map(|entry| (Self::key(entry.from), Self::key(entry.to))).collect()
     }
 
-    fn key(&self, side: Side<'_>) -> Key {
+    fn key(side: Side<'_>) -> Key {
         match side {
             Side::Workload(named) => Key::Group(named.group),
             Side::Addresses(addresses) => addresses.first().map_or(Key::Group(usize::MAX), Key::Address),
@@ -202,10 +202,10 @@ impl Listing {
     /// All connections: by source, workloads before addresses; then by target in the same way.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let sources = self.workloads.iter().filter(|named| holds(self.from.as_ref(), named));
-        sources.flat_map(|source| self.from_workload(source)).chain(self.from_addresses())
+        sources.flat_map(|source| self.entries_of(source)).chain(self.address_entries())
     }
 
-    fn from_workload<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
+    fn entries_of<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
         let group = &self.groups[source.group];
         let mut targets: Vec<(usize, usize)> = Vec::new();
         for &(target, spoken) in &group.targets {
@@ -221,7 +221,7 @@ impl Listing {
         to_workloads.chain(to_addresses).map(|(to, spoken)| self.entry(Side::Workload(source), to, spoken)).collect()
     }
 
-    fn from_addresses(&self) -> impl Iterator<Item = Entry<'_>> {
+    fn address_entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let targets = self.workloads.iter().filter(|named| holds(self.to.as_ref(), named));
         targets.flat_map(|target| {
             let outside = self.groups[target.group].from_outside.iter();
@@ -231,7 +231,7 @@ impl Listing {
     }
 
     fn entry<'l>(&'l self, from: Side<'l>, to: Side<'l>, spoken: usize) -> Entry<'l> {
-        let reasons = self.reasons.get(&(self.key(from), self.key(to)));
+        let reasons = self.reasons.get(&(Self::key(from), Self::key(to)));
         Entry { from, to, spoken: &self.spoken[spoken], reasons: reasons.map(Vec::as_slice).unwrap_or_default() }
     }
 }

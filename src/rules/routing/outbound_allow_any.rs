@@ -66,7 +66,7 @@ fn open(at: Location, workloads: &[usize], audit: &Audit<'_>) -> Option<Finding>
         ),
         Origin::Sidecar(sidecar, _) if sidecar.selector.is_some() => (
             "workload-shadow",
-            format!("Sidecar `{}` replaces the namespace's for {of}, which may reach any host", sidecar.name),
+            format!("`{}` replaces the namespace's for {of}, which may reach any host", sidecar.name),
         ),
         Origin::Sidecar(..) => ("namespace", format!("`{mode}` lets {of} of namespace `{namespace}` reach any host")),
     };

@@ -2,7 +2,7 @@
 
 use crate::analysis::authorization::{enforced, scope};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Attribute, Condition, Server, ServerMode};
+use crate::model::{Attribute, Clause, Condition, Server, ServerMode};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -43,7 +43,7 @@ fn relying<'e>(server: &Server<'_>, audit: &'e Audit<'_>) -> Option<&'e Conditio
         let clauses =
             enforced(proxy, estate).flat_map(|policy| &policy.clauses).filter(|clause| clause.ports().is_some());
         let here = clauses.filter(|clause| scope(clause, proxy, estate).any(|one| one.at == server.at));
-        let mut tests = here.flat_map(|clause| clause.tests());
+        let mut tests = here.flat_map(Clause::tests);
         tests.find(|test| {
             test.attribute.is_identity()
                 || matches!(test.attribute, Attribute::Host | Attribute::Path | Attribute::Method)
