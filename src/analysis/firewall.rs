@@ -84,15 +84,21 @@ pub(super) fn firewall(estate: &Estate<'_>) -> Vec<PoolEgress> {
     estate.pools.iter().map(|pool| egress(pool, &rules, &estate.firewall)).collect()
 }
 
+/// Whether a rule is, or may be, in force.
 fn is_in_force(rule: &FirewallRule<'_>) -> bool {
-    rule.direction == Direction::Egress && rule.disabled.is_none()
+    // Whether a rule with an open value is disabled may be what is open.
+    rule.direction == Direction::Egress && (rule.disabled.is_none() || rule.unknown.is_some())
 }
 
 fn egress(pool: &NodePool<'_>, order: &[usize], rules: &[FirewallRule<'_>]) -> PoolEgress {
     let mut egress = PoolEgress { implied: Traffic::all(), ..PoolEgress::default() };
     for &index in order {
         let rule = &rules[index];
-        let applies = applies(rule, pool);
+        let applies = match applies(rule, pool) {
+            // Network and target of a rule with an open value may be what is open.
+            Applies::No if rule.unknown.is_some() => Applies::Unknown,
+            decided => decided,
+        };
         if applies == Applies::No {
             continue;
         }

@@ -232,7 +232,7 @@ fn service_entry<'a>(
 }
 
 /// Whether a gateway lets traffic out: it stands in the egress namespace, it selects proxies that are called egress
-/// gateways, or a route through it leads to a host that is registered as external.
+/// gateways, or a host that is registered as external is routed through it under its own name.
 fn is_egress(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
     let by_label = gateway.selector.is_some_and(|labels| {
         labels
@@ -250,7 +250,11 @@ fn leads_out(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
             .flat_map(|entry| &entry.hosts)
             .any(|known| HostPattern::new(known.value).matches(&HostPattern::new(host)))
     };
-    mesh.virtual_services.iter().filter(|service| service.gateways.contains(&own)).any(|service| {
+    // Through an egress gateway clients ask for the host itself. Where they ask for another, as when a front door sends
+    // requests on to a new home, the gateway serves those outside.
+    let asks =
+        |service: &&VirtualService<'_>| service.hosts.iter().any(|host| host.value != "*" && is_external(host.value));
+    mesh.virtual_services.iter().filter(|service| service.gateways.contains(&own)).filter(asks).any(|service| {
         let through = service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == own));
         through.flat_map(|route| &route.destinations).any(|destination| is_external(&destination.host))
     })
