@@ -65,9 +65,8 @@ fn ours(listing: &Listing) -> Connections {
         };
         let ((from, sources), (to, targets)) = (end(entry.from), end(entry.to));
         let spoken = entry.spoken.allowed.iter();
-        let transport = spoken.fold(Transport::none(), |all, (protocol, ports)| {
-            all.union(&Transport::ports(*protocol, ports.clone()))
-        });
+        let transport = spoken
+            .fold(Transport::none(), |all, (protocol, ports)| all.union(&Transport::ports(*protocol, ports.clone())));
         add(&mut all, &from, &to, Traffic::new(&pair(sources.or(targets).as_ref()), transport));
     }
     all
@@ -111,7 +110,8 @@ fn transport(text: &str) -> Transport {
         current = protocol.map(|name| name.parse::<Protocol>().expect("a protocol")).or(current);
         let protocol = current.expect("ports follow a protocol");
         let ports = ports.map(|ports| ports.parse().expect("ports"));
-        all = all.union(&ports.map_or_else(|| Transport::protocol(protocol), |ports| Transport::ports(protocol, ports)));
+        all =
+            all.union(&ports.map_or_else(|| Transport::protocol(protocol), |ports| Transport::ports(protocol, ports)));
     }
     all
 }

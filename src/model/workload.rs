@@ -34,7 +34,7 @@ pub struct Workload<'a> {
     pub is_gateway: bool,
     /// Whether the pods were read from a live cluster, with everything that was injected.
     pub live: bool,
-    /// The addresses of the pods that the input shows, none of a pod on its node's network.
+    /// The addresses of the pods that the input shows; on their node's network, those of their nodes.
     pub addresses: Vec<IpAddr>,
 }
 
@@ -112,14 +112,14 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
     }
     let selected = selected_pod_labels(list);
     let mut places: FxHashMap<_, usize> = FxHashMap::default();
-    let mut owned = Vec::new();
+    let mut pods = Vec::new();
     let mut found = Vec::new();
     for resource in list {
         let (Kind::Workload(written), Some(namespace)) = (&resource.kind, resource.namespace) else { continue };
         let Some(index) = find(namespaces, namespace.value) else { continue };
         let owner = written.owner;
         if let Some((kind, name)) = owner.filter(|(kind, name)| owners.contains_key(&(namespace.value, kind, name))) {
-            owned.push((topmost(namespace.value, kind, name, &owners), &**written));
+            pods.push((topmost(namespace.value, kind, name, &owners), &**written));
             continue;
         }
         // Pods of one absent owner are one workload as long as nothing can tell them apart.
@@ -134,7 +134,7 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
         }
         found.push(workload(written, &resource.meta, index));
     }
-    add_addresses(&mut found, owned, namespaces);
+    add_addresses(&mut found, pods, namespaces);
     found.extend(operator_gateways(list, namespaces, &owners));
     found
 }
@@ -168,10 +168,9 @@ fn add_addresses<'a>(
     }
 }
 
-/// The addresses of a live pod that are its own and not its node's.
+/// The addresses of a live pod.
 fn addresses<'a>(written: &'a Written<'a>) -> impl Iterator<Item = IpAddr> + 'a {
-    let is_own = !written.pod.host_network.is_some_and(|host| host.value);
-    written.addresses.iter().filter(move |_| is_own).filter_map(|text| text.value.parse().ok())
+    written.addresses.iter().filter_map(|text| text.value.parse().ok())
 }
 
 /// Labels that differ from pod to pod of one controller and that a network policy asks for.

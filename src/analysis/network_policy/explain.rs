@@ -46,11 +46,6 @@ impl NetworkPolicies<'_> {
 
     fn side(&self, own: usize, peer: End, direction: Direction, dataplane: Dataplane) -> Vec<Because> {
         let workload = self.workload(own);
-        if let Some(host) = workload.host_network {
-            let reason = "network policies do not bind pods on the node's network".to_owned();
-            let why = Why { decision: Decision::Allow, reason, at: host.at };
-            return vec![Because { direction, traffic: connections_of(&Transport::all()), why }];
-        }
         let policies = self.class(own).selection.policies(direction, self.estate);
         let destination = match (direction, peer) {
             (Direction::Ingress, _) => Some(workload),

@@ -2,6 +2,7 @@
 
 mod chain;
 mod connections;
+mod engine;
 mod explain;
 mod outside;
 mod packet;

@@ -52,25 +52,33 @@ pub(super) fn by_address(workload: &Workload<'_>, set: &AddressSet, dataplane: D
     }
 }
 
+/// How the network plugin treats pods on their node's network, which Kubernetes leaves to it: it can tell them from their
+/// node, and treats them as any pod; or it cannot, and policies neither bind them nor mean them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnNode {
+    Pods,
+    Either,
+}
+
 /// Whether a peer is a workload's pods. `in_scope` answers for selectors.
 pub(super) fn is_peer(
     peer: &Peer<'_>,
     kind: PolicyKind,
     workload: &Workload<'_>,
     dataplane: Dataplane,
+    on_node: OnNode,
     in_scope: Match,
 ) -> Match {
-    let on_node = workload.host_network.is_some();
+    let either = on_node == OnNode::Either && workload.host_network.is_some();
+    let is_admin = matches!(kind, PolicyKind::Admin | PolicyKind::BaselineAdmin | PolicyKind::Cluster);
     match &peer.scope {
-        // Pods on their node's network are never meant by administrators; elsewhere the network plugin decides.
-        PeerScope::Pods(_) if on_node => match kind {
-            PolicyKind::Admin | PolicyKind::BaselineAdmin | PolicyKind::Cluster => Match::No,
-            _ => in_scope.and(Match::Unknown),
-        },
+        // Administrators' policies never mean pods on their node's network (semantics C.2).
+        PeerScope::Pods(_) if is_admin && workload.host_network.is_some() => Match::No,
+        PeerScope::Pods(_) if either => in_scope.and(Match::Unknown),
         PeerScope::Pods(_) => in_scope,
-        PeerScope::Nodes(_) if on_node => Match::Unknown,
+        PeerScope::Nodes(_) if either => Match::Unknown,
         PeerScope::Networks(set) => addressed(workload, set),
-        PeerScope::Addresses(set) if on_node => addressed(workload, set).and(Match::Unknown),
+        PeerScope::Addresses(set) if either => addressed(workload, set).and(Match::Unknown),
         PeerScope::Addresses(set) => by_address(workload, set, dataplane),
         PeerScope::Unknown(_) => Match::Unknown,
         PeerScope::Outside(_) | PeerScope::Nodes(_) | PeerScope::Names(_) => Match::No,
@@ -124,7 +132,7 @@ pub(super) fn speaks_of(
             PeerScope::Pods(scope) => scope.holds(workload, &estate.namespaces),
             _ => Match::No,
         };
-        is_peer(peer, kind, workload, dataplane, in_scope)
+        is_peer(peer, kind, workload, dataplane, OnNode::Pods, in_scope)
     };
     peers.iter().map(one).fold(Match::No, Match::or)
 }

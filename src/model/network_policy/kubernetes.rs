@@ -1,4 +1,4 @@
-//! Kubernetes' own NetworkPolicy, and GKE's FQDNNetworkPolicy beside it.
+//! Kubernetes' own NetworkPolicy, and GKE's `FQDNNetworkPolicy` beside it.
 
 use super::{
     ClauseAction, NamespaceScope, NetworkPolicy, Peer, PeerScope, PodScope, PolicyClause, PolicyKind, Section, Tier,

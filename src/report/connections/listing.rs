@@ -115,13 +115,13 @@ impl Listing {
     fn name(&mut self, estate: &Estate<'_>, found: &Connections) -> Vec<usize> {
         let mut names: Vec<Named> = Vec::with_capacity(estate.workloads.len());
         for (group, workloads) in found.groups.iter().enumerate() {
-            let named = |&index: &usize| {
+            let by_name = |&index: &usize| {
                 let workload = &estate.workloads[index];
                 let labels = workload.labels.iter().map(|(name, value)| format!("{name}={value}"));
                 let pods = Some(labels.collect::<Vec<_>>().join(","));
                 Named { name: estate.display(workload), pods, group }
             };
-            names.extend(workloads.iter().map(named));
+            names.extend(workloads.iter().map(by_name));
         }
         names.sort();
         let doubles: Vec<bool> = (0..names.len())
@@ -189,23 +189,16 @@ impl Listing {
 
     /// The ends of all entries, each pair once.
     fn keys(&self) -> std::collections::BTreeSet<(Key, Key)> {
-        self.entries().map(|entry| (self.key(entry.from), self.key(entry.to))).collect()
-    }
-
-    fn key(&self, side: Side<'_>) -> Key {
-        match side {
-            Side::Workload(named) => Key::Group(named.group),
-            Side::Addresses(addresses) => addresses.first().map_or(Key::Group(usize::MAX), Key::Address),
-        }
+        self.entries().map(|entry| (key(entry.from), key(entry.to))).collect()
     }
 
     /// All connections: by source, workloads before addresses; then by target in the same way.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let sources = self.workloads.iter().filter(|named| holds(self.from.as_ref(), named));
-        sources.flat_map(|source| self.from_workload(source)).chain(self.from_addresses())
+        sources.flat_map(|source| self.of_workload(source)).chain(self.of_addresses())
     }
 
-    fn from_workload<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
+    fn of_workload<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
         let group = &self.groups[source.group];
         let mut targets: Vec<(usize, usize)> = Vec::new();
         for &(target, spoken) in &group.targets {
@@ -221,7 +214,7 @@ impl Listing {
         to_workloads.chain(to_addresses).map(|(to, spoken)| self.entry(Side::Workload(source), to, spoken)).collect()
     }
 
-    fn from_addresses(&self) -> impl Iterator<Item = Entry<'_>> {
+    fn of_addresses(&self) -> impl Iterator<Item = Entry<'_>> {
         let targets = self.workloads.iter().filter(|named| holds(self.to.as_ref(), named));
         targets.flat_map(|target| {
             let outside = self.groups[target.group].from_outside.iter();
@@ -231,8 +224,16 @@ impl Listing {
     }
 
     fn entry<'l>(&'l self, from: Side<'l>, to: Side<'l>, spoken: usize) -> Entry<'l> {
-        let reasons = self.reasons.get(&(self.key(from), self.key(to)));
+        let reasons = self.reasons.get(&(key(from), key(to)));
         Entry { from, to, spoken: &self.spoken[spoken], reasons: reasons.map(Vec::as_slice).unwrap_or_default() }
+    }
+}
+
+/// What reasons are looked up by: no two entries of a group have the same first address.
+fn key(side: Side<'_>) -> Key {
+    match side {
+        Side::Workload(named) => Key::Group(named.group),
+        Side::Addresses(addresses) => addresses.first().map_or(Key::Group(usize::MAX), Key::Address),
     }
 }
 

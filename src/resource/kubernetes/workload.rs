@@ -116,7 +116,8 @@ fn owner<'a>(reader: &mut Reader, node: Tree<'a>) -> Option<(&'a str, &'a str)> 
     let owners = reader.list_at(metadata, "ownerReferences", |reader, item| {
         Some((reader.text_at(item, "kind")?.value, reader.text_at(item, "name")?.value))
     });
-    owners.into_iter().next()
+    // The kubelet makes its own pods from files; the node that owns their mirrors controls nothing.
+    owners.into_iter().find(|(kind, _)| *kind != "Node")
 }
 
 /// Reads a taint of a node or node pool.
