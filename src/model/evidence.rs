@@ -58,6 +58,7 @@ impl Layer {
 #[derive(Debug, Default)]
 pub struct Evidence<'a> {
     present: Vec<Layer>,
+    complete: Vec<Part>,
     unread: Vec<(Layer, &'a str)>,
 }
 
@@ -94,6 +95,12 @@ impl<'a> Evidence<'a> {
         self.present.contains(&layer)
     }
 
+    /// Whether the user says that the input holds all there is of the mesh.
+    #[must_use]
+    pub fn mesh_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Mesh)
+    }
+
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
     #[must_use]
     pub fn is_decided(&self, layer: Layer) -> bool {
@@ -122,7 +129,7 @@ impl<'a> Evidence<'a> {
 
 /// Collects the evidence from the kinds that were read and those that were not modelled.
 pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evidence<'a> {
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence { complete: config.complete.clone(), ..Evidence::default() };
     for layer in resources.list.iter().filter_map(|resource| layer_of(&resource.kind)) {
         evidence.add(layer);
     }
