@@ -37,10 +37,10 @@ fn connections(folder: &Path, dataplane: Dataplane) -> Listing {
     palisade::connections(&common::walk(folder), &Config::default(), &options).listing
 }
 
-fn add(all: &mut Connections, from: &End, to: &End, traffic: Traffic) {
+fn add(all: &mut Connections, from: &End, to: &End, traffic: &Traffic) {
     if !traffic.is_empty() {
         let known = all.entry((from.clone(), to.clone())).or_default();
-        *known = known.union(&traffic);
+        *known = known.union(traffic);
     }
 }
 
@@ -67,7 +67,7 @@ fn ours(listing: &Listing) -> Connections {
         let spoken = entry.spoken.allowed.iter();
         let transport = spoken
             .fold(Transport::none(), |all, (protocol, ports)| all.union(&Transport::ports(*protocol, ports.clone())));
-        add(&mut all, &from, &to, Traffic::new(&pair(sources.or(targets).as_ref()), transport));
+        add(&mut all, &from, &to, &Traffic::new(&pair(sources.or(targets).as_ref()), transport));
     }
     all
 }
@@ -83,7 +83,7 @@ fn expected(text: &str) -> Connections {
             None => (End::Workload(text.to_owned()), None),
         };
         let ((from, sources), (to, targets)) = (end(from), end(to));
-        add(&mut all, &from, &to, Traffic::new(&pair(sources.or(targets).as_ref()), transport(spoken)));
+        add(&mut all, &from, &to, &Traffic::new(&pair(sources.or(targets).as_ref()), transport(spoken)));
     }
     all
 }

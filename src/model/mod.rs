@@ -24,7 +24,7 @@ pub use network_policy::{
     ClauseAction, NamespaceScope, NetworkPolicy, Peer, PeerScope, PodScope, PolicyClause, PolicyKind, Ports, Section,
     Tier,
 };
-pub use nodes::{Cluster, Effect, Identity, NodePool, Taint};
+pub use nodes::{Cluster, Effect, Enforcement, Identity, NodePool, Taint};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,

@@ -81,6 +81,18 @@ impl Selector<'_> {
         parts.fold(Match::Yes, Match::and)
     }
 
+    /// The keys of the labels that it asks for.
+    pub fn keys(&self) -> impl Iterator<Item = Text<'_>> {
+        let labels = match self {
+            Self::Everything => None,
+            Self::Labels(selector) => Some(*selector),
+        };
+        labels.into_iter().flat_map(|selector| {
+            let equal = selector.labels.iter().map(|(name, _)| name);
+            equal.chain(selector.requirements.iter().map(|requirement| requirement.key))
+        })
+    }
+
     /// Whether the selector has no criterion at all.
     #[must_use]
     pub fn is_everything(&self) -> bool {

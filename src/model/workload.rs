@@ -28,6 +28,8 @@ pub struct Workload<'a> {
     /// Present and true where the pods use the node's network.
     pub host_network: Option<Spanned<bool>>,
     pub service_account: &'a str,
+    /// The Google service account that its pods act as, where their own is bound to one (Workload Identity).
+    pub cloud_identity: Option<Text<'a>>,
     pub placement: Placement<'a>,
     pub pod: &'a PodSpec<'a>,
     /// Whether a mesh gateway proxy is injected instead of a sidecar, so that it is no application.
@@ -136,7 +138,23 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
     }
     add_addresses(&mut found, pods, namespaces);
     found.extend(operator_gateways(list, namespaces, &owners));
+    bind_identities(list, &mut found, namespaces);
     found
+}
+
+/// Finds the Google service accounts that workloads act as.
+fn bind_identities<'a>(list: &'a [Resource<'a>], found: &mut [Workload<'a>], namespaces: &[Namespace<'a>]) {
+    const BINDING: &str = "iam.gke.io/gcp-service-account";
+    let mut bound = FxHashMap::default();
+    for resource in list.iter().filter(|resource| matches!(resource.kind, Kind::ServiceAccount)) {
+        if let (Some(namespace), Some(account)) = (resource.namespace, resource.meta.annotations.get(BINDING)) {
+            bound.insert((namespace.value, resource.meta.name.value), account);
+        }
+    }
+    for workload in found {
+        let key = (namespaces[workload.namespace].name, workload.service_account);
+        workload.cloud_identity = bound.get(&key).copied();
+    }
 }
 
 /// The last controller in the input above one that is in it.
@@ -252,6 +270,7 @@ fn from_pod<'a>(pod: &'a PodSpec<'a>, kind: &'a str, name: Text<'a>, namespace: 
         annotations: &pod.annotations,
         host_network: pod.host_network.filter(|host| host.value),
         service_account: pod.service_account.map_or("default", |name| name.value),
+        cloud_identity: None,
         placement: Placement {
             node_name: pod.node_name,
             node_selector: &pod.node_selector,

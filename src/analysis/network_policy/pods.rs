@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
-use crate::model::{Estate, Match, Peer, PeerScope, PolicyClause, PolicyKind, Ports, Workload};
+use crate::model::{Enforcement, Estate, Match, Peer, PeerScope, PolicyClause, PolicyKind, Ports, Workload};
 use crate::traffic::{AddressSet, PortSet, Protocol, Transport};
 
 use super::chain::Bounds;
@@ -14,12 +14,26 @@ use super::chain::Bounds;
 pub enum Dataplane {
     /// GKE Dataplane V2, that is Cilium, and the letter of the Kubernetes API: a block speaks of addresses outside of the
     /// cluster and never of pods.
-    #[default]
     Dpv2,
     /// Calico: a block speaks of every address, pods' too.
     Calico,
     /// Either of the two.
+    #[default]
     Unknown,
+}
+
+impl Dataplane {
+    /// The dataplane that all clusters of an estate have; unknown where they differ or the input shows none.
+    #[must_use]
+    pub fn of(estate: &Estate<'_>) -> Self {
+        let mut found = estate.clusters.iter().map(|cluster| match cluster.enforcement {
+            Enforcement::DataplaneV2 => Self::Dpv2,
+            Enforcement::Calico => Self::Calico,
+            Enforcement::Nothing(_) | Enforcement::Unknown => Self::Unknown,
+        });
+        let first = found.next().unwrap_or_default();
+        if found.all(|other| other == first) { first } else { Self::Unknown }
+    }
 }
 
 /// Addresses that pods can have where the input does not show them: private and shared ranges, and the reserved range
@@ -119,11 +133,11 @@ pub(super) fn bounds(clause: &PolicyClause<'_>, peers: Match, transport: Transpo
 }
 
 /// Whether a clause speaks of a workload, asked of its labels one by one.
-pub(super) fn speaks_of(
+pub(super) fn peer_speaks(
     clause: &PolicyClause<'_>,
     kind: PolicyKind,
     workload: &Workload<'_>,
-    dataplane: Dataplane,
+    (dataplane, on_node): (Dataplane, OnNode),
     estate: &Estate<'_>,
 ) -> Match {
     let Some(peers) = &clause.peers else { return Match::Yes };
@@ -132,7 +146,7 @@ pub(super) fn speaks_of(
             PeerScope::Pods(scope) => scope.holds(workload, &estate.namespaces),
             _ => Match::No,
         };
-        is_peer(peer, kind, workload, dataplane, OnNode::Pods, in_scope)
+        is_peer(peer, kind, workload, dataplane, on_node, in_scope)
     };
     peers.iter().map(one).fold(Match::No, Match::or)
 }

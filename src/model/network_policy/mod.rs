@@ -30,8 +30,8 @@ pub struct NetworkPolicy<'a> {
     pub ingress: Section<'a>,
     /// The place of `policyTypes`, where it is written.
     pub types_at: Option<Location>,
-    /// The place of `podSelector` or `subject`, or of the spec that leaves it out.
-    pub subject_at: Location,
+    /// The key `spec`: where a field that the policy leaves out would stand.
+    pub spec_at: Location,
 }
 
 /// The kind of object that a policy is.

@@ -25,6 +25,7 @@ pub struct Listing {
     /// Why the listing is not the whole truth, such as kinds of policies that are not evaluated.
     pub notes: Vec<String>,
     reasons: BTreeMap<(Key, Key), Vec<Reason>>,
+    explained: bool,
 }
 
 /// A workload by its name in the outputs.
@@ -56,6 +57,9 @@ pub struct Spoken {
     /// What may be allowed besides: the input does not say.
     pub unknown: Vec<(Protocol, PortSet)>,
 }
+
+/// What two ends speak that may speak nothing.
+static NOTHING: Spoken = Spoken { allowed: Vec::new(), unknown: Vec::new() };
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -169,6 +173,7 @@ impl Listing {
 
     /// Looks up the clauses behind every entry, once for each pair of groups.
     fn explain(&mut self, policies: &NetworkPolicies<'_>, dataplane: Dataplane, before: &[usize], found: &Connections) {
+        self.explained = true;
         let end = |key: Key| match key {
             Key::Group(group) => End::Workload(found.groups[before[group]][0]),
             Key::Address(address) => End::Address(address),
@@ -189,13 +194,39 @@ impl Listing {
 
     /// The ends of all entries, each pair once.
     fn keys(&self) -> std::collections::BTreeSet<(Key, Key)> {
-        self.entries().map(|entry| (key(entry.from), key(entry.to))).collect()
+        self.entries().chain(self.denied()).map(|entry| (key(entry.from), key(entry.to))).collect()
     }
 
     /// All connections: by source, workloads before addresses; then by target in the same way.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let sources = self.workloads.iter().filter(|named| holds(self.from.as_ref(), named));
         sources.flat_map(|source| self.of_workload(source)).chain(self.of_addresses())
+    }
+
+    /// Pairs of ends that were asked about and may speak nothing, where the reasons were asked for.
+    pub fn denied(&self) -> impl Iterator<Item = Entry<'_>> {
+        let asked = self.from.as_ref().zip(self.to.as_ref()).filter(|_| self.explained);
+        asked.into_iter().flat_map(|(from, to)| {
+            let connected: std::collections::BTreeSet<(Key, Key)> =
+                self.entries().map(|entry| (key(entry.from), key(entry.to))).collect();
+            let pairs =
+                self.ends(from).into_iter().flat_map(|source| self.ends(to).into_iter().map(move |to| (source, to)));
+            let silent = pairs.filter(|&(from, to)| match (from, to) {
+                (Side::Workload(from), Side::Workload(to)) => from.name != to.name,
+                (Side::Addresses(_), Side::Addresses(_)) => false,
+                _ => true,
+            });
+            let silent = silent.filter(|&(from, to)| !connected.contains(&(key(from), key(to))));
+            silent.map(|(from, to)| self.entry_with(from, to, &NOTHING)).collect::<Vec<_>>()
+        })
+    }
+
+    /// The ends that a filter means.
+    fn ends<'l>(&'l self, filter: &'l Filter) -> Vec<Side<'l>> {
+        match filter.addresses() {
+            Some(addresses) => vec![Side::Addresses(addresses)],
+            None => self.workloads.iter().filter(|named| holds(Some(filter), named)).map(Side::Workload).collect(),
+        }
     }
 
     fn of_workload<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
@@ -224,8 +255,12 @@ impl Listing {
     }
 
     fn entry<'l>(&'l self, from: Side<'l>, to: Side<'l>, spoken: usize) -> Entry<'l> {
+        self.entry_with(from, to, &self.spoken[spoken])
+    }
+
+    fn entry_with<'l>(&'l self, from: Side<'l>, to: Side<'l>, spoken: &'l Spoken) -> Entry<'l> {
         let reasons = self.reasons.get(&(key(from), key(to)));
-        Entry { from, to, spoken: &self.spoken[spoken], reasons: reasons.map(Vec::as_slice).unwrap_or_default() }
+        Entry { from, to, spoken, reasons: reasons.map(Vec::as_slice).unwrap_or_default() }
     }
 }
 
