@@ -9,7 +9,7 @@ use super::chain::{Outcome, Selected, decide};
 use super::engine::{Engine, Group, Key, place};
 use super::pods::{Dataplane, OnNode, bounds};
 use crate::model::{Direction, Estate, Match, PeerScope, PolicyClause};
-use crate::traffic::{Traffic, Transport};
+use crate::traffic::{PortSet, Traffic, Transport};
 
 /// What may be spoken, for certain and at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -70,6 +70,14 @@ impl Row {
         let found = self.exceptions.binary_search_by_key(&peer, |(peer, _)| *peer);
         found.map_or(self.usual, |index| self.exceptions[index].1)
     }
+}
+
+/// What clauses see of a peer: whether each of them speaks of it, and which ports their names stand for there.
+#[derive(PartialEq, Eq, Hash)]
+struct Fingerprint<'g> {
+    on_node: bool,
+    speaks: Vec<Match>,
+    named: Vec<&'g PortSet>,
 }
 
 /// Answers by number: one-sided outcomes and what they come to together.
@@ -155,7 +163,7 @@ impl<'e, 'a> Engine<'e, 'a> {
         let policies = self.policies(group, direction);
         let clauses = policies.iter().flat_map(|selected| &selected.policy.section(direction).clauses);
         let touched = self.touched(clauses, direction, members);
-        let mut known: FxHashMap<Vec<u8>, u32> = FxHashMap::default();
+        let mut known: FxHashMap<Fingerprint<'_>, u32> = FxHashMap::default();
         let mut exceptions = Vec::with_capacity(touched.len());
         for peer in touched {
             let about = &self.groups[peer as usize];
@@ -208,18 +216,19 @@ impl<'e, 'a> Engine<'e, 'a> {
     }
 
     /// What of a peer the clauses can see: equal fingerprints have equal outcomes.
-    fn fingerprint(&self, policies: &[Selected<'e, 'a>], direction: Direction, about: &Group) -> Vec<u8> {
-        let mut seen = vec![u8::from(about.on_node)];
+    fn fingerprint<'g>(
+        &self,
+        policies: &[Selected<'e, 'a>],
+        direction: Direction,
+        about: &'g Group,
+    ) -> Fingerprint<'g> {
+        let mut seen = Fingerprint { on_node: about.on_node, speaks: Vec::new(), named: Vec::new() };
         for selected in policies {
             for clause in &selected.policy.section(direction).clauses {
-                seen.push(self.speaks_of(clause, selected.policy.kind, Some(about), OnNode::Pods) as u8);
+                seen.speaks.push(self.speaks_of(clause, selected.policy.kind, Some(about), OnNode::Pods));
                 if direction == Direction::Egress {
-                    for (protocol, name) in &clause.ports.named {
-                        for (first, last) in self.port_set(about, *protocol, name.value).ranges() {
-                            seen.extend(first.to_be_bytes().into_iter().chain(last.to_be_bytes()));
-                        }
-                        seen.push(u8::MAX);
-                    }
+                    let named = clause.ports.named.iter();
+                    seen.named.extend(named.map(|(protocol, name)| self.port_set(about, *protocol, name.value)));
                 }
             }
         }

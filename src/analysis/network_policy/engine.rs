@@ -31,7 +31,7 @@ pub(super) struct Key<'g> {
 }
 
 /// What tells the groups apart.
-type Signature = (usize, Vec<(u32, bool)>, Vec<PortSet>, Vec<u8>, bool);
+type Signature = (usize, Vec<(u32, bool)>, Vec<PortSet>, Vec<Match>, bool);
 
 pub(super) struct Engine<'e, 'a> {
     pub estate: &'e Estate<'a>,
@@ -115,9 +115,8 @@ impl<'e, 'a> Engine<'e, 'a> {
             let held: Vec<_> = sets.iter().map(|set| addressed(workload, set)).collect();
             let on_node = workload.host_network.is_some();
             let class = class_of[index];
-            let codes = held.iter().map(|held| *held as u8).collect();
             let next = self.groups.len();
-            let group = *known.entry((class, scopes.clone(), named.clone(), codes, on_node)).or_insert(next);
+            let group = *known.entry((class, scopes.clone(), named.clone(), held.clone(), on_node)).or_insert(next);
             if group == next {
                 self.groups.push(Group { workloads: Vec::new(), class, scopes, named, addressed: held, on_node });
             }
