@@ -72,6 +72,15 @@ impl Row {
     }
 }
 
+/// The groups, ascending, that are in each scope, have ports of each name, may have addresses in each set, or are on their
+/// nodes' networks.
+struct Members {
+    of_scope: Vec<Vec<u32>>,
+    of_name: Vec<Vec<u32>>,
+    of_set: Vec<Vec<u32>>,
+    on_node: Vec<u32>,
+}
+
 /// What clauses see of a peer: whether each of them speaks of it, and which ports their names stand for there.
 #[derive(PartialEq, Eq, Hash)]
 struct Fingerprint<'g> {
@@ -148,18 +157,26 @@ impl<'e, 'a> Engine<'e, 'a> {
         rows
     }
 
-    /// The groups in each scope.
-    fn members(&self) -> Vec<Vec<u32>> {
-        let mut members = vec![Vec::new(); self.scopes.list.len()];
+    /// The groups that each sort of criterion can pick.
+    fn members(&self) -> Members {
+        let mut members = Members {
+            of_scope: vec![Vec::new(); self.scopes.list.len()],
+            of_name: vec![Vec::new(); self.names.len()],
+            of_set: vec![Vec::new(); self.set_count],
+            on_node: Vec::new(),
+        };
         for (index, group) in (0u32..).zip(&self.groups) {
-            for (scope, _) in &group.scopes {
-                members[*scope as usize].push(index);
-            }
+            group.scopes.iter().for_each(|(scope, _)| members.of_scope[*scope as usize].push(index));
+            let named = group.named.iter().zip(&mut members.of_name);
+            named.filter(|(ports, _)| !ports.is_empty()).for_each(|(_, list)| list.push(index));
+            let addressed = group.addressed.iter().zip(&mut members.of_set);
+            addressed.filter(|(held, _)| **held != Match::No).for_each(|(_, list)| list.push(index));
+            members.on_node.extend(group.on_node.then_some(index));
         }
         members
     }
 
-    fn row(&self, group: &Group, direction: Direction, members: &[Vec<u32>], table: &mut Table) -> Row {
+    fn row(&self, group: &Group, direction: Direction, members: &Members, table: &mut Table) -> Row {
         let policies = self.policies(group, direction);
         let clauses = policies.iter().flat_map(|selected| &selected.policy.section(direction).clauses);
         let touched = self.touched(clauses, direction, members);
@@ -183,36 +200,33 @@ impl<'e, 'a> Engine<'e, 'a> {
         &self,
         clauses: impl Iterator<Item = &'p PolicyClause<'a>>,
         direction: Direction,
-        members: &[Vec<u32>],
+        members: &Members,
     ) -> Vec<u32>
     where
         'a: 'p,
     {
         // What a clause says of pods on their node's network is never quite what it says of others.
-        let mut touched: Vec<bool> = self.groups.iter().map(|group| group.on_node).collect();
+        let mut touched = members.on_node.clone();
         for clause in clauses {
             for peer in clause.peers.iter().flatten() {
                 if let PeerScope::Pods(scope) = &peer.scope
                     && let Some(index) = self.scopes.index(scope)
                 {
-                    members[index].iter().for_each(|&group| touched[group as usize] = true);
+                    touched.extend(&members.of_scope[index]);
                 }
                 if let Some(&set) = self.set_that_counts(peer).and_then(|set| self.sets.get(&place(set))) {
-                    for (group, touched) in self.groups.iter().zip(&mut touched) {
-                        *touched |= group.addressed[set] != Match::No;
-                    }
+                    touched.extend(&members.of_set[set]);
                 }
             }
-            if direction == Direction::Egress {
-                for (protocol, name) in &clause.ports.named {
-                    let index = self.names.get(&(*protocol, name.value)).copied().unwrap_or_default();
-                    for (group, touched) in self.groups.iter().zip(&mut touched) {
-                        *touched |= !group.named[index].is_empty();
-                    }
+            for (protocol, name) in clause.ports.named.iter().filter(|_| direction == Direction::Egress) {
+                if let Some(&index) = self.names.get(&(*protocol, name.value)) {
+                    touched.extend(&members.of_name[index]);
                 }
             }
         }
-        (0u32..).zip(touched).filter(|(_, touched)| *touched).map(|(group, _)| group).collect()
+        touched.sort_unstable();
+        touched.dedup();
+        touched
     }
 
     /// What of a peer the clauses can see: equal fingerprints have equal outcomes.

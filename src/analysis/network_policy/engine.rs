@@ -40,8 +40,9 @@ pub(super) struct Engine<'e, 'a> {
     pub scopes: Scopes<'e, 'a>,
     /// The names of ports that clauses use.
     pub names: FxHashMap<(Protocol, &'a str), usize>,
-    /// The address sets of clauses, by where they lie in the estate.
+    /// The number of each address set in clauses that can mean pods, by where it lies in the estate; equal ones share it.
     pub sets: FxHashMap<usize, usize>,
+    pub set_count: usize,
     pub groups: Vec<Group>,
 }
 
@@ -67,10 +68,12 @@ impl<'e, 'a> Engine<'e, 'a> {
             selections: selections.into_iter().map(|(_, selection)| selection).collect(),
             names: FxHashMap::default(),
             sets: FxHashMap::default(),
+            set_count: 0,
             groups: Vec::new(),
             scopes,
         };
         let sets = engine.collect();
+        engine.set_count = sets.len();
         engine.group(&class_of, &sets);
         engine
     }
@@ -78,6 +81,7 @@ impl<'e, 'a> Engine<'e, 'a> {
     /// Numbers the names of ports and the address sets in use.
     fn collect(&mut self) -> Vec<&'e AddressSet> {
         let mut sets = Vec::new();
+        let mut numbers: FxHashMap<&AddressSet, usize> = FxHashMap::default();
         let directions = [Direction::Egress, Direction::Ingress];
         let sections = self.estate.network_policies.iter().flat_map(|one| directions.map(|way| one.section(way)));
         for clause in sections.flat_map(|section| &section.clauses) {
@@ -87,8 +91,11 @@ impl<'e, 'a> Engine<'e, 'a> {
             }
             for peer in clause.peers.iter().flatten() {
                 if let Some(set) = self.set_that_counts(peer) {
-                    self.sets.insert(place(set), sets.len());
-                    sets.push(set);
+                    let number = *numbers.entry(set).or_insert(sets.len());
+                    if number == sets.len() {
+                        sets.push(set);
+                    }
+                    self.sets.insert(place(set), number);
                 }
             }
         }
