@@ -4,7 +4,7 @@ use super::chain::decide;
 use super::connections::Answer;
 use super::pods::{OnNode, bounds, named_ports, peer_speaks, transport_at};
 use super::{Isolation, NetworkPolicies};
-use crate::model::{Direction, NamespaceScope, PeerScope, PolicyClause, Workload};
+use crate::model::{ClauseAction, Direction, Match, PeerScope, PolicyClause, Workload};
 use crate::traffic::{AddressSet, Transport};
 
 impl NetworkPolicies<'_> {
@@ -52,21 +52,17 @@ impl NetworkPolicies<'_> {
     /// The clauses that may allow a workload to send something: those of the policies that may select it.
     pub fn egress_clauses(&self, workload: usize) -> impl Iterator<Item = &PolicyClause<'_>> {
         let selecting = self.class(workload).selection.egress.iter();
-        selecting.flat_map(|(index, _)| &self.estate.network_policies[*index].egress.clauses)
+        let clauses = selecting.flat_map(|(index, _)| &self.estate.network_policies[*index].egress.clauses);
+        clauses.filter(|clause| clause.action != ClauseAction::Deny)
     }
 
     /// Whether a clause may speak of pods in a namespace, known to the input or not.
     #[must_use]
     pub fn may_reach_namespace(&self, clause: &PolicyClause<'_>, name: &str) -> bool {
         let Some(peers) = &clause.peers else { return true };
-        let index = self.estate.namespaces.iter().position(|namespace| namespace.name == name);
-        peers.iter().any(|peer| match (&peer.scope, index) {
-            (PeerScope::Pods(scope), Some(index)) => {
-                scope.holds_namespace(index, &self.estate.namespaces[index]) != crate::model::Match::No
-            }
-            // Of a namespace that is not in the input only its name is known, which is not that of any other.
-            (PeerScope::Pods(scope), None) => matches!(scope.namespaces, NamespaceScope::Matching(_)),
-            (PeerScope::Unknown(_), _) => true,
+        peers.iter().any(|peer| match &peer.scope {
+            PeerScope::Pods(scope) => scope.holds_name(name, &self.estate.namespaces) != Match::No,
+            PeerScope::Unknown(_) => true,
             _ => false,
         })
     }
