@@ -1,5 +1,6 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
+pub mod connections;
 pub mod messages;
 pub mod outputs;
 pub mod screen;
@@ -45,6 +46,8 @@ pub enum Command {
     /// Audit directories, files or a dump
     #[command(after_help = EXIT_CODES)]
     Check(Box<Check>),
+    /// List which workload may open which connection, by network policies alone
+    Connections(Box<connections::Connections>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules

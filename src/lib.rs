@@ -69,7 +69,7 @@ pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) ->
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let policies = analysis::network_policy::network_policies(&estate);
-    let dataplane = options.dataplane.unwrap_or_default();
+    let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(&estate));
     let ends = (options.from.clone(), options.to.clone());
     let listing = report::connections::listing(&estate, &policies, dataplane, ends, options.explain);
     Connected { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }

@@ -9,7 +9,7 @@ use clap::Parser;
 
 use cli::outputs::{Format, Output, print};
 use cli::settings::Fault;
-use cli::{Check, Cli, Color, Command, ListFormat, messages, screen, settings, sources};
+use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, sources};
 use palisade::report::{self, Terminal};
 use palisade::rules::RULES;
 
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let Cli { command, color } = Cli::parse();
     let done = match command {
         Command::Check(command) => check(&command, color),
+        Command::Connections(command) => connections::run(&command),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
     };

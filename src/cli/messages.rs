@@ -23,20 +23,25 @@ pub fn closing(report: &Report, sources: &Sources, check: &Check) -> Vec<String>
     if check.outputs.has_terminal() || check.quiet {
         return lines;
     }
-    for unparsed in &report.inputs.unparsed {
-        lines.push(format!("{}: not audited: {}", position(unparsed.at, sources), unparsed.reason));
-    }
+    lines.extend(unparsed(&report.inputs, sources));
     if report.verdict != Verdict::Pass {
         lines.push(verdict(report));
     }
     lines
 }
 
+/// What could not be read.
+pub fn unparsed(inputs: &Inputs, sources: &Sources) -> impl Iterator<Item = String> {
+    let line = |at, reason| format!("{}: not audited: {reason}", position(at, sources));
+    inputs.unparsed.iter().map(move |unparsed| line(unparsed.at, &unparsed.reason))
+}
+
 fn is_empty(inputs: &Inputs) -> bool {
     inputs.documents == 0
 }
 
-fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
+/// Why there was nothing to audit.
+pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
     let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let paths = if named.is_empty() { ".".to_owned() } else { named.join(", ") };
     let skipped = match inputs.skipped.len() {

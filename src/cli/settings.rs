@@ -36,12 +36,21 @@ pub struct Settings {
 /// # Errors
 /// The file cannot be read or understood, or the paths have several.
 pub fn settings(check: &Check) -> Result<Settings, Fault> {
-    let file = match &check.config {
-        Some(file) => Some(file.clone()),
-        None => found(&check.paths)?,
+    let Settings { config, file } = read_settings(check.config.as_deref(), &check.paths)?;
+    Ok(Settings { config: with_options(config, check), file })
+}
+
+/// Finds and reads the config file: the one that is named, else the nearest above the paths.
+///
+/// # Errors
+/// The file cannot be read or understood, or the paths have several.
+pub fn read_settings(named: Option<&Path>, paths: &[PathBuf]) -> Result<Settings, Fault> {
+    let file = match named {
+        Some(file) => Some(file.to_owned()),
+        None => found(paths)?,
     };
     let config = file.as_deref().map_or_else(|| Ok(Config::default()), from_file)?;
-    Ok(Settings { config: with_options(config, check), file })
+    Ok(Settings { config, file })
 }
 
 fn with_options(config: Config, check: &Check) -> Config {

@@ -19,12 +19,12 @@ pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Conditio
 pub use evidence::{Evidence, Layer};
 pub use firewall::{Direction, FirewallRule, Target, Verdict};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
-pub use namespace::{Namespace, Role};
+pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network_policy::{
     ClauseAction, NamespaceScope, NetworkPolicy, Peer, PeerScope, PodScope, PolicyClause, PolicyKind, Ports, Section,
     Tier,
 };
-pub use nodes::{Cluster, Effect, Identity, NodePool, Taint};
+pub use nodes::{Cluster, Effect, Enforcement, Identity, NodePool, Taint};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,

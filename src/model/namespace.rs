@@ -55,7 +55,7 @@ const SYSTEM: [&str; 17] = [
 const EGRESS: &str = "istio-egress";
 
 /// Label of every namespace that holds its name; set by the API server and immutable (Kubernetes: well-known labels).
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 fn role(name: &str, mesh: &Mesh<'_>, config: &Config) -> Role {
     let is_system = |system: &str| name == system || (system.ends_with('-') && name.starts_with(system));

@@ -15,6 +15,18 @@ pub struct Cluster<'a> {
     pub network: Option<Text<'a>>,
     /// Whether Google places and configures the nodes.
     pub autopilot: bool,
+    pub enforcement: Enforcement,
+}
+
+/// Which dataplane enforces network policies in a cluster, if any does (semantics CL07).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    DataplaneV2,
+    Calico,
+    /// None does; the place that says so, or the cluster's name where nothing is said.
+    Nothing(Location),
+    /// The setting is filled in later.
+    Unknown,
 }
 
 /// Who a machine is to the firewall.
@@ -114,7 +126,8 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], accounts: &Accounts<'a>) -> (V
         if let Kind::Cluster(written) = &resource.kind {
             let network = written.network.map(|network| short_name(network.text()));
             let autopilot = written.autopilot.is_some_and(|autopilot| autopilot.value);
-            clusters.push(Cluster { name: resource.meta.name, network, autopilot });
+            let enforcement = enforcement(written, resource);
+            clusters.push(Cluster { name: resource.meta.name, network, autopilot, enforcement });
             pools.extend(default_pool(written, resource, clusters.len() - 1, accounts, network));
         }
     }
@@ -129,6 +142,30 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], accounts: &Accounts<'a>) -> (V
     }
     pools.extend(observed_pools(list, &pools));
     (clusters, pools)
+}
+
+/// Dataplane V2 always enforces policies, as on Autopilot; the older dataplane only with Calico, which is asked for and has
+/// an add-on of its own.
+fn enforcement(written: &gcp::Cluster<'_>, resource: &Resource<'_>) -> Enforcement {
+    let inside =
+        |place: &Location| place.source == resource.meta.at.source && resource.meta.placeholders.contains(place);
+    let places = [written.datapath.map(|text| text.at), written.network_policy.map(|flag| flag.at)];
+    if places.iter().flatten().any(inside) {
+        return Enforcement::Unknown;
+    }
+    let datapath = written.datapath.map_or("LEGACY_DATAPATH", |datapath| datapath.value);
+    if datapath == "ADVANCED_DATAPATH" || written.autopilot.is_some_and(|autopilot| autopilot.value) {
+        return Enforcement::DataplaneV2;
+    }
+    if !matches!(datapath, "LEGACY_DATAPATH" | "DATAPATH_PROVIDER_UNSPECIFIED") {
+        return Enforcement::Unknown;
+    }
+    let addon_off = written.policy_addon_disabled.filter(|disabled| disabled.value);
+    match written.network_policy {
+        Some(enabled) if enabled.value => addon_off.map_or(Enforcement::Calico, |off| Enforcement::Nothing(off.at)),
+        Some(disabled) => Enforcement::Nothing(disabled.at),
+        None => Enforcement::Nothing(written.datapath.map_or(resource.meta.name.at, |datapath| datapath.at)),
+    }
 }
 
 /// The pool that a cluster brings along unless it is removed at creation.

@@ -1,12 +1,12 @@
 //! Selectors over labels, as Kubernetes evaluates them (semantics C.0, C.5).
 
-use super::namespace::Namespace;
+use super::namespace::{NAME_LABEL, Namespace};
 use super::nodes::NodePool;
 use super::{Labels, Text};
 use crate::resource::kubernetes::{LabelSelector, NodeSelectorTerm, Operator, Requirement as Written};
 
 /// Whether a selector matches; an operator that nobody knows cannot be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Match {
     Yes,
     No,
@@ -72,13 +72,32 @@ impl Selector<'_> {
         if namespace.declared {
             return self.matches(&namespace.labels);
         }
-        let known = |name: &str| namespace.labels.get(name);
+        self.matches_name(namespace.name)
+    }
+
+    /// Whether a namespace of which only the name is known is selected.
+    #[must_use]
+    pub fn matches_name(&self, name: &str) -> Match {
+        let Self::Labels(selector) = self else { return Match::Yes };
+        let known = |label: Text<'_>| (label.value == NAME_LABEL).then_some(Text::new(name, label.at));
         let equal = |(name, value): (Text<'_>, Text<'_>)| {
-            known(name.value).map_or(Match::Unknown, |found| Match::from(found.value == value.value))
+            known(name).map_or(Match::Unknown, |found| Match::from(found.value == value.value))
         };
-        let met = |one: &Written<'_>| known(one.key.value).map_or(Match::Unknown, |value| meets(one, Some(value)));
+        let met = |one: &Written<'_>| known(one.key).map_or(Match::Unknown, |value| meets(one, Some(value)));
         let parts = selector.labels.iter().map(equal).chain(selector.requirements.iter().map(met));
         parts.fold(Match::Yes, Match::and)
+    }
+
+    /// The keys of the labels that it asks for.
+    pub fn keys(&self) -> impl Iterator<Item = Text<'_>> {
+        let labels = match self {
+            Self::Everything => None,
+            Self::Labels(selector) => Some(*selector),
+        };
+        labels.into_iter().flat_map(|selector| {
+            let equal = selector.labels.iter().map(|(name, _)| name);
+            equal.chain(selector.requirements.iter().map(|requirement| requirement.key))
+        })
     }
 
     /// Whether the selector has no criterion at all.

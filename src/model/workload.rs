@@ -28,13 +28,15 @@ pub struct Workload<'a> {
     /// Present and true where the pods use the node's network.
     pub host_network: Option<Spanned<bool>>,
     pub service_account: &'a str,
+    /// The Google service account that its pods act as, where their own is bound to one (Workload Identity).
+    pub cloud_identity: Option<Text<'a>>,
     pub placement: Placement<'a>,
     pub pod: &'a PodSpec<'a>,
     /// Whether a mesh gateway proxy is injected instead of a sidecar, so that it is no application.
     pub is_gateway: bool,
     /// Whether the pods were read from a live cluster, with everything that was injected.
     pub live: bool,
-    /// The addresses of the pods that the input shows, none of a pod on its node's network.
+    /// The addresses of the pods that the input shows; on their node's network, those of their nodes.
     pub addresses: Vec<IpAddr>,
 }
 
@@ -112,14 +114,14 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
     }
     let selected = selected_pod_labels(list);
     let mut places: FxHashMap<_, usize> = FxHashMap::default();
-    let mut owned = Vec::new();
+    let mut pods = Vec::new();
     let mut found = Vec::new();
     for resource in list {
         let (Kind::Workload(written), Some(namespace)) = (&resource.kind, resource.namespace) else { continue };
         let Some(index) = find(namespaces, namespace.value) else { continue };
         let owner = written.owner;
         if let Some((kind, name)) = owner.filter(|(kind, name)| owners.contains_key(&(namespace.value, kind, name))) {
-            owned.push((topmost(namespace.value, kind, name, &owners), &**written));
+            pods.push((topmost(namespace.value, kind, name, &owners), &**written));
             continue;
         }
         // Pods of one absent owner are one workload as long as nothing can tell them apart.
@@ -134,9 +136,25 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
         }
         found.push(workload(written, &resource.meta, index));
     }
-    add_addresses(&mut found, owned, namespaces);
+    add_addresses(&mut found, pods, namespaces);
     found.extend(operator_gateways(list, namespaces, &owners));
+    bind_identities(list, &mut found, namespaces);
     found
+}
+
+/// Finds the Google service accounts that workloads act as.
+fn bind_identities<'a>(list: &'a [Resource<'a>], found: &mut [Workload<'a>], namespaces: &[Namespace<'a>]) {
+    const BINDING: &str = "iam.gke.io/gcp-service-account";
+    let mut bound = FxHashMap::default();
+    for resource in list.iter().filter(|resource| matches!(resource.kind, Kind::ServiceAccount)) {
+        if let (Some(namespace), Some(account)) = (resource.namespace, resource.meta.annotations.get(BINDING)) {
+            bound.insert((namespace.value, resource.meta.name.value), account);
+        }
+    }
+    for workload in found {
+        let key = (namespaces[workload.namespace].name, workload.service_account);
+        workload.cloud_identity = bound.get(&key).copied();
+    }
 }
 
 /// The last controller in the input above one that is in it.
@@ -168,10 +186,9 @@ fn add_addresses<'a>(
     }
 }
 
-/// The addresses of a live pod that are its own and not its node's.
+/// The addresses of a live pod.
 fn addresses<'a>(written: &'a Written<'a>) -> impl Iterator<Item = IpAddr> + 'a {
-    let is_own = !written.pod.host_network.is_some_and(|host| host.value);
-    written.addresses.iter().filter(move |_| is_own).filter_map(|text| text.value.parse().ok())
+    written.addresses.iter().filter_map(|text| text.value.parse().ok())
 }
 
 /// Labels that differ from pod to pod of one controller and that a network policy asks for.
@@ -253,6 +270,7 @@ fn from_pod<'a>(pod: &'a PodSpec<'a>, kind: &'a str, name: Text<'a>, namespace: 
         annotations: &pod.annotations,
         host_network: pod.host_network.filter(|host| host.value),
         service_account: pod.service_account.map_or("default", |name| name.value),
+        cloud_identity: None,
         placement: Placement {
             node_name: pod.node_name,
             node_selector: &pod.node_selector,

@@ -12,6 +12,8 @@ pub struct Cluster<'a> {
     pub subnetwork: Option<Reference<'a>>,
     pub datapath: Option<Text<'a>>,
     pub network_policy: Option<Spanned<bool>>,
+    /// The add-on without which the setting above does nothing.
+    pub policy_addon_disabled: Option<Spanned<bool>>,
     pub autopilot: Option<Spanned<bool>>,
     pub default_pool: Option<NodeConfig<'a>>,
     pub control_plane_cidr: Option<Text<'a>>,
@@ -126,6 +128,7 @@ fn node_config<'a>(reader: &mut Reader, node: Node<'a>) -> NodeConfig<'a> {
 pub(super) fn cluster<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Cluster<'a>> {
     let spec = reader.mapping_at(node, "spec")?;
     let policy = reader.mapping_at(spec, "networkPolicy");
+    let addon = reader.mapping_under(spec, &["addonsConfig", "networkPolicyConfig"]);
     let private = reader.mapping_at(spec, "privateClusterConfig");
     let allocation = reader.mapping_at(spec, "ipAllocationPolicy");
     let annotation = node.get("metadata").and_then(|metadata| metadata.get("annotations"));
@@ -135,6 +138,7 @@ pub(super) fn cluster<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Cluster
         subnetwork: reference_at(reader, spec, "subnetworkRef"),
         datapath: reader.text_at(spec, "datapathProvider"),
         network_policy: policy.and_then(|policy| reader.flag_at(policy, "enabled")),
+        policy_addon_disabled: addon.and_then(|addon| reader.flag_at(addon, "disabled")),
         autopilot: reader.flag_at(spec, "enableAutopilot"),
         default_pool: reader.mapping_at(spec, "nodeConfig").map(|config| node_config(reader, config)),
         control_plane_cidr: private.and_then(|private| reader.text_at(private, "masterIpv4CidrBlock")),

@@ -73,11 +73,6 @@ impl<S: Set> Outcome<S> {
     pub(super) fn certain(&self) -> S {
         S::all().without(&self.deny)
     }
-
-    /// What is allowed to workloads that policies do not bind.
-    pub(super) fn unbound() -> Self {
-        Self { allow: S::all(), deny: S::none(), unruled: S::all() }
-    }
 }
 
 /// Asks the policies, which must be in the order of [`rank`], about all traffic in a direction.
@@ -174,7 +169,7 @@ fn added_up<S: Set>(
     let isolates = |certain| {
         policies.iter().any(|selected| selected.certain == certain && selected.policy.section(direction).isolates)
     };
-    let (isolated, perhaps) = (isolates(true), isolates(false));
+    let (closed, perhaps) = (isolates(true), isolates(false));
     let nothing = || Bounds { least: S::none(), most: S::none() };
     let (mut allowed, mut denied) = (nothing(), nothing());
     for selected in policies {
@@ -187,7 +182,7 @@ fn added_up<S: Set>(
             }
         }
     }
-    if isolated || perhaps {
+    if closed || perhaps {
         let may_allow = allowed.most.without(&denied.least);
         let may_deny = denied.most.or(&S::all().without(&allowed.least));
         outcome.allow = outcome.allow.or(&open.and(&may_allow));
@@ -195,5 +190,5 @@ fn added_up<S: Set>(
     } else {
         outcome.deny = outcome.deny.or(&open.and(&denied.most));
     }
-    if isolated { S::none() } else { open.without(&denied.least) }
+    if closed { S::none() } else { open.without(&denied.least) }
 }

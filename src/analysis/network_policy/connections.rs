@@ -6,11 +6,10 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::chain::{Outcome, Selected, decide};
-use super::pods::{Dataplane, addressed, bounds, is_peer, named_ports, transport_at};
-use super::scopes::Scopes;
-use super::select::{Selecting, Selection, classes};
-use crate::model::{Direction, Estate, Match, Peer, PeerScope, PolicyClause, PolicyKind, Ports, Workload};
-use crate::traffic::{AddressSet, PortSet, Protocol, Traffic, Transport};
+use super::engine::{Engine, Group, Key, place};
+use super::pods::{Dataplane, OnNode, bounds};
+use crate::model::{Direction, Estate, Match, PeerScope, PolicyClause};
+use crate::traffic::{PortSet, Traffic, Transport};
 
 /// What may be spoken, for certain and at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,7 +25,8 @@ pub struct OutsideAnswer {
     pub possible: Traffic,
 }
 
-/// Which workloads may open which connections.
+/// Which workloads may open which connections. Pods on their node's network are answered for as pods are; what they may do
+/// where the network plugin cannot tell them from their node is possible besides.
 #[derive(Debug)]
 pub struct Connections {
     /// The workloads of each group, by their index in the estate.
@@ -57,43 +57,6 @@ pub fn connections(estate: &Estate<'_>, dataplane: Dataplane) -> Connections {
     }
 }
 
-/// Workloads that no policy can tell apart.
-struct Group {
-    workloads: Vec<usize>,
-    /// The class by which policies select them.
-    class: usize,
-    /// The scopes they are in, ascending, and whether that is certain.
-    scopes: Vec<(u32, bool)>,
-    /// The ports that each name in use stands for.
-    named: Vec<PortSet>,
-    /// Whether their addresses are in each of the address sets in use.
-    addressed: Vec<Match>,
-    on_node: bool,
-}
-
-/// What decides about all traffic of a group in a direction: on the way in its own named ports count too.
-#[derive(PartialEq, Eq, Hash)]
-struct Key<'g> {
-    selecting: &'g Selecting,
-    named: Option<&'g [PortSet]>,
-    on_node: bool,
-}
-
-/// What tells the groups apart.
-type Signature = (usize, Vec<(u32, bool)>, Vec<PortSet>, Vec<u8>, bool);
-
-struct Engine<'e, 'a> {
-    estate: &'e Estate<'a>,
-    dataplane: Dataplane,
-    selections: Vec<Selection>,
-    scopes: Scopes<'e, 'a>,
-    /// The names of ports that clauses use.
-    names: FxHashMap<(Protocol, &'a str), usize>,
-    /// The address sets of clauses, by where they lie in the estate.
-    sets: FxHashMap<usize, usize>,
-    groups: Vec<Group>,
-}
-
 /// What the policies on one side say of each peer.
 struct Row {
     /// The answer about every peer that is not among the exceptions.
@@ -107,6 +70,23 @@ impl Row {
         let found = self.exceptions.binary_search_by_key(&peer, |(peer, _)| *peer);
         found.map_or(self.usual, |index| self.exceptions[index].1)
     }
+}
+
+/// The groups, ascending, that are in each scope, have ports of each name, may have addresses in each set, or are on their
+/// nodes' networks.
+struct Members {
+    of_scope: Vec<Vec<u32>>,
+    of_name: Vec<Vec<u32>>,
+    of_set: Vec<Vec<u32>>,
+    on_node: Vec<u32>,
+}
+
+/// What clauses see of a peer: whether each of them speaks of it, and which ports their names stand for there.
+#[derive(PartialEq, Eq, Hash)]
+struct Fingerprint<'g> {
+    on_node: bool,
+    speaks: Vec<Match>,
+    named: Vec<&'g PortSet>,
 }
 
 /// Answers by number: one-sided outcomes and what they come to together.
@@ -152,73 +132,6 @@ impl Table {
 }
 
 impl<'e, 'a> Engine<'e, 'a> {
-    fn new(estate: &'e Estate<'a>, dataplane: Dataplane) -> Self {
-        let (class_of, selections) = classes(estate);
-        let scopes = Scopes::of(estate);
-        let mut engine = Self {
-            estate,
-            dataplane,
-            selections: selections.into_iter().map(|(_, selection)| selection).collect(),
-            names: FxHashMap::default(),
-            sets: FxHashMap::default(),
-            groups: Vec::new(),
-            scopes,
-        };
-        let sets = engine.collect();
-        engine.group(&class_of, &sets);
-        engine
-    }
-
-    /// Numbers the names of ports and the address sets in use.
-    fn collect(&mut self) -> Vec<&'e AddressSet> {
-        let mut sets = Vec::new();
-        let directions = [Direction::Egress, Direction::Ingress];
-        let sections = self.estate.network_policies.iter().flat_map(|one| directions.map(|way| one.section(way)));
-        for clause in sections.flat_map(|section| &section.clauses) {
-            for (protocol, name) in &clause.ports.named {
-                let next = self.names.len();
-                self.names.entry((*protocol, name.value)).or_insert(next);
-            }
-            for peer in clause.peers.iter().flatten() {
-                if let Some(set) = self.set_that_counts(peer) {
-                    self.sets.insert(place(set), sets.len());
-                    sets.push(set);
-                }
-            }
-        }
-        sets
-    }
-
-    /// The addresses of a peer, where they can mean pods.
-    fn set_that_counts<'p>(&self, peer: &'p Peer<'_>) -> Option<&'p AddressSet> {
-        match &peer.scope {
-            PeerScope::Networks(set) => Some(set),
-            PeerScope::Addresses(set) if self.dataplane != Dataplane::Dpv2 => Some(set),
-            _ => None,
-        }
-    }
-
-    fn group(&mut self, class_of: &[usize], sets: &[&AddressSet]) {
-        let mut names: Vec<_> = self.names.iter().map(|(name, index)| (*index, *name)).collect();
-        names.sort_unstable();
-        let mut known: FxHashMap<Signature, usize> = FxHashMap::default();
-        for (index, scopes) in self.scopes.memberships(self.estate).into_iter().enumerate() {
-            let workload = &self.estate.workloads[index];
-            let named: Vec<_> =
-                names.iter().map(|(_, (protocol, name))| named_ports(workload, *protocol, name)).collect();
-            let held: Vec<_> = sets.iter().map(|set| addressed(workload, set)).collect();
-            let on_node = workload.host_network.is_some();
-            let class = class_of[index];
-            let codes = held.iter().map(|held| *held as u8).collect();
-            let next = self.groups.len();
-            let group = *known.entry((class, scopes.clone(), named.clone(), codes, on_node)).or_insert(next);
-            if group == next {
-                self.groups.push(Group { workloads: Vec::new(), class, scopes, named, addressed: held, on_node });
-            }
-            self.groups[group].workloads.push(index);
-        }
-    }
-
     fn key<'g>(&'g self, group: &'g Group, direction: Direction) -> Key<'g> {
         Key {
             selecting: self.selections[group.class].of(direction),
@@ -244,25 +157,30 @@ impl<'e, 'a> Engine<'e, 'a> {
         rows
     }
 
-    /// The groups in each scope.
-    fn members(&self) -> Vec<Vec<u32>> {
-        let mut members = vec![Vec::new(); self.scopes.list.len()];
+    /// The groups that each sort of criterion can pick.
+    fn members(&self) -> Members {
+        let mut members = Members {
+            of_scope: vec![Vec::new(); self.scopes.list.len()],
+            of_name: vec![Vec::new(); self.names.len()],
+            of_set: vec![Vec::new(); self.set_count],
+            on_node: Vec::new(),
+        };
         for (index, group) in (0u32..).zip(&self.groups) {
-            for (scope, _) in &group.scopes {
-                members[*scope as usize].push(index);
-            }
+            group.scopes.iter().for_each(|(scope, _)| members.of_scope[*scope as usize].push(index));
+            let named = group.named.iter().zip(&mut members.of_name);
+            named.filter(|(ports, _)| !ports.is_empty()).for_each(|(_, list)| list.push(index));
+            let addressed = group.addressed.iter().zip(&mut members.of_set);
+            addressed.filter(|(held, _)| **held != Match::No).for_each(|(_, list)| list.push(index));
+            members.on_node.extend(group.on_node.then_some(index));
         }
         members
     }
 
-    fn row(&self, group: &Group, direction: Direction, members: &[Vec<u32>], table: &mut Table) -> Row {
-        if group.on_node {
-            return Row { usual: table.number(Outcome::unbound()), exceptions: Vec::new() };
-        }
+    fn row(&self, group: &Group, direction: Direction, members: &Members, table: &mut Table) -> Row {
         let policies = self.policies(group, direction);
         let clauses = policies.iter().flat_map(|selected| &selected.policy.section(direction).clauses);
         let touched = self.touched(clauses, direction, members);
-        let mut known: FxHashMap<Vec<u8>, u32> = FxHashMap::default();
+        let mut known: FxHashMap<Fingerprint<'_>, u32> = FxHashMap::default();
         let mut exceptions = Vec::with_capacity(touched.len());
         for peer in touched {
             let about = &self.groups[peer as usize];
@@ -282,58 +200,53 @@ impl<'e, 'a> Engine<'e, 'a> {
         &self,
         clauses: impl Iterator<Item = &'p PolicyClause<'a>>,
         direction: Direction,
-        members: &[Vec<u32>],
+        members: &Members,
     ) -> Vec<u32>
     where
         'a: 'p,
     {
-        let mut touched = vec![false; self.groups.len()];
+        // What a clause says of pods on their node's network is never quite what it says of others.
+        let mut touched = members.on_node.clone();
         for clause in clauses {
             for peer in clause.peers.iter().flatten() {
                 if let PeerScope::Pods(scope) = &peer.scope
                     && let Some(index) = self.scopes.index(scope)
                 {
-                    members[index].iter().for_each(|&group| touched[group as usize] = true);
+                    touched.extend(&members.of_scope[index]);
                 }
-                let set = self.set_that_counts(peer).and_then(|set| self.sets.get(&place(set)));
-                for (group, touched) in self.groups.iter().zip(&mut touched) {
-                    *touched |= group.on_node || set.is_some_and(|&set| group.addressed[set] != Match::No);
+                if let Some(&set) = self.set_that_counts(peer).and_then(|set| self.sets.get(&place(set))) {
+                    touched.extend(&members.of_set[set]);
                 }
             }
-            if direction == Direction::Egress {
-                for (protocol, name) in &clause.ports.named {
-                    let index = self.names.get(&(*protocol, name.value)).copied().unwrap_or_default();
-                    for (group, touched) in self.groups.iter().zip(&mut touched) {
-                        *touched |= !group.named[index].is_empty();
-                    }
+            for (protocol, name) in clause.ports.named.iter().filter(|_| direction == Direction::Egress) {
+                if let Some(&index) = self.names.get(&(*protocol, name.value)) {
+                    touched.extend(&members.of_name[index]);
                 }
             }
         }
-        (0u32..).zip(touched).filter(|(_, touched)| *touched).map(|(group, _)| group).collect()
+        touched.sort_unstable();
+        touched.dedup();
+        touched
     }
 
     /// What of a peer the clauses can see: equal fingerprints have equal outcomes.
-    fn fingerprint(&self, policies: &[Selected<'e, 'a>], direction: Direction, about: &Group) -> Vec<u8> {
-        let mut seen = Vec::new();
+    fn fingerprint<'g>(
+        &self,
+        policies: &[Selected<'e, 'a>],
+        direction: Direction,
+        about: &'g Group,
+    ) -> Fingerprint<'g> {
+        let mut seen = Fingerprint { on_node: about.on_node, speaks: Vec::new(), named: Vec::new() };
         for selected in policies {
             for clause in &selected.policy.section(direction).clauses {
-                seen.push(self.speaks_of(clause, selected.policy.kind, Some(about)) as u8);
+                seen.speaks.push(self.speaks_of(clause, selected.policy.kind, Some(about), OnNode::Pods));
                 if direction == Direction::Egress {
-                    for (protocol, name) in &clause.ports.named {
-                        for (first, last) in self.port_set(about, *protocol, name.value).ranges() {
-                            seen.extend(first.to_be_bytes().into_iter().chain(last.to_be_bytes()));
-                        }
-                        seen.push(u8::MAX);
-                    }
+                    let named = clause.ports.named.iter();
+                    seen.named.extend(named.map(|(protocol, name)| self.port_set(about, *protocol, name.value)));
                 }
             }
         }
         seen
-    }
-
-    fn port_set<'g>(&self, group: &'g Group, protocol: Protocol, name: &str) -> &'g PortSet {
-        static NONE: PortSet = PortSet::empty();
-        self.names.get(&(protocol, name)).map_or(&NONE, |&index| &group.named[index])
     }
 
     /// What the policies of one side say of a peer, or of a pod that no selector and no block speaks of.
@@ -345,58 +258,22 @@ impl<'e, 'a> Engine<'e, 'a> {
         peer: Option<&Group>,
     ) -> Outcome<Transport> {
         let destination = if direction == Direction::Egress { peer } else { Some(own) };
-        decide(policies, direction, |kind, clause| {
-            let transport = match destination {
-                Some(group) => self.transport(&clause.ports, group),
-                None => clause.ports.numbered.clone(),
-            };
-            bounds(clause, self.speaks_of(clause, kind, peer), transport)
-        })
-    }
-
-    fn transport(&self, ports: &Ports<'_>, destination: &Group) -> Transport {
-        transport_at(ports, |protocol, name| self.port_set(destination, protocol, name).clone())
-    }
-
-    /// Whether a clause speaks of a group's pods; of a pod without any labels that count where there is no group.
-    fn speaks_of(&self, clause: &PolicyClause<'_>, kind: PolicyKind, group: Option<&Group>) -> Match {
-        let Some(peers) = &clause.peers else { return Match::Yes };
-        let one = |peer: &Peer<'_>| {
-            let in_scope = |group: &Group| match &peer.scope {
-                PeerScope::Pods(scope) => Self::in_scope(self.scopes.index(scope), group),
-                _ => Match::No,
-            };
-            let Some(group) = group else {
-                return match &peer.scope {
-                    PeerScope::Pods(scope) if scope.is_everything() => Match::Yes,
-                    PeerScope::Unknown(_) => Match::Unknown,
-                    _ => Match::No,
+        let decided = |on_node| {
+            decide(policies, direction, |kind, clause| {
+                let transport = match destination {
+                    Some(group) => self.transport(&clause.ports, group),
+                    None => clause.ports.numbered.clone(),
                 };
-            };
-            if let Some(&set) = self.set_that_counts(peer).and_then(|set| self.sets.get(&place(set)))
-                && !group.on_node
-            {
-                return match (&peer.scope, self.dataplane) {
-                    (PeerScope::Addresses(_), Dataplane::Unknown) => group.addressed[set].and(Match::Unknown),
-                    _ => group.addressed[set],
-                };
-            }
-            is_peer(peer, kind, self.first(group), self.dataplane, in_scope(group))
+                bounds(clause, self.speaks_of(clause, kind, peer, on_node), transport)
+            })
         };
-        peers.iter().map(one).fold(Match::No, Match::or)
-    }
-
-    fn in_scope(scope: Option<usize>, group: &Group) -> Match {
-        let Some(scope) = scope.and_then(|scope| u32::try_from(scope).ok()) else { return Match::Yes };
-        match group.scopes.binary_search_by_key(&scope, |(scope, _)| *scope) {
-            Ok(index) if group.scopes[index].1 => Match::Yes,
-            Ok(_) => Match::Unknown,
-            Err(_) => Match::No,
+        let mut outcome = decided(OnNode::Pods);
+        if own.on_node {
+            outcome.allow = Transport::all();
+        } else if peer.is_some_and(|peer| peer.on_node) {
+            outcome.allow = decided(OnNode::Either).allow;
         }
-    }
-
-    fn first(&self, group: &Group) -> &'e Workload<'a> {
-        &self.estate.workloads[group.workloads[0]]
+        outcome
     }
 
     fn all_outside(&self, direction: Direction) -> Vec<OutsideAnswer> {
@@ -410,12 +287,10 @@ impl<'e, 'a> Engine<'e, 'a> {
     }
 
     fn outside(&self, group: &Group, direction: Direction) -> OutsideAnswer {
-        if group.on_node {
-            return OutsideAnswer { certain: Traffic::all(), possible: Traffic::all() };
-        }
         let policies = self.policies(group, direction);
         let outcome = super::outside::outcome(&policies, direction, |ports| self.transport(ports, group));
-        OutsideAnswer { certain: outcome.certain(), possible: outcome.allow }
+        let possible = if group.on_node { Traffic::all() } else { outcome.allow.clone() };
+        OutsideAnswer { certain: outcome.certain(), possible }
     }
 
     /// Joins what each source may send with what each destination may receive.
@@ -437,9 +312,4 @@ impl<'e, 'a> Engine<'e, 'a> {
         }
         pairs
     }
-}
-
-/// Where an address set lies in the estate: it outlives the engine and never moves.
-fn place(set: &AddressSet) -> usize {
-    std::ptr::from_ref(set).addr()
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::chain::Selected;
 use super::outside::speaks_of_address;
 use super::packet::{Decider, decider};
-use super::pods::{Dataplane, named_ports, speaks_of, transport_at};
+use super::pods::{Dataplane, OnNode, named_ports, peer_speaks, transport_at};
 use super::{NetworkPolicies, Why};
 use crate::finding::Decision;
 use crate::model::{Direction, Match, PolicyClause, PolicyKind, Workload};
@@ -46,11 +46,6 @@ impl NetworkPolicies<'_> {
 
     fn side(&self, own: usize, peer: End, direction: Direction, dataplane: Dataplane) -> Vec<Because> {
         let workload = self.workload(own);
-        if let Some(host) = workload.host_network {
-            let reason = "network policies do not bind pods on the node's network".to_owned();
-            let why = Why { decision: Decision::Allow, reason, at: host.at };
-            return vec![Because { direction, traffic: connections_of(&Transport::all()), why }];
-        }
         let policies = self.class(own).selection.policies(direction, self.estate);
         let destination = match (direction, peer) {
             (Direction::Ingress, _) => Some(workload),
@@ -58,7 +53,9 @@ impl NetworkPolicies<'_> {
             (Direction::Egress, End::Address(_)) => None,
         };
         let peers = |kind, clause: &PolicyClause<'_>| match peer {
-            End::Workload(index) => speaks_of(clause, kind, self.workload(index), dataplane, self.estate),
+            End::Workload(index) => {
+                peer_speaks(clause, kind, self.workload(index), (dataplane, OnNode::Pods), self.estate)
+            }
             End::Address(address) => speaks_of_address(clause, address),
         };
         let mut found: Vec<Because> = Vec::new();

@@ -2,12 +2,14 @@
 
 mod chain;
 mod connections;
+mod engine;
 mod explain;
 mod outside;
 mod packet;
 mod pods;
 mod scopes;
 mod select;
+mod sides;
 
 pub use connections::{Answer, Connections, OutsideAnswer, connections};
 pub use explain::{Because, End, connections_of};
@@ -15,7 +17,7 @@ pub use outside::Outside;
 pub use pods::Dataplane;
 
 use crate::finding::Decision;
-use crate::model::{Direction, Estate, Layer, Unknown, Workload};
+use crate::model::{Direction, Enforcement, Estate, NetworkPolicy, PolicyKind, Text, Unknown, Workload};
 use crate::source::Location;
 use crate::traffic::Sample;
 use select::Selection;
@@ -27,8 +29,12 @@ pub struct NetworkPolicies<'a> {
     /// The class of each workload, by index.
     class_of: Vec<usize>,
     classes: Vec<Class>,
-    /// What is allowed to a workload that no policy binds: one on its node's network.
+    /// What is allowed to a workload that no policy binds: one on its node's network, or any where no policy is enforced.
     unbound: Outside,
+    /// How the clusters of the input take blocks that hold the addresses of pods.
+    dataplane: Dataplane,
+    /// A cluster and the place that says that it enforces no policies, where that is so of all clusters in the input.
+    pub unenforced: Option<(Text<'a>, Location)>,
 }
 
 /// Workloads that are selected by the same policies.
@@ -76,7 +82,28 @@ pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
         class_of,
         classes: selections.into_iter().map(class).collect(),
         unbound: Outside::unbound(),
+        dataplane: Dataplane::of(estate),
+        unenforced: unenforced(estate),
     }
+}
+
+/// The first cluster, where none of them enforces policies. A plugin of the user's own, which its policies give away, may.
+fn unenforced<'a>(estate: &Estate<'a>) -> Option<(Text<'a>, Location)> {
+    let of_plugin = |policy: &NetworkPolicy<'_>| {
+        matches!(
+            policy.kind,
+            PolicyKind::Cilium | PolicyKind::CiliumClusterwide | PolicyKind::Cluster | PolicyKind::Admin
+        )
+    };
+    if estate.network_policies.iter().any(of_plugin) || outside::unread(estate).is_some() {
+        return None;
+    }
+    let mut silent = estate.clusters.iter().map(|cluster| match cluster.enforcement {
+        Enforcement::Nothing(at) => Some((cluster.name, at)),
+        _ => None,
+    });
+    let first = silent.next()??;
+    silent.all(|other| other.is_some()).then_some(first)
 }
 
 impl<'a> NetworkPolicies<'a> {
@@ -126,10 +153,10 @@ impl<'a> NetworkPolicies<'a> {
     /// policies select.
     #[must_use]
     pub fn egress_outside(&self, workload: usize) -> &Outside {
-        match self.workload(workload).host_network {
-            Some(_) => &self.unbound,
-            None => &self.class(workload).outside,
+        if self.workload(workload).host_network.is_some() || self.unenforced.is_some() {
+            return &self.unbound;
         }
+        &self.class(workload).outside
     }
 
     /// What decides about one packet from a workload to an address outside of the cluster.
@@ -140,15 +167,13 @@ impl<'a> NetworkPolicies<'a> {
             let reason = "network policies do not bind pods on the node's network".to_owned();
             return Why { decision: Decision::Allow, reason, at: host.at };
         }
+        if let Some((cluster, at)) = self.unenforced {
+            let reason = format!("cluster `{cluster}` does not enforce network policies");
+            return Why { decision: Decision::Allow, reason, at };
+        }
         if let Some(reason) = self.unread() {
             return Why { decision: Decision::Unknown, reason, at: own.name.at };
         }
         outside::why(self.estate, &self.class(workload).selection, own, sample)
-    }
-
-    /// Whether the input speaks of network policies at all.
-    #[must_use]
-    pub fn in_evidence(&self) -> bool {
-        self.estate.evidence.has(Layer::NetworkPolicy)
     }
 }

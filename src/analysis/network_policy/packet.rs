@@ -104,14 +104,12 @@ fn added_up<'e, 'a>(
             }
         }
     }
-    if let Some(selected) = policies.iter().filter(isolates).find(|selected| !selected.certain)
-        && allow.is_none()
-        && !policies.iter().any(|one| one.certain && isolates(&one))
-    {
+    let isolating: Vec<_> = policies.iter().copied().filter(|one| one.certain && isolates(&one)).collect();
+    let perhaps = policies.iter().find(|one| !one.certain && isolates(one));
+    if let Some(selected) = perhaps.filter(|_| allow.is_none() && isolating.is_empty()) {
         let name = selected.policy.name;
         return Some(Decider::Unknown(name.at, format!("whether `{name}` selects it cannot be decided")));
     }
-    let isolating: Vec<_> = policies.iter().copied().filter(|one| one.certain && isolates(&one)).collect();
     if isolating.is_empty() {
         return None;
     }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
-use crate::model::{Estate, Match, Peer, PeerScope, PolicyClause, PolicyKind, Ports, Workload};
+use crate::model::{Enforcement, Estate, Match, Peer, PeerScope, PolicyClause, PolicyKind, Ports, Workload};
 use crate::traffic::{AddressSet, PortSet, Protocol, Transport};
 
 use super::chain::Bounds;
@@ -14,12 +14,26 @@ use super::chain::Bounds;
 pub enum Dataplane {
     /// GKE Dataplane V2, that is Cilium, and the letter of the Kubernetes API: a block speaks of addresses outside of the
     /// cluster and never of pods.
-    #[default]
     Dpv2,
     /// Calico: a block speaks of every address, pods' too.
     Calico,
     /// Either of the two.
+    #[default]
     Unknown,
+}
+
+impl Dataplane {
+    /// The dataplane that all clusters of an estate have; unknown where they differ or the input shows none.
+    #[must_use]
+    pub fn of(estate: &Estate<'_>) -> Self {
+        let mut found = estate.clusters.iter().map(|cluster| match cluster.enforcement {
+            Enforcement::DataplaneV2 => Self::Dpv2,
+            Enforcement::Calico => Self::Calico,
+            Enforcement::Nothing(_) | Enforcement::Unknown => Self::Unknown,
+        });
+        let first = found.next().unwrap_or_default();
+        if found.all(|other| other == first) { first } else { Self::Unknown }
+    }
 }
 
 /// Addresses that pods can have where the input does not show them: private and shared ranges, and the reserved range
@@ -52,25 +66,33 @@ pub(super) fn by_address(workload: &Workload<'_>, set: &AddressSet, dataplane: D
     }
 }
 
+/// How the network plugin treats pods on their node's network, which Kubernetes leaves to it: it can tell them from their
+/// node, and treats them as any pod; or it cannot, and policies neither bind them nor mean them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnNode {
+    Pods,
+    Either,
+}
+
 /// Whether a peer is a workload's pods. `in_scope` answers for selectors.
 pub(super) fn is_peer(
     peer: &Peer<'_>,
     kind: PolicyKind,
     workload: &Workload<'_>,
     dataplane: Dataplane,
+    on_node: OnNode,
     in_scope: Match,
 ) -> Match {
-    let on_node = workload.host_network.is_some();
+    let either = on_node == OnNode::Either && workload.host_network.is_some();
+    let is_admin = matches!(kind, PolicyKind::Admin | PolicyKind::BaselineAdmin | PolicyKind::Cluster);
     match &peer.scope {
-        // Pods on their node's network are never meant by administrators; elsewhere the network plugin decides.
-        PeerScope::Pods(_) if on_node => match kind {
-            PolicyKind::Admin | PolicyKind::BaselineAdmin | PolicyKind::Cluster => Match::No,
-            _ => in_scope.and(Match::Unknown),
-        },
+        // Administrators' policies never mean pods on their node's network (semantics C.2).
+        PeerScope::Pods(_) if is_admin && workload.host_network.is_some() => Match::No,
+        PeerScope::Pods(_) if either => in_scope.and(Match::Unknown),
         PeerScope::Pods(_) => in_scope,
-        PeerScope::Nodes(_) if on_node => Match::Unknown,
+        PeerScope::Nodes(_) if either => Match::Unknown,
         PeerScope::Networks(set) => addressed(workload, set),
-        PeerScope::Addresses(set) if on_node => addressed(workload, set).and(Match::Unknown),
+        PeerScope::Addresses(set) if either => addressed(workload, set).and(Match::Unknown),
         PeerScope::Addresses(set) => by_address(workload, set, dataplane),
         PeerScope::Unknown(_) => Match::Unknown,
         PeerScope::Outside(_) | PeerScope::Nodes(_) | PeerScope::Names(_) => Match::No,
@@ -111,11 +133,11 @@ pub(super) fn bounds(clause: &PolicyClause<'_>, peers: Match, transport: Transpo
 }
 
 /// Whether a clause speaks of a workload, asked of its labels one by one.
-pub(super) fn speaks_of(
+pub(super) fn peer_speaks(
     clause: &PolicyClause<'_>,
     kind: PolicyKind,
     workload: &Workload<'_>,
-    dataplane: Dataplane,
+    (dataplane, on_node): (Dataplane, OnNode),
     estate: &Estate<'_>,
 ) -> Match {
     let Some(peers) = &clause.peers else { return Match::Yes };
@@ -124,7 +146,7 @@ pub(super) fn speaks_of(
             PeerScope::Pods(scope) => scope.holds(workload, &estate.namespaces),
             _ => Match::No,
         };
-        is_peer(peer, kind, workload, dataplane, in_scope)
+        is_peer(peer, kind, workload, dataplane, on_node, in_scope)
     };
     peers.iter().map(one).fold(Match::No, Match::or)
 }

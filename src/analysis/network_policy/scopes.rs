@@ -71,17 +71,17 @@ fn text(scope: &PodScope<'_>) -> String {
     let mut text = String::new();
     match &scope.namespaces {
         NamespaceScope::Only(index) => drop(write!(text, "#{index}")),
-        NamespaceScope::Matching(selector) => selector_text(selector, &mut text),
+        NamespaceScope::Matching(selector) => selector_text(*selector, &mut text),
     }
     text.push('/');
-    selector_text(&scope.pods, &mut text);
+    selector_text(scope.pods, &mut text);
     if scope.unknown.is_some() {
         text.push('?');
     }
     text
 }
 
-fn selector_text(selector: &Selector<'_>, text: &mut String) {
+fn selector_text(selector: Selector<'_>, text: &mut String) {
     let Selector::Labels(selector) = selector else { return };
     let mut parts: Vec<String> =
         selector.labels.iter().map(|(name, value)| format!("{:?}={:?}", name.value, value.value)).collect();
@@ -118,7 +118,7 @@ impl<'e> Index<'e> {
     /// Asks every workload that can be in a scope whether it is.
     fn each(&self, scope: &PodScope<'_>, estate: &Estate<'_>, mut found: impl FnMut(usize, Match)) {
         let mut ask = |&workload: &usize| found(workload, scope.holds(&estate.workloads[workload], &estate.namespaces));
-        if let Some(rare) = self.rarest(&scope.pods) {
+        if let Some(rare) = self.rarest(scope.pods) {
             return rare.iter().for_each(ask);
         }
         match scope.namespaces {
@@ -134,7 +134,7 @@ impl<'e> Index<'e> {
     }
 
     /// The workloads with the rarest of the labels that a selector asks for; none where it asks for none.
-    fn rarest(&self, selector: &Selector<'_>) -> Option<&[usize]> {
+    fn rarest(&self, selector: Selector<'_>) -> Option<&[usize]> {
         let Selector::Labels(selector) = selector else { return None };
         let list = |(name, value): (Text<'_>, Text<'_>)| {
             let list = self.by_label.get(name.value).and_then(|values| values.get(value.value));

@@ -45,7 +45,7 @@ pub(super) fn policy<'a>(
         egress: section(&written.egress),
         ingress: section(&written.ingress),
         types_at: None,
-        subject_at: written.subject.as_ref().map_or(meta.spec_at, |subject| subject.at),
+        spec_at: resource.meta.spec_at,
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn policy<'a>(
         egress: section(&written.egress, namespace, problems),
         ingress: section(&written.ingress, namespace, problems),
         types_at: None,
-        subject_at: selected.at,
+        spec_at: resource.meta.spec_at,
     })
 }
 

@@ -41,7 +41,7 @@ pub(super) fn network_policy<'a>(
         egress: section(&written.egress, if types.is_some() { named(PolicyType::Egress) } else { has_egress }),
         ingress: section(&written.ingress, types.is_none() || named(PolicyType::Ingress)),
         types_at: types.map(|types| types.at),
-        subject_at: written.pod_selector.as_ref().map_or(resource.meta.spec_at, |selector| selector.at),
+        spec_at: resource.meta.spec_at,
     })
 }
 
@@ -109,6 +109,6 @@ pub(super) fn name_policy<'a>(
         egress: Section { isolates: true, clauses: clauses.collect(), at: Some(written.egress_at) },
         ingress: Section::default(),
         types_at: None,
-        subject_at: written.pods.as_ref().map_or(resource.meta.spec_at, |selector| selector.at),
+        spec_at: resource.meta.spec_at,
     })
 }

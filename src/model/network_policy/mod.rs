@@ -6,7 +6,7 @@ mod kubernetes;
 
 use ipnet::IpNet;
 
-use super::namespace::Namespace;
+use super::namespace::{Namespace, find};
 use super::selector::{Match, Selector};
 use super::workload::Workload;
 use super::{Direction, Text, Unknown};
@@ -30,8 +30,8 @@ pub struct NetworkPolicy<'a> {
     pub ingress: Section<'a>,
     /// The place of `policyTypes`, where it is written.
     pub types_at: Option<Location>,
-    /// The place of `podSelector` or `subject`, or of the spec that leaves it out.
-    pub subject_at: Location,
+    /// The key `spec`: where a field that the policy leaves out would stand.
+    pub spec_at: Location,
 }
 
 /// The kind of object that a policy is.
@@ -175,6 +175,16 @@ impl PodScope<'_> {
         match self.namespaces {
             NamespaceScope::Only(only) => Match::from(only == index),
             NamespaceScope::Matching(selector) => selector.matches_namespace(namespace),
+        }
+    }
+
+    /// Whether pods in a namespace can be in the scope, by the namespace's name, whether it is in the input or not.
+    #[must_use]
+    pub fn holds_name(&self, name: &str, namespaces: &[Namespace<'_>]) -> Match {
+        match (find(namespaces, name), self.namespaces) {
+            (Some(index), _) => self.holds_namespace(index, &namespaces[index]),
+            (None, NamespaceScope::Only(_)) => Match::No,
+            (None, NamespaceScope::Matching(selector)) => selector.matches_name(name),
         }
     }
 

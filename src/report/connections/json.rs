@@ -50,9 +50,11 @@ struct ReasonShape<'a> {
 
 pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\n  \"schema\": {SCHEMA},\n  \"connections\": [")?;
-    entries(listing, sources, false, out)?;
+    entries(listing.entries(), |entry| Some(&entry.spoken.allowed), sources, out)?;
     write!(out, "],\n  \"unknown\": [")?;
-    entries(listing, sources, true, out)?;
+    entries(listing.entries(), |entry| Some(&entry.spoken.unknown), sources, out)?;
+    write!(out, "],\n  \"denied\": [")?;
+    entries(listing.denied(), |_| None, sources, out)?;
     write!(out, "],\n  \"notes\": {}", line(&listing.notes)?)?;
     if groups {
         write!(out, ",\n  \"groups\": [")?;
@@ -66,13 +68,18 @@ pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mu
     writeln!(out, "\n}}")
 }
 
-/// Writes the entries that are certain, or those that may be allowed besides.
-fn entries(listing: &Listing, sources: &Sources, unknown: bool, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the entries that speak something of one sort; all of them where no sort is asked for.
+fn entries<'l>(
+    entries: impl Iterator<Item = Entry<'l>>,
+    sort: impl Fn(&Entry<'l>) -> Option<&'l [(Protocol, PortSet)]>,
+    sources: &'l Sources,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut separator = "";
-    for entry in listing.entries() {
-        let spoken = if unknown { &entry.spoken.unknown } else { &entry.spoken.allowed };
-        if !spoken.is_empty() {
-            write!(out, "{separator}\n    {}", line(&shape(&entry, spoken, sources))?)?;
+    for entry in entries {
+        let spoken = sort(&entry);
+        if spoken.is_none_or(|spoken| !spoken.is_empty()) {
+            write!(out, "{separator}\n    {}", line(&shape(&entry, spoken.unwrap_or_default(), sources))?)?;
             separator = ",";
         }
     }

@@ -25,6 +25,7 @@ pub struct Listing {
     /// Why the listing is not the whole truth, such as kinds of policies that are not evaluated.
     pub notes: Vec<String>,
     reasons: BTreeMap<(Key, Key), Vec<Reason>>,
+    explained: bool,
 }
 
 /// A workload by its name in the outputs.
@@ -56,6 +57,9 @@ pub struct Spoken {
     /// What may be allowed besides: the input does not say.
     pub unknown: Vec<(Protocol, PortSet)>,
 }
+
+/// What two ends speak that may speak nothing.
+static NOTHING: Spoken = Spoken { allowed: Vec::new(), unknown: Vec::new() };
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -115,13 +119,13 @@ impl Listing {
     fn name(&mut self, estate: &Estate<'_>, found: &Connections) -> Vec<usize> {
         let mut names: Vec<Named> = Vec::with_capacity(estate.workloads.len());
         for (group, workloads) in found.groups.iter().enumerate() {
-            let named = |&index: &usize| {
+            let by_name = |&index: &usize| {
                 let workload = &estate.workloads[index];
                 let labels = workload.labels.iter().map(|(name, value)| format!("{name}={value}"));
                 let pods = Some(labels.collect::<Vec<_>>().join(","));
                 Named { name: estate.display(workload), pods, group }
             };
-            names.extend(workloads.iter().map(named));
+            names.extend(workloads.iter().map(by_name));
         }
         names.sort();
         let doubles: Vec<bool> = (0..names.len())
@@ -169,6 +173,7 @@ impl Listing {
 
     /// Looks up the clauses behind every entry, once for each pair of groups.
     fn explain(&mut self, policies: &NetworkPolicies<'_>, dataplane: Dataplane, before: &[usize], found: &Connections) {
+        self.explained = true;
         let end = |key: Key| match key {
             Key::Group(group) => End::Workload(found.groups[before[group]][0]),
             Key::Address(address) => End::Address(address),
@@ -189,23 +194,42 @@ impl Listing {
 
     /// The ends of all entries, each pair once.
     fn keys(&self) -> std::collections::BTreeSet<(Key, Key)> {
-        self.entries().map(|entry| (Self::key(entry.from), Self::key(entry.to))).collect()
-    }
-
-    fn key(side: Side<'_>) -> Key {
-        match side {
-            Side::Workload(named) => Key::Group(named.group),
-            Side::Addresses(addresses) => addresses.first().map_or(Key::Group(usize::MAX), Key::Address),
-        }
+        self.entries().chain(self.denied()).map(|entry| (key(entry.from), key(entry.to))).collect()
     }
 
     /// All connections: by source, workloads before addresses; then by target in the same way.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let sources = self.workloads.iter().filter(|named| holds(self.from.as_ref(), named));
-        sources.flat_map(|source| self.entries_of(source)).chain(self.address_entries())
+        sources.flat_map(|source| self.of_workload(source)).chain(self.of_addresses())
     }
 
-    fn entries_of<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
+    /// Pairs of ends that were asked about and may speak nothing, where the reasons were asked for.
+    pub fn denied(&self) -> impl Iterator<Item = Entry<'_>> {
+        let asked = self.from.as_ref().zip(self.to.as_ref()).filter(|_| self.explained);
+        asked.into_iter().flat_map(|(from, to)| {
+            let connected: std::collections::BTreeSet<(Key, Key)> =
+                self.entries().map(|entry| (key(entry.from), key(entry.to))).collect();
+            let pairs =
+                self.ends(from).into_iter().flat_map(|source| self.ends(to).into_iter().map(move |to| (source, to)));
+            let silent = pairs.filter(|&(from, to)| match (from, to) {
+                (Side::Workload(from), Side::Workload(to)) => from.name != to.name,
+                (Side::Addresses(_), Side::Addresses(_)) => false,
+                _ => true,
+            });
+            let silent = silent.filter(|&(from, to)| !connected.contains(&(key(from), key(to))));
+            silent.map(|(from, to)| self.entry_with(from, to, &NOTHING)).collect::<Vec<_>>()
+        })
+    }
+
+    /// The ends that a filter means.
+    fn ends<'l>(&'l self, filter: &'l Filter) -> Vec<Side<'l>> {
+        match filter.addresses() {
+            Some(addresses) => vec![Side::Addresses(addresses)],
+            None => self.workloads.iter().filter(|named| holds(Some(filter), named)).map(Side::Workload).collect(),
+        }
+    }
+
+    fn of_workload<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
         let group = &self.groups[source.group];
         let mut targets: Vec<(usize, usize)> = Vec::new();
         for &(target, spoken) in &group.targets {
@@ -221,7 +245,7 @@ impl Listing {
         to_workloads.chain(to_addresses).map(|(to, spoken)| self.entry(Side::Workload(source), to, spoken)).collect()
     }
 
-    fn address_entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    fn of_addresses(&self) -> impl Iterator<Item = Entry<'_>> {
         let targets = self.workloads.iter().filter(|named| holds(self.to.as_ref(), named));
         targets.flat_map(|target| {
             let outside = self.groups[target.group].from_outside.iter();
@@ -231,8 +255,20 @@ impl Listing {
     }
 
     fn entry<'l>(&'l self, from: Side<'l>, to: Side<'l>, spoken: usize) -> Entry<'l> {
-        let reasons = self.reasons.get(&(Self::key(from), Self::key(to)));
-        Entry { from, to, spoken: &self.spoken[spoken], reasons: reasons.map(Vec::as_slice).unwrap_or_default() }
+        self.entry_with(from, to, &self.spoken[spoken])
+    }
+
+    fn entry_with<'l>(&'l self, from: Side<'l>, to: Side<'l>, spoken: &'l Spoken) -> Entry<'l> {
+        let reasons = self.reasons.get(&(key(from), key(to)));
+        Entry { from, to, spoken, reasons: reasons.map(Vec::as_slice).unwrap_or_default() }
+    }
+}
+
+/// What reasons are looked up by: no two entries of a group have the same first address.
+fn key(side: Side<'_>) -> Key {
+    match side {
+        Side::Workload(named) => Key::Group(named.group),
+        Side::Addresses(addresses) => addresses.first().map_or(Key::Group(usize::MAX), Key::Address),
     }
 }
 

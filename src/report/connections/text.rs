@@ -9,7 +9,7 @@ use crate::source::Sources;
 use crate::traffic::{PortSet, Protocol};
 
 pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
-    for entry in listing.entries() {
+    for entry in listing.entries().chain(listing.denied()) {
         line(&entry, out)?;
         for reason in entry.reasons {
             let way = if reason.direction == Direction::Egress { "egress" } else { "ingress" };
@@ -39,6 +39,9 @@ pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mu
 
 fn line(entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (from, to) = (side_text(entry.from), side_text(entry.to));
+    if entry.spoken.allowed.is_empty() && entry.spoken.unknown.is_empty() {
+        writeln!(out, "{from} -> {to}: nothing")?;
+    }
     if !entry.spoken.allowed.is_empty() {
         writeln!(out, "{from} -> {to}: {}", spoken_text(&entry.spoken.allowed))?;
     }

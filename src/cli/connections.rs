@@ -1,0 +1,135 @@
+//! `palisade connections`: what was typed, and writing what was asked for.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::settings::{Fault, read_settings};
+use super::{INPUT, OUTPUT, messages, sources};
+use palisade::ConnectionOptions;
+use palisade::analysis::network_policy::Dataplane;
+use palisade::report::connections::{self, Filter};
+
+/// `palisade connections`.
+#[derive(Args)]
+pub struct Connections {
+    /// Directories and files to read; `-` is standard input, and the default is the working directory
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Settings [default: the nearest palisade.yaml, from the given directory upwards]
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub config: Option<PathBuf>,
+
+    /// How an ipBlock that holds the addresses of pods is taken [default: as the input's clusters do]
+    #[arg(long, value_name = "DATAPLANE", help_heading = INPUT)]
+    pub dataplane: Option<DataplaneName>,
+
+    /// Documents that cannot be parsed are no failure
+    #[arg(long, help_heading = INPUT)]
+    pub allow_unparsed: bool,
+
+    /// Sources to list: a namespace, namespace/Kind/name, an address or an address block
+    #[arg(long, value_name = "END", help_heading = OUTPUT)]
+    pub from: Option<Filter>,
+
+    /// Targets to list, written as sources are
+    #[arg(long, value_name = "END", help_heading = OUTPUT)]
+    pub to: Option<Filter>,
+
+    /// Say which clauses allow or deny, with their places
+    #[arg(long, help_heading = OUTPUT)]
+    pub explain: bool,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OUTPUT)]
+    pub format: FormatName,
+
+    /// Where to write it [default: standard output]
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub output: Option<PathBuf>,
+
+    /// Say nothing on standard error
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
+    pub quiet: bool,
+
+    /// Also list which workloads no policy can tell apart
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub verbose: bool,
+}
+
+/// A dataplane by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DataplaneName {
+    /// GKE Dataplane V2: a block never means pods
+    Dpv2,
+    /// Calico: a block means pods too
+    Calico,
+    /// Either: what depends on it is listed as unknown
+    Unknown,
+}
+
+/// A format by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    Text,
+    Json,
+    Csv,
+    Dot,
+}
+
+/// Works out the connections and writes them. Answers with the exit code.
+///
+/// # Errors
+/// Something could not be read or written.
+pub fn run(command: &Connections) -> Result<u8, Fault> {
+    let settings = read_settings(command.config.as_deref(), &command.paths)?;
+    let walk = sources::walk(&command.paths, settings.file.as_deref())?;
+    let options = ConnectionOptions {
+        dataplane: command.dataplane.map(|name| match name {
+            DataplaneName::Dpv2 => Dataplane::Dpv2,
+            DataplaneName::Calico => Dataplane::Calico,
+            DataplaneName::Unknown => Dataplane::Unknown,
+        }),
+        from: command.from.clone(),
+        to: command.to.clone(),
+        explain: command.explain,
+    };
+    let connected = palisade::connections(&walk, &settings.config, &options);
+    let format = match command.format {
+        FormatName::Text => connections::Format::Text,
+        FormatName::Json => connections::Format::Json,
+        FormatName::Csv => connections::Format::Csv,
+        FormatName::Dot => connections::Format::Dot,
+    };
+    let write = |out: &mut dyn Write| {
+        let mut out = BufWriter::new(out);
+        connections::write(&connected.listing, &walk.sources, format, command.verbose, &mut out)?;
+        out.flush()
+    };
+    match &command.output {
+        Some(path) => File::create(path)
+            .and_then(|mut file| write(&mut file))
+            .map_err(|error| Fault::Write(path.clone(), error))?,
+        None => match write(&mut io::stdout().lock()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                return Err(Fault::Write(PathBuf::from("standard output"), error));
+            }
+            _ => {}
+        },
+    }
+    let is_empty = connected.inputs.documents == 0;
+    if is_empty {
+        eprintln!("palisade: {}", messages::nothing(&connected.inputs, &command.paths));
+    }
+    if !command.quiet {
+        for line in messages::unparsed(&connected.inputs, &walk.sources) {
+            eprintln!("palisade: {line}");
+        }
+    }
+    let allow_unparsed = command.allow_unparsed || settings.config.allow_unparsed;
+    let is_whole = !is_empty && (allow_unparsed || connected.inputs.unparsed.is_empty());
+    Ok(if is_whole { 0 } else { 2 })
+}
