@@ -106,6 +106,9 @@ fn landing(workload: &Workload<'_>, index: usize, pool: &NodePool<'_>) -> Option
         fits = fits.and(tolerated);
         landing.toleration = landing.toleration.or(by);
     }
+    if pool.taints_unknown.is_some() || pool.provisioned {
+        fits = fits.and(Match::Unknown);
+    }
     // A node name says one node, and which pool that is in cannot be told.
     landing.certain = fits == Match::Yes && landing.node_name.is_none();
     (fits != Match::No).then_some(landing)

@@ -15,4 +15,4 @@ pub use workload::{Node, Taint, Workload, WorkloadKind};
 pub(super) use network_policy::network_policy;
 pub(super) use pod::{node_affinity, toleration};
 pub(super) use service::service;
-pub(super) use workload::{node, taint, workload};
+pub(super) use workload::{node, workload};

@@ -35,7 +35,7 @@ fn is_for_applications(pool: usize, audit: &Audit<'_>) -> bool {
 }
 
 fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Finding> {
-    let outside = audit.facts.firewall[index].falls_through()?.restrict_addresses(internet());
+    let outside = audit.facts.firewall[index].falls_through().restrict_addresses(internet());
     let sample = outside.first()?;
     let message = format!(
         "egress from node pool `{}` falls through to the implied rule that allows it, such as {} to {}",
