@@ -18,11 +18,14 @@ pub mod source;
 pub mod traffic;
 pub mod triage;
 
+use analysis::network_policy::Dataplane;
 use config::Config;
 use finding::Object;
+use model::Estate;
+use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
-use source::{Document, Location, Walk};
+use source::{Document, Location, Problem, Unparsed, Walk};
 use triage::{Inputs, Objects, Report, Unmodelled};
 
 /// Audits everything that a walk has found: parses, models, analyzes, runs the rules and judges.
@@ -34,18 +37,63 @@ pub fn audit(walk: &Walk, config: &Config) -> Report {
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
     let findings = rules::run(&Audit { estate: &estate, facts: &facts, rules: rules::RULES });
-    let inputs = Inputs {
+    let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
+    triage::triage(findings, inputs, &Places::new(&resources, &parsed.documents), config)
+}
+
+/// What to list of the connections that network policies allow.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionOptions {
+    /// How the dataplane takes a block of addresses that holds pods'; what the input's cluster says where none is given.
+    pub dataplane: Option<Dataplane>,
+    /// The only sources to list; all where there is none.
+    pub from: Option<Filter>,
+    /// The only targets to list; all where there is none.
+    pub to: Option<Filter>,
+    /// Say which clauses decide.
+    pub explain: bool,
+}
+
+/// What may open which connection by network policies alone, and what was wrong with the input.
+#[derive(Debug)]
+pub struct Connected {
+    pub listing: Listing,
+    pub inputs: Inputs,
+}
+
+/// Works out which workload may open which connection to which workload or address range, by network policies alone.
+#[must_use]
+pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) -> Connected {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let estate = model::lower(&resources, config);
+    let policies = analysis::network_policy::network_policies(&estate);
+    let dataplane = options.dataplane.unwrap_or_default();
+    let ends = (options.from.clone(), options.to.clone());
+    let listing = report::connections::listing(&estate, &policies, dataplane, ends, options.explain);
+    Connected { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+}
+
+/// What was read.
+fn inputs(
+    walk: &Walk,
+    resources: &Resources<'_>,
+    estate: &Estate<'_>,
+    problems: Vec<Problem>,
+    unparsed: Vec<Unparsed>,
+) -> Inputs {
+    Inputs {
         files: walk.sources.len(),
         bytes: walk.sources.bytes(),
-        documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + parsed.unparsed.len(),
+        documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + unparsed.len(),
         resources: resources.list.len(),
-        unmodelled: unmodelled(&resources),
-        problems: [parsed.problems, resources.problems.clone(), estate.problems.clone()].concat(),
-        unparsed: parsed.unparsed,
+        unmodelled: unmodelled(resources),
+        problems: [problems, resources.problems.clone(), estate.problems.clone()].concat(),
+        unparsed,
         skipped: walk.skipped.clone(),
         placed: resources.placed,
-    };
-    triage::triage(findings, inputs, &Places::new(&resources, &parsed.documents), config)
+    }
 }
 
 fn unmodelled(resources: &Resources<'_>) -> Vec<Unmodelled> {

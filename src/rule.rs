@@ -2,7 +2,7 @@
 
 use crate::analysis::Facts;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Estate, Layer};
+use crate::model::{Estate, Layer, Workload};
 use crate::source::Location;
 
 /// What a rule sees: what the input means, and what follows from it. Never the resources or documents behind it.
@@ -52,5 +52,35 @@ impl Rule {
     /// The layers a rule needs that the input does not hold; empty where the rule may speak.
     pub fn missing(&self, estate: &Estate<'_>) -> impl Iterator<Item = Layer> {
         self.needs.iter().copied().filter(|&layer| !estate.evidence.has(layer))
+    }
+}
+
+/// How many workloads a finding names at most.
+const NAMED: usize = 5;
+
+impl Audit<'_> {
+    /// The names of workloads for a message: the first few, and how many there are besides.
+    #[must_use]
+    pub fn list_workloads(&self, workloads: &[usize]) -> String {
+        let named = self.sorted(workloads).into_iter().take(NAMED);
+        let names: Vec<String> = named.map(|workload| format!("`{}`", self.estate.display(workload))).collect();
+        let more = workloads.len().saturating_sub(NAMED);
+        if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
+    }
+
+    /// Adds the first few workloads to a finding, each with what is said of all of them.
+    #[must_use]
+    pub fn name_workloads(&self, finding: Finding, workloads: &[usize], said: &str) -> Finding {
+        self.sorted(workloads).into_iter().take(NAMED).fold(finding, |finding, workload| {
+            finding.see(workload.name.at, format!("`{}` {said}", self.estate.display(workload)))
+        })
+    }
+
+    /// Workloads in the order of their names.
+    #[must_use]
+    pub fn sorted(&self, workloads: &[usize]) -> Vec<&Workload<'_>> {
+        let mut sorted: Vec<_> = workloads.iter().map(|&index| &self.estate.workloads[index]).collect();
+        sorted.sort_by_cached_key(|workload| self.estate.order_of(workload));
+        sorted
     }
 }

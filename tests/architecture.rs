@@ -21,7 +21,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("rule", &["analysis", "model", "finding", "source", "traffic"]),
     ("rules", &["rule", "analysis", "model", "finding", "source", "traffic"]),
     ("triage", &["config", "finding", "source"]),
-    ("report", &["triage", "config", "rule", "finding", "source"]),
+    ("report", &["triage", "config", "rule", "analysis", "model", "traffic", "finding", "source"]),
 ];
 
 /// A source file without its comments and its tests.

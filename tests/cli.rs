@@ -129,7 +129,7 @@ fn what_cannot_be_audited_is_exit_code_2() {
         (&["chek"], "unrecognized"),
         (&["check", "--fromat", "json"], "--format"),
         (&["check", "--format", "xml"], "sarif"),
-        (&["check", "--rule", "gateway-passthru"], "did you mean `gateway-passthrough`"),
+        (&["check", "--rule", "foreign-gateway-tolerations"], "did you mean `foreign-gateway-toleration`"),
         (&["check", "--complete", "cluod"], "cloud"),
         (&["check", "--istio-version", "newest"], "1.28"),
         (&["check", "not-there"], "not-there"),
@@ -304,7 +304,7 @@ fn the_settings_are_no_manifest() {
 #[test]
 fn less_can_be_reported() {
     let estate = folder(&[("a.yaml", WITH_ERROR)]);
-    for arguments in [["--min-severity", "critical"], ["--rule", "gateway-passthrough"]] {
+    for arguments in [["--min-severity", "critical"], ["--rule", "foreign-gateway-toleration"]] {
         let ran = run(estate.path(), &[&["check", "--format", "json"], &arguments[..]].concat());
         assert_eq!(ran.code, 0, "{arguments:?}");
         assert_eq!(parsed(&ran.stdout)["findings"], Value::Array(Vec::new()), "{arguments:?}");

@@ -66,9 +66,9 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
     }
 }
 
-fn object(kind: &str, namespace: Option<&str>, name: &str) -> Option<Object> {
-    let namespace = namespace.map(str::to_owned);
-    Some(Object { api_version: "v1".to_owned(), kind: kind.to_owned(), namespace, name: name.to_owned() })
+fn object(kind: &str, namespace: &str, name: &str) -> Object {
+    let namespace = Some(namespace.to_owned());
+    Object { api_version: "v1".to_owned(), kind: kind.to_owned(), namespace, name: name.to_owned() }
 }
 
 fn findings(sources: &Sources) -> Vec<Reported> {
@@ -107,9 +107,9 @@ fn findings(sources: &Sources) -> Vec<Reported> {
         Reported { finding, level, object, fingerprint: String::new() }
     };
     vec![
-        reported(mutual, object("DestinationRule", Some("istio-egress"), "egressgateway")),
-        reported(path, object("Deployment", Some("team-x"), "client")),
-        reported(low, object("Deployment", Some("team-x"), "client")),
+        reported(mutual, Some(object("DestinationRule", "istio-egress", "egressgateway"))),
+        reported(path, Some(object("Deployment", "team-x", "client"))),
+        reported(low, Some(object("Deployment", "team-x", "client"))),
         reported(note, None),
     ]
 }

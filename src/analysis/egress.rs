@@ -1,14 +1,145 @@
-//! stub
-use crate::model::Estate;
+//! The proxies through which traffic leaves the mesh: their pods where the input has them, else what the Gateway objects
+//! and the routes to them tell (semantics A, `EgwPods`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Entity, Estate, Gateway, GatewayReference, Labels, Role, Server, Text, Workload};
 
 /// The proxies through which traffic leaves the mesh.
 #[derive(Clone, Debug, Default)]
 pub struct Egress<'a> {
     /// The workloads that are egress proxies, by index, ascending.
     pub workloads: Vec<usize>,
-    marker: std::marker::PhantomData<&'a ()>,
+    /// The proxies: those workloads, then the gateways whose pods are not in the input.
+    pub proxies: Vec<EgressProxy<'a>>,
 }
 
-pub(super) fn egress<'a>(_estate: &'a Estate<'a>) -> Egress<'a> {
-    Egress::default()
+/// One egress proxy.
+#[derive(Clone, Debug)]
+pub struct EgressProxy<'a> {
+    /// Its workload, where that is in the input.
+    pub workload: Option<usize>,
+    /// The workload's name, or the Gateway's.
+    pub name: Text<'a>,
+    /// Where its pods are; more than one where that can only be guessed.
+    pub namespaces: Vec<&'a str>,
+    /// Its pods' labels, or as many of them as a Gateway's selector tells.
+    pub labels: Option<&'a Labels<'a>>,
+    /// The egress gateways that it serves, by their index in the mesh.
+    pub gateways: Vec<usize>,
+    /// The names under which clients reach it.
+    pub hosts: BTreeSet<&'a str>,
+}
+
+impl<'a> EgressProxy<'a> {
+    /// Its listeners.
+    pub fn servers<'e>(&'e self, estate: &'e Estate<'a>) -> impl Iterator<Item = &'e Server<'a>> {
+        self.gateways.iter().flat_map(|&gateway| &estate.mesh.gateways[gateway].servers)
+    }
+
+    /// The port at which its pods receive what clients send to a port, as policies see it: that of the Service in front,
+    /// where it is in the input; else the port itself or the one that Istio's own gateways map it to (semantics C.7).
+    #[must_use]
+    pub fn pod_ports(&self, port: i64, estate: &Estate<'_>) -> Vec<i64> {
+        let Some(index) = self.workload else { return likely_ports(port) };
+        let services = estate.relations.selectors_of(index).into_iter().filter_map(|entity| match entity {
+            Entity::Service(service) => Some(&estate.services[service]),
+            _ => None,
+        });
+        let mapped = services.flat_map(|service| &service.ports).find(|mapped| mapped.port == port);
+        let Some(mapped) = mapped else { return likely_ports(port) };
+        let named = |name: Text<'_>| {
+            let ports = estate.workloads[index].pod.containers.iter().flat_map(|container| &container.ports);
+            ports.filter(|port| port.name.is_some_and(|own| own.value == name.value)).map(|port| port.port.value).next()
+        };
+        mapped.target.or_else(|| named(mapped.target_name?)).map_or_else(|| likely_ports(port), |port| vec![port])
+    }
+}
+
+fn likely_ports(port: i64) -> Vec<i64> {
+    match port {
+        80 => vec![80, 8080],
+        443 => vec![443, 8443],
+        other => vec![other],
+    }
+}
+
+/// Finds the egress proxies.
+pub(super) fn egress<'a>(estate: &'a Estate<'a>) -> Egress<'a> {
+    let mut served: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, workload) in estate.workloads.iter().enumerate() {
+        if workload.is_gateway && estate.namespace_of(workload).role == Role::Egress {
+            served.insert(index, Vec::new());
+        }
+    }
+    let mut unseen = Vec::new();
+    for (index, gateway) in estate.mesh.gateways.iter().enumerate().filter(|(_, gateway)| gateway.egress) {
+        let workloads = selected(index, gateway, estate);
+        if workloads.is_empty() {
+            unseen.push(index);
+        }
+        for workload in workloads {
+            served.entry(workload).or_default().push(index);
+        }
+    }
+    let workloads = served.keys().copied().collect();
+    let known = served.into_iter().map(|(workload, gateways)| of_workload(workload, gateways, estate));
+    let inferred = unseen.into_iter().map(|gateway| of_gateway(gateway, estate));
+    Egress { workloads, proxies: known.chain(inferred).collect() }
+}
+
+/// The workloads that a gateway configures; without a selector every gateway proxy.
+fn selected(index: usize, gateway: &Gateway<'_>, estate: &Estate<'_>) -> Vec<usize> {
+    if gateway.selector.is_some() {
+        return estate.gateway_workloads(index).map(|(workload, _)| workload).collect();
+    }
+    let workloads = estate.workloads.iter().enumerate();
+    workloads.filter(|(_, workload)| workload.is_gateway).map(|(index, _)| index).collect()
+}
+
+fn of_workload<'a>(index: usize, gateways: Vec<usize>, estate: &'a Estate<'a>) -> EgressProxy<'a> {
+    let workload: &Workload<'a> = &estate.workloads[index];
+    EgressProxy {
+        workload: Some(index),
+        name: workload.name,
+        namespaces: vec![estate.namespace_of(workload).name],
+        labels: Some(workload.labels),
+        hosts: gateways.iter().flat_map(|&gateway| route_hosts(gateway, estate)).collect(),
+        gateways,
+    }
+}
+
+fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
+    let gateway = &estate.mesh.gateways[index];
+    let hosts: BTreeSet<&str> = route_hosts(index, estate).collect();
+    let mut namespaces: Vec<&str> = hosts.iter().filter_map(|host| host.split('.').nth(1)).collect();
+    if namespaces.is_empty() {
+        namespaces.push(gateway.namespace);
+    }
+    namespaces.dedup();
+    EgressProxy {
+        workload: None,
+        name: gateway.name,
+        namespaces,
+        labels: gateway.selector,
+        gateways: vec![index],
+        hosts,
+    }
+}
+
+/// The services to which sidecars are told to send what then passes a gateway.
+fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
+    let gateway = &estate.mesh.gateways[index];
+    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
+    let services = estate.mesh.virtual_services.iter();
+    let through = services.filter(move |service| {
+        service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == own))
+    });
+    through.flat_map(|service| {
+        let by_sidecars = |taker: GatewayReference<'_>| taker == GatewayReference::Mesh;
+        let routes =
+            service.routes.iter().filter(move |route| service.taken_by(route).any(|(taker, _)| by_sidecars(taker)));
+        let hosts = routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str());
+        hosts.filter(|host| host.ends_with(".svc.cluster.local"))
+    })
 }

@@ -37,7 +37,7 @@ pub struct Facts<'a> {
 pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let egress = egress::egress(estate);
     let capture = capture::capture(estate);
-    let outbound = outbound::outbound(estate);
+    let outbound = outbound::outbound(estate, &capture);
     let network_policy = network_policy::network_policies(estate);
     let placement = placement::placement(estate, &egress);
     let firewall = firewall::firewall(estate);

@@ -1,20 +1,101 @@
-//! stub
-use crate::model::{Estate, OutboundMode};
+//! What each workload's proxy does with destinations that it does not know: the Sidecar that applies, then the mesh
+//! (semantics C.6).
+
+use rustc_hash::FxHashMap;
+
+use super::capture::{Capture, Injection};
+use crate::model::{Estate, OutboundMode, OutboundPolicy, Sidecar, Workload};
 use crate::source::Location;
 
 /// What a workload's proxy does with destinations that it does not know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Outbound<'a> {
     pub mode: OutboundMode,
-    /// The place that decides, where something in the input does.
-    pub at: Option<Location>,
-    marker: std::marker::PhantomData<&'a ()>,
+    /// Where the mode comes from.
+    pub origin: Origin<'a>,
 }
 
-pub(super) fn outbound<'a>(estate: &'a Estate<'a>) -> Vec<Outbound<'a>> {
-    estate
-        .workloads
-        .iter()
-        .map(|_| Outbound { mode: OutboundMode::Unknown, at: None, marker: std::marker::PhantomData })
-        .collect()
+/// Where an outbound mode comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// A Sidecar that sets it.
+    Sidecar(&'a Sidecar<'a>, OutboundPolicy),
+    /// The mesh configuration sets it.
+    Mesh(OutboundPolicy),
+    /// Nothing sets it, and everything that could is in the input: Istio's default.
+    Default,
+    /// No sidecar proxy that obeys it, or the input does not say.
+    None,
+}
+
+impl Outbound<'_> {
+    /// The place that sets the mode, where one does.
+    #[must_use]
+    pub fn at(&self) -> Option<Location> {
+        match self.origin {
+            Origin::Sidecar(_, policy) | Origin::Mesh(policy) => Some(policy.at),
+            Origin::Default | Origin::None => None,
+        }
+    }
+
+    /// Whether unknown destinations are passed on.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.mode, OutboundMode::AllowAny | OutboundMode::AllowAnyDynamicDns)
+    }
+}
+
+/// Sidecars by their namespace.
+type ByNamespace<'a> = FxHashMap<&'a str, Vec<&'a Sidecar<'a>>>;
+
+/// Works out the mode of every workload, by its index.
+pub(super) fn outbound<'a>(estate: &'a Estate<'a>, capture: &[Capture<'_>]) -> Vec<Outbound<'a>> {
+    let mut sidecars = ByNamespace::default();
+    for sidecar in &estate.mesh.sidecars {
+        sidecars.entry(sidecar.namespace).or_default().push(sidecar);
+    }
+    let of = |(workload, capture): (&Workload<'_>, &Capture<'_>)| of_workload(workload, capture, &sidecars, estate);
+    estate.workloads.iter().zip(capture).map(of).collect()
+}
+
+fn of_workload<'a>(
+    workload: &Workload<'_>,
+    capture: &Capture<'_>,
+    sidecars: &ByNamespace<'a>,
+    estate: &'a Estate<'a>,
+) -> Outbound<'a> {
+    let obeys = !workload.is_gateway && matches!(capture.injection, Injection::In { .. } | Injection::Unknown { .. });
+    if !obeys {
+        return Outbound { mode: OutboundMode::Unknown, origin: Origin::None };
+    }
+    let of_mesh = || match estate.mesh.outbound {
+        Some(policy) => Outbound { mode: policy.mode, origin: Origin::Mesh(policy) },
+        None if estate.mesh.configured || estate.evidence.mesh_is_complete() => {
+            Outbound { mode: OutboundMode::AllowAny, origin: Origin::Default }
+        }
+        None => Outbound { mode: OutboundMode::Unknown, origin: Origin::None },
+    };
+    let candidates = applicable(workload, sidecars, estate);
+    let modes = candidates.into_iter().map(|sidecar| match sidecar.outbound {
+        Some(policy) => Outbound { mode: policy.mode, origin: Origin::Sidecar(sidecar, policy) },
+        // A Sidecar without a mode has the mesh's, never that of another Sidecar.
+        None => of_mesh(),
+    });
+    // The oldest of several matching Sidecars counts, and manifests do not tell ages: the worse reading.
+    modes.max_by_key(Outbound::is_open).unwrap_or_else(of_mesh)
+}
+
+/// The Sidecars of which one applies to a workload: all that select it, else the namespace's default, else the root
+/// namespace's.
+fn applicable<'a>(workload: &Workload<'_>, sidecars: &ByNamespace<'a>, estate: &Estate<'_>) -> Vec<&'a Sidecar<'a>> {
+    let of = |namespace: &str| sidecars.get(namespace).map(Vec::as_slice).unwrap_or_default();
+    let own = of(estate.namespace_of(workload).name);
+    let selects =
+        |sidecar: &&&Sidecar<'_>| sidecar.selector.is_some_and(|selector| selector.is_subset(workload.labels));
+    let selecting: Vec<&Sidecar<'_>> = own.iter().filter(selects).copied().collect();
+    if !selecting.is_empty() {
+        return selecting;
+    }
+    let default = |list: &[&'a Sidecar<'a>]| list.iter().find(|sidecar| sidecar.selector.is_none()).copied();
+    default(own).or_else(|| default(of(estate.mesh.root_namespace))).into_iter().collect()
 }

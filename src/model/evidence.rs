@@ -59,11 +59,12 @@ impl Layer {
 #[derive(Debug, Default)]
 pub struct Evidence<'a> {
     present: Vec<Layer>,
+    complete: Vec<Part>,
     unread: Vec<(Layer, &'a str)>,
 }
 
 /// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
-const UNREAD: [(&str, Layer); 9] = [
+const UNREAD: [(&str, Layer); 12] = [
     ("AdminNetworkPolicy", Layer::NetworkPolicy),
     ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
     ("ClusterNetworkPolicy", Layer::NetworkPolicy),
@@ -71,6 +72,10 @@ const UNREAD: [(&str, Layer); 9] = [
     ("CiliumClusterwideNetworkPolicy", Layer::NetworkPolicy),
     ("FQDNNetworkPolicy", Layer::NetworkPolicy),
     ("GlobalNetworkPolicy", Layer::NetworkPolicy),
+    // Of another group than Kubernetes' own, such as Calico's.
+    ("NetworkPolicy", Layer::NetworkPolicy),
+    ("EgressFirewall", Layer::NetworkPolicy),
+    ("EgressNetworkPolicy", Layer::NetworkPolicy),
     ("RequestAuthentication", Layer::Authorization),
     ("EnvoyFilter", Layer::Mesh),
 ];
@@ -80,6 +85,12 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub fn has(&self, layer: Layer) -> bool {
         self.present.contains(&layer)
+    }
+
+    /// Whether the user says that the input holds all there is of the mesh.
+    #[must_use]
+    pub fn mesh_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Mesh)
     }
 
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
@@ -110,7 +121,7 @@ impl<'a> Evidence<'a> {
 
 /// Collects the evidence from the kinds that were read and those that were not modelled.
 pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evidence<'a> {
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence { complete: config.complete.clone(), ..Evidence::default() };
     for layer in resources.list.iter().filter_map(|resource| layer_of(&resource.kind)) {
         evidence.add(layer);
     }
@@ -139,7 +150,9 @@ fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
         | Kind::MeshConfig(_)
         | Kind::Operator(_) => Some(Layer::Mesh),
         Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),
-        Kind::NetworkPolicy(_) => Some(Layer::NetworkPolicy),
+        Kind::NetworkPolicy(_) | Kind::AdminPolicy(_) | Kind::CiliumPolicy(_) | Kind::NamePolicy(_) => {
+            Some(Layer::NetworkPolicy)
+        }
         Kind::Node(_) => Some(Layer::Scheduling),
         Kind::Cloud(cloud) => match cloud.item {
             Item::Cluster(_) | Item::NodePool(_) => Some(Layer::Scheduling),

@@ -28,7 +28,10 @@ pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
 pub use namespace::{Namespace, Role};
 pub use network::{EnforcementOrder, GoogleEndpoint, Nat, Network, Peering, Route as NetworkRoute, Subnet, Topology};
-pub use network_policy::{NetworkPolicy, Peer, PeerScope, PolicyClause, Ports};
+pub use network_policy::{
+    ClauseAction, NamespaceScope, NetworkPolicy, Peer, PeerScope, PodScope, PolicyClause, PolicyKind, Ports, Section,
+    Tier,
+};
 pub use nodes::{Cluster, Effect, NodePool, POOL_LABEL, Provisioning, Taint};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{

@@ -1,5 +1,6 @@
 //! Selectors over labels, as Kubernetes evaluates them (semantics C.0, C.5).
 
+use super::namespace::Namespace;
 use super::nodes::NodePool;
 use super::{Labels, Text};
 use crate::resource::kubernetes::{LabelSelector, NodeSelectorTerm, Operator, Requirement as Written};
@@ -62,6 +63,22 @@ impl Selector<'_> {
                 .map(|requirement| meets(requirement, labels.get(requirement.key.value)))
                 .fold(Match::from(selector.labels.is_subset(labels)), Match::and),
         }
+    }
+
+    /// Whether a namespace is selected. Of one that is not declared in the input only the label with its name is known.
+    #[must_use]
+    pub fn matches_namespace(&self, namespace: &Namespace<'_>) -> Match {
+        let Self::Labels(selector) = self else { return Match::Yes };
+        if namespace.declared {
+            return self.matches(&namespace.labels);
+        }
+        let known = |name: &str| namespace.labels.get(name);
+        let equal = |(name, value): (Text<'_>, Text<'_>)| {
+            known(name.value).map_or(Match::Unknown, |found| Match::from(found.value == value.value))
+        };
+        let met = |one: &Written<'_>| known(one.key.value).map_or(Match::Unknown, |value| meets(one, Some(value)));
+        let parts = selector.labels.iter().map(equal).chain(selector.requirements.iter().map(met));
+        parts.fold(Match::Yes, Match::and)
     }
 
     /// Whether the selector has no criterion at all.

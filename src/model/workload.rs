@@ -1,6 +1,8 @@
 //! Workloads: controllers and bare pods, with what decides where they run, as whom, and what their network sees.
 
-use rustc_hash::FxHashSet;
+use std::net::IpAddr;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::namespace::{Namespace, find};
 use super::nodes::NodePool;
@@ -32,6 +34,8 @@ pub struct Workload<'a> {
     pub is_gateway: bool,
     /// Whether the pods were read from a live cluster, with everything that was injected.
     pub live: bool,
+    /// The addresses of the pods that the input shows, none of a pod on its node's network.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// What the scheduler is told.
@@ -95,34 +99,107 @@ impl<'a> Workload<'a> {
     }
 }
 
-/// Controllers by namespace, kind and name.
-type Owners<'a> = FxHashSet<(&'a str, &'a str, &'a str)>;
+/// Controllers by namespace, kind and name, with their own controller.
+type Owners<'a> = FxHashMap<(&'a str, &'a str, &'a str), Option<(&'a str, &'a str)>>;
 
 /// All workloads, in the order of the input; after them the gateways that only an IstioOperator describes.
 pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a>]) -> Vec<Workload<'a>> {
     let mut owners = Owners::default();
     for resource in list {
         if let (Kind::Workload(workload), Some(namespace)) = (&resource.kind, resource.namespace) {
-            owners.insert((namespace.value, workload.kind.as_str(), resource.meta.name.value));
+            owners.insert((namespace.value, workload.kind.as_str(), resource.meta.name.value), workload.owner);
         }
     }
-    let mut seen = FxHashSet::default();
+    let selected = selected_pod_labels(list);
+    let mut places: FxHashMap<_, usize> = FxHashMap::default();
+    let mut owned = Vec::new();
     let mut found = Vec::new();
     for resource in list {
         let (Kind::Workload(written), Some(namespace)) = (&resource.kind, resource.namespace) else { continue };
         let Some(index) = find(namespaces, namespace.value) else { continue };
         let owner = written.owner;
-        if owner.is_some_and(|(kind, name)| owners.contains(&(namespace.value, kind, name))) {
+        if let Some((kind, name)) = owner.filter(|(kind, name)| owners.contains_key(&(namespace.value, kind, name))) {
+            owned.push((topmost(namespace.value, kind, name, &owners), &**written));
             continue;
         }
         // Pods of one absent owner are one workload as long as nothing can tell them apart.
-        if owner.is_some() && !seen.insert((index, owner, signature(&written.pod))) {
+        let key = (index, owner, signature(&written.pod, &selected));
+        if let Some(&known) = owner.and_then(|_| places.get(&key)) {
+            let more: &mut Workload<'a> = &mut found[known];
+            more.addresses.extend(addresses(written));
             continue;
+        }
+        if owner.is_some() {
+            places.insert(key, found.len());
         }
         found.push(workload(written, &resource.meta, index));
     }
+    add_addresses(&mut found, owned, namespaces);
     found.extend(operator_gateways(list, namespaces, &owners));
     found
+}
+
+/// The last controller in the input above one that is in it.
+fn topmost<'a>(namespace: &'a str, kind: &'a str, name: &'a str, owners: &Owners<'a>) -> (&'a str, &'a str, &'a str) {
+    let mut at = (namespace, kind, name);
+    // Owners that own each other in a circle are bounded by the depth that Kubernetes has.
+    for _ in 0..4 {
+        match owners.get(&at) {
+            Some(Some((kind, name))) if owners.contains_key(&(namespace, kind, name)) => at = (namespace, kind, name),
+            _ => break,
+        }
+    }
+    at
+}
+
+/// Gives controllers the addresses of their pods.
+fn add_addresses<'a>(
+    found: &mut [Workload<'a>],
+    owned: Vec<((&'a str, &'a str, &'a str), &'a Written<'a>)>,
+    namespaces: &[Namespace<'a>],
+) {
+    let mut by_owner: FxHashMap<_, Vec<IpAddr>> = FxHashMap::default();
+    for (owner, written) in owned {
+        by_owner.entry(owner).or_default().extend(addresses(written));
+    }
+    for workload in found {
+        let key = (namespaces[workload.namespace].name, workload.kind, workload.name.value);
+        workload.addresses.extend(by_owner.remove(&key).unwrap_or_default());
+    }
+}
+
+/// The addresses of a live pod that are its own and not its node's.
+fn addresses<'a>(written: &'a Written<'a>) -> impl Iterator<Item = IpAddr> + 'a {
+    let is_own = !written.pod.host_network.is_some_and(|host| host.value);
+    written.addresses.iter().filter(move |_| is_own).filter_map(|text| text.value.parse().ok())
+}
+
+/// Labels that differ from pod to pod of one controller and that a network policy asks for.
+fn selected_pod_labels<'a>(list: &'a [Resource<'a>]) -> FxHashSet<&'a str> {
+    let policies = list.iter().filter_map(|resource| match &resource.kind {
+        Kind::NetworkPolicy(policy) => Some(policy),
+        _ => None,
+    });
+    let mut selected = FxHashSet::default();
+    for policy in policies {
+        let clauses = policy.egress.iter().chain(&policy.ingress).flat_map(|clauses| &clauses.value);
+        let peers = clauses.filter_map(|clause| clause.peers.as_ref()).flat_map(|peers| &peers.value);
+        for selector in peers.filter_map(|peer| peer.pod_selector.as_ref()).chain(&policy.pod_selector) {
+            selected.extend(selector.labels.iter().map(|(name, _)| name.value));
+            selected.extend(selector.requirements.iter().map(|one| one.key.value));
+        }
+    }
+    selected.retain(|name| is_of_one_pod(name));
+    selected
+}
+
+/// Labels that controllers give to each of their pods, or to the pods of each of their versions.
+fn is_of_one_pod(name: &str) -> bool {
+    name.ends_with("-template-hash")
+        || name.ends_with("pod-name")
+        || name.ends_with("pod-index")
+        || name.ends_with("controller-revision-hash")
+        || name.ends_with("pod-template-generation")
 }
 
 /// The gateways that an IstioOperator asks for and whose Deployment, which Istio makes from it, is not in the input.
@@ -137,7 +214,7 @@ fn operator_gateways<'a>(
         let Kind::Operator(operator) = &resource.kind else { continue };
         for gateway in &operator.egress_gateways {
             let Some(namespace) = gateway.namespace.or(resource.namespace) else { continue };
-            let is_new = !owners.contains(&(namespace.value, KIND, gateway.name.value));
+            let is_new = !owners.contains_key(&(namespace.value, KIND, gateway.name.value));
             if let Some(index) = find(namespaces, namespace.value).filter(|_| is_new) {
                 found.push(Workload { is_gateway: true, ..from_pod(&gateway.pod, KIND, gateway.name, index) });
             }
@@ -146,9 +223,9 @@ fn operator_gateways<'a>(
     found
 }
 
-fn signature<'a>(pod: &PodSpec<'a>) -> Vec<(&'a str, &'a str)> {
+fn signature<'a>(pod: &PodSpec<'a>, selected: &FxHashSet<&str>) -> Vec<(&'a str, &'a str)> {
     let mut labels: Vec<_> = pod.labels.iter().map(|(name, value)| (name.value, value.value)).collect();
-    labels.retain(|(name, _)| !name.ends_with("-template-hash") && !name.ends_with("pod-name"));
+    labels.retain(|(name, _)| !is_of_one_pod(name) || selected.contains(name));
     labels.sort_unstable();
     labels
 }
@@ -159,6 +236,7 @@ fn workload<'a>(written: &'a Written<'a>, meta: &Meta<'a>, namespace: usize) -> 
     let name = owner.map_or(meta.name, |(_, name)| Spanned::new(name, meta.name.at));
     let mut workload = from_pod(&written.pod, kind, name, namespace);
     workload.live = written.live;
+    workload.addresses = addresses(written).collect();
     if written.live {
         // A live pod has a node because the scheduler chose one (semantics ND05).
         workload.placement.node_name = None;
@@ -184,6 +262,7 @@ fn from_pod<'a>(pod: &'a PodSpec<'a>, kind: &'a str, name: Text<'a>, namespace: 
         pod,
         is_gateway: is_gateway(pod),
         live: false,
+        addresses: Vec::new(),
     }
 }
 

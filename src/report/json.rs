@@ -119,7 +119,7 @@ struct HopShape<'a> {
 }
 
 #[derive(Serialize)]
-struct LocationShape<'a> {
+pub(super) struct LocationShape<'a> {
     path: &'a str,
     start: PositionShape,
     end: PositionShape,
@@ -199,7 +199,7 @@ fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
     }
 }
 
-fn location(at: Location, sources: &Sources) -> LocationShape<'_> {
+pub(super) fn location(at: Location, sources: &Sources) -> LocationShape<'_> {
     let Place { source, start, end } = Place::new(at, sources);
     let position = |LineColumn { line, column }, offset| PositionShape { line, column, offset };
     LocationShape { path: source.path(), start: position(start, at.span.start), end: position(end, at.span.end) }

@@ -1,6 +1,7 @@
 //! Reports to text: pure functions from a report and its sources, one file a format.
 
 mod catalogue;
+pub mod connections;
 mod excerpt;
 mod json;
 mod page;

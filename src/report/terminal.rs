@@ -13,7 +13,7 @@ use super::excerpt::{Excerpt, Mark};
 use super::palette::{Palette, clean, shortened, wrapped};
 use super::summary::summary;
 use crate::finding::{Confidence, Hop, Level, Object};
-use crate::source::Sources;
+use crate::source::{Location, Sources};
 use crate::triage::{Report, Reported};
 
 /// How the report is drawn. What it depends on is passed in: a renderer asks neither the terminal nor the clock.
@@ -56,8 +56,9 @@ fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
     let palette = Palette::new(options.color);
     let finding = &reported.finding;
     let primary = Mark { at: finding.at, label: None, primary: true };
-    let related =
-        finding.related.iter().map(|label| Mark { at: label.at, label: Some(&label.message), primary: false });
+    let labels: Vec<(Location, String)> =
+        finding.related.iter().map(|label| (label.at, worded(&label.message, options))).collect();
+    let related = labels.iter().map(|(at, label)| Mark { at: *at, label: Some(label), primary: false });
     let marks: Vec<Mark<'_>> = std::iter::once(primary).chain(related).collect();
     let picture =
         Picture { header: header(reported, options), level: reported.level, excerpt: Excerpt::new(&marks, sources) };
@@ -69,10 +70,16 @@ fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
     }
     text.push_str(&witness(&finding.witness, sources, options));
     if !finding.help.is_empty() {
-        let lines = wrapped(&clean(&finding.help), options.width - 8);
+        let lines = wrapped(&worded(&finding.help, options), options.width - 8);
         let _ = writeln!(text, "  {} {}", palette.cyan("help:"), lines.join("\n        "));
     }
     text
+}
+
+/// What a rule says, as the terminal can show it.
+fn worded(said: &str, options: &Terminal) -> String {
+    let said = clean(said);
+    if options.unicode { said.into_owned() } else { said.replace('…', "...").replace('–', "-") }
 }
 
 fn handler(picture: &Picture, options: &Terminal) -> GraphicalReportHandler {
@@ -116,7 +123,8 @@ fn header(reported: &Reported, options: &Terminal) -> String {
     let finding = &reported.finding;
     let name = format!("{}/{}:", finding.rule, finding.variant);
     let indent = reported.level.as_str().len() + 3;
-    let mut lines = wrapped(&format!("{name} {}", clean(&finding.message)), options.width.saturating_sub(indent));
+    let mut lines =
+        wrapped(&format!("{name} {}", worded(&finding.message, options)), options.width.saturating_sub(indent));
     if let Some(first) = lines.first_mut()
         && let Some(rest) = first.strip_prefix(&name)
     {
@@ -155,7 +163,8 @@ fn witness(hops: &[Hop], sources: &Sources, options: &Terminal) -> String {
         let name = clean(&hop.name);
         let decision = hop.decision.as_str();
         let head = format!("{name}: {decision},");
-        let lines = wrapped(&format!("{head} {}", clean(&hop.reason)), options.width.saturating_sub(indent.len()));
+        let lines =
+            wrapped(&format!("{head} {}", worded(&hop.reason, options)), options.width.saturating_sub(indent.len()));
         let said = lines.join(&format!("\n{indent}"));
         let said = match said.strip_prefix(&head) {
             Some(rest) => format!("{}: {},{rest}", palette.bold(&name), palette.decision(hop.decision, decision)),

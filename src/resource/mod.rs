@@ -36,6 +36,12 @@ pub enum Kind<'a> {
     Node(kubernetes::Node<'a>),
     Service(kubernetes::Service<'a>),
     NetworkPolicy(kubernetes::NetworkPolicy<'a>),
+    /// AdminNetworkPolicy, BaselineAdminNetworkPolicy or ClusterNetworkPolicy.
+    AdminPolicy(Box<kubernetes::AdminPolicy<'a>>),
+    /// CiliumNetworkPolicy or CiliumClusterwideNetworkPolicy: its rule sets.
+    CiliumPolicy(Vec<kubernetes::CiliumPolicy<'a>>),
+    /// FQDNNetworkPolicy.
+    NamePolicy(kubernetes::NamePolicy<'a>),
     /// A ConfigMap that does not hold the mesh configuration.
     ConfigMap,
     MeshConfig(Box<istio::MeshConfig<'a>>),
@@ -179,6 +185,10 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "" | "apps" | "batch" | "extensions" | "networking.k8s.io" => {
             kubernetes(reader, object, (group, version), embedded)
         }
+        "policy.networking.k8s.io" | "cilium.io" | "networking.gke.io" => {
+            other_policies(reader, object, (group, version))
+        }
+        "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
         "install.istio.io" if object.kind == "IstioOperator" => {
@@ -216,6 +226,24 @@ fn kubernetes<'a>(
     })
 }
 
+/// Policies besides Kubernetes' own kind.
+fn other_policies<'a>(reader: &mut Reader, object: &Object<'a>, (group, version): (&str, &str)) -> Typed<'a> {
+    let node = object.node;
+    Some(match (group, version, object.kind) {
+        ("policy.networking.k8s.io", "v1alpha1", "AdminNetworkPolicy" | "BaselineAdminNetworkPolicy")
+        | ("policy.networking.k8s.io", "v1alpha2", "ClusterNetworkPolicy") => {
+            kubernetes::admin_policy(reader, node).map(|policy| Kind::AdminPolicy(Box::new(policy)))
+        }
+        ("cilium.io", "v2", "CiliumNetworkPolicy" | "CiliumClusterwideNetworkPolicy") => {
+            kubernetes::cilium_policy(reader, node).map(Kind::CiliumPolicy)
+        }
+        ("networking.gke.io", "v1alpha1" | "v1alpha3", "FQDNNetworkPolicy") => {
+            kubernetes::name_policy(reader, node).map(Kind::NamePolicy)
+        }
+        _ => return None,
+    })
+}
+
 /// Whether an API group and version has, or once had, a kind of workload.
 fn serves(group: &str, version: &str, kind: WorkloadKind) -> bool {
     match kind {
@@ -225,6 +253,7 @@ fn serves(group: &str, version: &str, kind: WorkloadKind) -> bool {
         }
         WorkloadKind::StatefulSet => group == "apps",
         WorkloadKind::Job | WorkloadKind::CronJob => group == "batch" && version != "v2",
+        WorkloadKind::VirtualMachine => group == "kubevirt.io",
     }
 }
 

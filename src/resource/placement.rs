@@ -40,7 +40,7 @@ pub(super) fn namespace<'a>(
     kustomizations: &Kustomizations<'a>,
 ) -> Option<Text<'a>> {
     let is_clouds_own = matches!(kind, Kind::Cloud(_)) && !meta.api_version.contains(".cnrm.");
-    if matches!(kind, Kind::Namespace | Kind::Node(_)) || is_clouds_own {
+    if matches!(kind, Kind::Namespace | Kind::Node(_) | Kind::AdminPolicy(_)) || is_clusterwide(meta) || is_clouds_own {
         return None;
     }
     let enclosing = || {
@@ -49,6 +49,11 @@ pub(super) fn namespace<'a>(
     };
     let default = Spanned::new("default", meta.name.at);
     Some(meta.namespace.or_else(enclosing).unwrap_or(default))
+}
+
+/// Cilium has one kind for namespaces and one for the cluster, alike but for this.
+fn is_clusterwide(meta: &Meta<'_>) -> bool {
+    meta.kind == "CiliumClusterwideNetworkPolicy"
 }
 
 /// The places of the comments by which kpt marks the values that a package's user has yet to set.

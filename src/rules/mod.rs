@@ -1,5 +1,18 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod authorization {
+    pub(super) mod allow_all_policy;
+    pub(super) mod allow_without_source;
+    pub(super) mod gateway_without_authorization;
+    pub(super) mod identity_without_mtls;
+    pub(super) mod missing_deny_all;
+}
+mod capture {
+    pub(super) mod capture_excluded;
+    pub(super) mod host_network_workload;
+    pub(super) mod runs_as_proxy_identity;
+    pub(super) mod workload_outside_mesh;
+}
 mod firewall {
     pub(super) mod implied_egress_allow;
 }
@@ -13,6 +26,15 @@ mod path {
     pub(super) mod direct_internet_path;
     pub(super) mod incomplete_evidence;
 }
+mod routing {
+    pub(super) mod missing_default_sidecar;
+    pub(super) mod outbound_allow_any;
+}
+mod tls {
+    pub(super) mod gateway_passthrough;
+    pub(super) mod gateway_without_mutual_tls;
+    pub(super) mod missing_istio_mutual;
+}
 
 use rayon::prelude::*;
 
@@ -21,11 +43,25 @@ use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[
+    &authorization::allow_all_policy::RULE,
+    &authorization::allow_without_source::RULE,
+    &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &tls::gateway_passthrough::RULE,
+    &authorization::gateway_without_authorization::RULE,
+    &tls::gateway_without_mutual_tls::RULE,
+    &capture::host_network_workload::RULE,
+    &authorization::identity_without_mtls::RULE,
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
+    &routing::missing_default_sidecar::RULE,
+    &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
+    &tls::missing_istio_mutual::RULE,
+    &routing::outbound_allow_any::RULE,
+    &capture::runs_as_proxy_identity::RULE,
+    &capture::workload_outside_mesh::RULE,
 ];
 
 /// Runs the rules whose layers are in evidence.

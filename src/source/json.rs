@@ -40,7 +40,7 @@ struct Reader<'s> {
     builder: Builder<'s>,
 }
 
-impl<'s> Reader<'s> {
+impl Reader<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

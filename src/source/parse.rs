@@ -114,7 +114,7 @@ fn duplicates(source: &Source, built: &mut Built<'_>) -> Vec<Problem> {
 ///
 /// # Errors
 /// The first thing in it that cannot be read, at its place in the file.
-pub fn embedded<'s>(scalar: Node<'s>) -> Result<Vec<Document<'s>>, Unparsed> {
+pub fn embedded(scalar: Node<'_>) -> Result<Vec<Document<'_>>, Unparsed> {
     let source = scalar.document().source();
     let outcome = yaml::read(source, &inner(scalar));
     match outcome.faults.into_iter().next() {

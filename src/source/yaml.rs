@@ -1,7 +1,5 @@
 //! YAML into the table of nodes. The one file that names the YAML crate.
 
-use std::borrow::Cow;
-
 use granit_parser::{Event, Parser, ScalarStyle, Span as Range, Tag};
 use rustc_hash::FxHashMap;
 
@@ -52,8 +50,8 @@ pub(super) fn read<'s>(source: &'s Source, text: &Text<'_>) -> Outcome<'s> {
             Err(error) => Err(driver.scan_fault(error.marker().byte_offset(), &error.info())),
         };
         match step {
-            Ok(None) => {}
-            Ok(Some(built)) => outcome.add(built),
+            Ok(Step::On) => {}
+            Ok(Step::End(built)) => outcome.add(built),
             Err(fault) => {
                 outcome.faults.push(driver.explained(fault));
                 driver.document = None;
@@ -76,6 +74,13 @@ struct Driver<'s, 't> {
     start: usize,
 }
 
+/// What an event leads to.
+enum Step<'s> {
+    On,
+    /// The document is at its end; nothing where it had no value.
+    End(Option<Built<'s>>),
+}
+
 /// A document that is being read.
 struct Open<'s> {
     builder: Builder<'s>,
@@ -84,8 +89,8 @@ struct Open<'s> {
 }
 
 impl<'s> Driver<'s, '_> {
-    /// Takes one event; answers with the document that it ends. A document without a value is none.
-    fn take(&mut self, event: Event<'_>, range: Range) -> Result<Option<Option<Built<'s>>>, Fault> {
+    /// Takes one event.
+    fn take(&mut self, event: Event<'_>, range: Range) -> Result<Step<'s>, Fault> {
         let (start, end) = bytes(&range);
         match event {
             Event::DocumentStart(..) => {
@@ -96,7 +101,9 @@ impl<'s> Driver<'s, '_> {
             }
             Event::DocumentEnd => {
                 self.start = end;
-                return self.document.take().map(|open| open.builder.finish()).transpose();
+                if let Some(open) = self.document.take() {
+                    return Ok(Step::End(open.builder.finish()?));
+                }
             }
             Event::Comment(..) => {
                 let span = self.text.span(start, end);
@@ -107,7 +114,7 @@ impl<'s> Driver<'s, '_> {
             }
             event => self.node(event, start, end)?,
         }
-        Ok(None)
+        Ok(Step::On)
     }
 
     fn node(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), Fault> {
@@ -181,11 +188,11 @@ impl<'s> Driver<'s, '_> {
 
 impl Text<'_> {
     /// Where the decoded text of a scalar is: in the source as it stands, between quotes, or nowhere.
-    fn value<'v>(&self, value: &'v Cow<'_, str>, start: usize, end: usize) -> Value<'v> {
+    fn value<'v>(&self, value: &'v str, start: usize, end: usize) -> Value<'v> {
         let Origin::Slice(_) = self.origin else { return Value::Decoded(value) };
         for inset in [0, 1] {
             let (from, to) = (start + inset, end.saturating_sub(inset));
-            if self.text.get(from..to) == Some(value.as_ref()) {
+            if self.text.get(from..to) == Some(value) {
                 return Value::Slice(self.span(from, to));
             }
         }

@@ -3,17 +3,18 @@
 
 mod witness;
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
 use super::Facts;
-use super::capture::Tier;
+use super::capture::{Tier, tcp};
 use super::destinations::internet;
 use super::firewall::Decider;
 use super::placement::Landing;
 use crate::finding::Hop;
-use crate::model::{Estate, Layer, OutboundMode};
+use crate::model::{Estate, Layer};
 use crate::source::Location;
 use crate::traffic::{Protocol, Sample, Traffic, Transport};
 
@@ -40,7 +41,7 @@ struct Way {
     tier: Tier,
     /// The proxy sees it and passes it on, rather than not seeing it at all.
     through_proxy: bool,
-    reason: String,
+    reason: Cow<'static, str>,
     at: Location,
 }
 
@@ -95,12 +96,9 @@ fn ways(workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Way> {
         reason: escape.reason.clone(),
         at: escape.at,
     };
-    let capture = &facts.capture[workload];
     let (around, other): (Vec<Way>, Vec<Way>) =
-        capture.escapes.iter().map(escape).partition(|way| takes_tcp(&way.traffic));
-    let passed_on = passed_on(workload, facts);
-    let unproxied = capture.escapes.is_empty().then(|| uncaptured_protocols(workload, estate));
-    let mut ways: Vec<Way> = around.into_iter().chain(passed_on).chain(other).chain(unproxied).collect();
+        facts.capture[workload].escapes.iter().map(escape).partition(|way| takes_tcp(&way.traffic));
+    let mut ways: Vec<Way> = around.into_iter().chain(passed_on(workload, estate, facts)).chain(other).collect();
     ways.sort_by_key(|way| way.tier);
     ways
 }
@@ -110,28 +108,15 @@ fn takes_tcp(traffic: &Traffic) -> bool {
 }
 
 /// What the proxy sends on to destinations that it does not know.
-fn passed_on(workload: usize, facts: &Facts<'_>) -> Option<Way> {
-    let outbound = &facts.outbound[workload];
-    let is_open = matches!(outbound.mode, OutboundMode::AllowAny | OutboundMode::AllowAnyDynamicDns);
-    Some(Way {
-        traffic: Traffic::all().restrict_transport(&Transport::protocol(Protocol::Tcp)),
+fn passed_on(workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Option<Way> {
+    let outbound = facts.outbound[workload];
+    outbound.is_open().then(|| Way {
+        traffic: tcp().clone(),
         tier: Tier::Application,
         through_proxy: true,
-        reason: "its proxy passes on what it does not know".to_owned(),
-        at: outbound.at.filter(|_| is_open)?,
+        reason: "its proxy passes on what it does not know".into(),
+        at: outbound.at().unwrap_or(estate.workloads[workload].name.at),
     })
-}
-
-/// Whether a proxy is there or not: only TCP is ever redirected to it (semantics B.1).
-fn uncaptured_protocols(workload: usize, estate: &Estate<'_>) -> Way {
-    let other = Transport::protocol(Protocol::Tcp).complement();
-    Way {
-        traffic: Traffic::all().restrict_transport(&other),
-        tier: Tier::Application,
-        through_proxy: false,
-        reason: "a mesh redirects TCP alone".to_owned(),
-        at: estate.workloads[workload].name.at,
-    }
 }
 
 /// Joins the exits of a namespace that are alike hop by hop, whichever workload takes them.

@@ -19,7 +19,7 @@ pub(super) fn hops(exit: &Exit, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<H
 
 fn capture(way: &Way, name: String) -> Hop {
     let decision = if way.through_proxy { Decision::Allow } else { Decision::NotCaptured };
-    Hop { name, decision, reason: way.reason.clone(), at: way.at }
+    Hop { name, decision, reason: way.reason.clone().into_owned(), at: way.at }
 }
 
 fn network_policy(why: Why) -> Hop {

@@ -1,14 +1,23 @@
 //! What network policies allow (semantics C.1, C.2). Workloads that the same policies select share one answer.
 
+mod chain;
+mod connections;
+mod explain;
 mod outside;
+mod packet;
+mod pods;
+mod scopes;
 mod select;
 
+pub use connections::{Answer, Connections, OutsideAnswer, connections};
+pub use explain::{Because, End, connections_of};
 pub use outside::Outside;
+pub use pods::Dataplane;
 
 use crate::finding::Decision;
 use crate::model::{Direction, Estate, Layer, Unknown, Workload};
 use crate::source::Location;
-use crate::traffic::{Sample, Traffic};
+use crate::traffic::Sample;
 use select::Selection;
 
 /// What network policies allow each workload.
@@ -27,6 +36,9 @@ pub struct NetworkPolicies<'a> {
 struct Class {
     selection: Selection,
     outside: Outside,
+    /// The policies that isolate for certain, ascending.
+    isolating_egress: Vec<usize>,
+    isolating_ingress: Vec<usize>,
 }
 
 /// Whether policies close a direction of a workload but for what their clauses allow.
@@ -49,17 +61,21 @@ pub struct Why {
     pub at: Location,
 }
 
-pub(super) fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
+/// Works out which policies select each workload, and what they let out.
+#[must_use]
+pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
     let (class_of, selections) = select::classes(estate);
     let class = |(first, selection): (usize, Selection)| {
         let outside = outside::egress(estate, &selection, estate.workloads[first].name.at);
-        Class { selection, outside }
+        let isolating = |direction| selection.isolating(direction, true, estate);
+        let (isolating_egress, isolating_ingress) = (isolating(Direction::Egress), isolating(Direction::Ingress));
+        Class { selection, outside, isolating_egress, isolating_ingress }
     };
     NetworkPolicies {
         estate,
         class_of,
         classes: selections.into_iter().map(class).collect(),
-        unbound: Outside { allowed: Traffic::all(), certain: Traffic::all(), unknown: None, unruled: true },
+        unbound: Outside::unbound(),
     }
 }
 
@@ -81,11 +97,15 @@ impl<'a> NetworkPolicies<'a> {
             let reason = "the network plugin decides whether policies bind pods on the node's network".to_owned();
             return Isolation::Unknown(Unknown { at: host.at, reason });
         }
-        let isolating = self.class(workload).selection.isolating(direction);
-        if !isolating.certain.is_empty() {
-            return Isolation::By(&isolating.certain);
+        let class = self.class(workload);
+        let isolating = match direction {
+            Direction::Egress => &class.isolating_egress,
+            Direction::Ingress => &class.isolating_ingress,
+        };
+        if !isolating.is_empty() {
+            return Isolation::By(isolating);
         }
-        if let Some(&policy) = isolating.possible.first() {
+        if let Some(&policy) = class.selection.isolating(direction, false, self.estate).first() {
             let policy = &self.estate.network_policies[policy];
             let reason = format!("whether `{}` selects it cannot be decided", policy.name);
             return Isolation::Unknown(Unknown { at: policy.name.at, reason });

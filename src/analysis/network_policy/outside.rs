@@ -1,13 +1,18 @@
-//! What policies let out of the cluster, by address.
+//! What policies let out of the cluster, and into it, by address.
+
+use std::net::IpAddr;
 
 use super::Why;
-use super::select::{Policies, Selection};
+use super::chain::{Bounds, Outcome, Selected, decide};
+use super::packet::{Decider, decider};
+use super::select::Selection;
 use crate::finding::Decision;
-use crate::model::{Estate, Layer, NetworkPolicy, Peer, PeerScope, PolicyClause, Unknown, Workload};
+use crate::model::{Direction, Estate, Layer, Match, Peer, PeerScope, PolicyClause, Ports, Unknown, Workload};
 use crate::source::Location;
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
-/// What may be sent to addresses outside of the cluster. Peers that are pods contribute nothing.
+/// What may be sent to addresses outside of the cluster. Peers that are pods contribute nothing, nor do names, whose
+/// addresses are only known when they are looked up.
 #[derive(Clone, Debug)]
 pub struct Outside {
     /// All traffic that may pass: what is not in here is denied for sure.
@@ -20,6 +25,13 @@ pub struct Outside {
     pub unruled: bool,
 }
 
+impl Outside {
+    /// What leaves a workload that no policy binds.
+    pub(super) fn unbound() -> Self {
+        Self { allowed: Traffic::all(), certain: Traffic::all(), unknown: None, unruled: true }
+    }
+}
+
 /// Why policies cannot be evaluated to the end, where kinds that decide are in the input but not modelled.
 pub(super) fn unread(estate: &Estate<'_>) -> Option<String> {
     let mut kinds: Vec<_> = estate.evidence.unread(Layer::NetworkPolicy).collect();
@@ -29,51 +41,50 @@ pub(super) fn unread(estate: &Estate<'_>) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("{named} objects in the input are not evaluated"))
 }
 
+/// What policies do with traffic to, or from, all addresses outside of the cluster. On the way in, the named ports of
+/// the workload itself are meant.
+pub(super) fn outcome(
+    policies: &[Selected<'_, '_>],
+    direction: Direction,
+    own_ports: impl Fn(&Ports<'_>) -> Transport,
+) -> Outcome<Traffic> {
+    decide(policies, direction, |_, clause| {
+        let ports = match direction {
+            // A named port is a container's and never one of an outside address (semantics C.1).
+            Direction::Egress => clause.ports.numbered.clone(),
+            Direction::Ingress => own_ports(&clause.ports),
+        };
+        Bounds { least: traffic(clause, &ports, false), most: traffic(clause, &ports, true) }
+    })
+}
+
 /// What the workloads of a class may send out; `at` is the place of one of them.
 pub(super) fn egress(estate: &Estate<'_>, selection: &Selection, at: Location) -> Outside {
-    let evaluated = evaluate(estate, selection);
-    match unread(estate) {
-        Some(reason) => Outside {
-            allowed: Traffic::all(),
-            certain: Traffic::none(),
-            unknown: Some(Unknown { at, reason }),
-            unruled: evaluated.unruled,
-        },
-        None => evaluated,
+    let policies = selection.policies(Direction::Egress, estate);
+    let outcome = outcome(&policies, Direction::Egress, |ports| ports.numbered.clone());
+    let unruled = !outcome.unruled.restrict_addresses(&AddressSet::all_v4()).is_empty();
+    if let Some(reason) = unread(estate) {
+        let unknown = Some(Unknown { at, reason });
+        return Outside { allowed: Traffic::all(), certain: Traffic::none(), unknown, unruled };
     }
+    let certain = outcome.certain();
+    let unknown = (certain != outcome.allow).then(|| unknown(&policies)).flatten();
+    Outside { allowed: outcome.allow, certain, unknown, unruled }
 }
 
-fn evaluate(estate: &Estate<'_>, selection: &Selection) -> Outside {
-    let Policies { certain, possible } = &selection.egress;
-    let union = |most, indices: &[usize]| {
-        let policies = indices.iter().map(|&index| &estate.network_policies[index]);
-        Traffic::union_all(policies.flat_map(|policy| &policy.egress).map(|clause| clause_traffic(clause, most)))
-    };
-    let unruled = certain.is_empty();
-    let mut outside = match (certain.is_empty(), possible.is_empty()) {
-        (true, true) => Outside { allowed: Traffic::all(), certain: Traffic::all(), unknown: None, unruled },
-        // If none of the possible policies selects the workload, nothing isolates it.
-        (true, false) => Outside { allowed: Traffic::all(), certain: union(false, possible), unknown: None, unruled },
-        (false, _) => {
-            let allowed = union(true, certain).union(&union(true, possible));
-            Outside { allowed, certain: union(false, certain), unknown: None, unruled }
-        }
-    };
-    if outside.allowed != outside.certain {
-        outside.unknown = unknown(estate, selection);
-    }
-    outside
-}
-
-/// The first reason for which a class's policies cannot be decided.
-fn unknown(estate: &Estate<'_>, selection: &Selection) -> Option<Unknown> {
-    let Policies { certain, possible } = &selection.egress;
-    let selecting = possible.first().map(|&index| {
-        let name = estate.network_policies[index].name;
+/// The first reason for which policies cannot be decided.
+fn unknown(policies: &[Selected<'_, '_>]) -> Option<Unknown> {
+    let selecting = policies.iter().find(|selected| !selected.certain).map(|selected| {
+        let name = selected.policy.name;
         Unknown { at: name.at, reason: format!("whether `{name}` selects it cannot be decided") }
     });
-    let clauses = || certain.iter().flat_map(|&index| &estate.network_policies[index].egress);
-    selecting.or_else(|| clauses().find_map(clause_unknown))
+    let mut clauses = policies.iter().flat_map(|selected| &selected.policy.egress.clauses);
+    let equal = || {
+        let first = policies.first()?.policy;
+        let reason = "policies of equal priority disagree".to_owned();
+        Some(Unknown { at: first.name.at, reason })
+    };
+    selecting.or_else(|| clauses.find_map(clause_unknown)).or_else(equal)
 }
 
 /// What of a clause cannot be decided.
@@ -82,48 +93,45 @@ fn clause_unknown(clause: &PolicyClause<'_>) -> Option<Unknown> {
         PeerScope::Unknown(reason) => Some(Unknown { at: peer.at, reason: reason.clone() }),
         _ => None,
     };
-    clause.ports.unknown.clone().or_else(|| clause.peers.iter().flatten().find_map(of_peer))
+    let own = clause.unknown.clone().or_else(|| clause.ports.unknown.clone());
+    own.or_else(|| clause.peers.iter().flatten().find_map(of_peer))
 }
 
-/// What a clause lets out: the least of it, or the most. A named port is a container's and never one of an outside
-/// address (semantics C.1).
-fn clause_traffic(clause: &PolicyClause<'_>, most: bool) -> Traffic {
-    let transport = match &clause.ports.unknown {
-        Some(_) if most => Transport::all(),
-        _ => clause.ports.numbered.clone(),
-    };
+/// What a clause matches of the outside: the least of it, or the most.
+fn traffic(clause: &PolicyClause<'_>, ports: &Transport, most: bool) -> Traffic {
+    if clause.unknown.is_some() && !most {
+        return Traffic::none();
+    }
+    let transport = if most && clause.ports.unknown.is_some() { Transport::all() } else { ports.clone() };
     let Some(peers) = &clause.peers else { return Traffic::new(&AddressSet::all(), transport) };
     let addresses = peers.iter().filter_map(|peer| match &peer.scope {
-        PeerScope::Addresses(addresses) => Some(addresses.clone()),
+        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
+            Some(set.clone())
+        }
         PeerScope::Unknown(_) if most => Some(AddressSet::all()),
-        _ => None,
+        PeerScope::Unknown(_) | PeerScope::Pods(_) | PeerScope::Names(_) => None,
     });
     Traffic::new(&addresses.collect(), transport)
 }
 
 /// What decides about a packet to an outside address.
 pub(super) fn why(estate: &Estate<'_>, selection: &Selection, workload: &Workload<'_>, sample: &Sample) -> Why {
-    let Policies { certain, possible } = &selection.egress;
-    let policies = |indices: &[usize]| indices.iter().map(|&index| &estate.network_policies[index]).collect::<Vec<_>>();
-    let isolating = policies(certain);
-    if let Some(allow) = isolating.iter().find_map(|policy| allowing(policy, sample)) {
-        return allow;
-    }
-    if let Some(policy) = policies(possible).first() {
-        let reason = format!("whether `{}` selects it cannot be decided", policy.name);
-        return Why { decision: Decision::Unknown, reason, at: policy.name.at };
-    }
-    if let Some(unknown) = isolating.iter().flat_map(|policy| &policy.egress).find_map(clause_unknown) {
-        return Why { decision: Decision::Unknown, reason: unknown.reason, at: unknown.at };
-    }
-    match isolating.first() {
-        Some(policy) => {
-            let others = isolating.len() - 1;
-            let names = if others == 0 { String::new() } else { format!(" and {others} more") };
-            let reason = format!("`{}`{names} isolates its egress, and no clause allows {sample}", policy.name);
-            Why { decision: Decision::Deny, reason, at: policy.name.at }
+    let policies = selection.policies(Direction::Egress, estate);
+    let decided = decider(&policies, Direction::Egress, |_, clause| speaks_of(clause, sample));
+    match decided {
+        Decider::Clause(clause, selected, decision) => {
+            let peer = clause.peers.iter().flatten().find(|peer| holds(peer, sample.address) == Match::Yes);
+            let verb = if decision == Decision::Allow { "allows" } else { "denies" };
+            let name = selected.policy.name;
+            let reason = match &clause.peers {
+                None => format!("a clause of `{name}` that names no peers {verb} {sample}"),
+                Some(_) => format!("`{name}` {verb} {sample}"),
+            };
+            Why { decision, reason, at: peer.map_or(clause.at, |peer| peer.at) }
         }
-        None => Why {
+        Decider::Isolation(isolating) => isolated(&isolating, sample, workload),
+        Decider::Unknown(at, reason) => Why { decision: Decision::Unknown, reason, at },
+        Decider::Nobody => Why {
             decision: Decision::Allow,
             reason: "no network policy isolates its egress".to_owned(),
             at: workload.name.at,
@@ -131,24 +139,37 @@ pub(super) fn why(estate: &Estate<'_>, selection: &Selection, workload: &Workloa
     }
 }
 
-/// The clause of a policy that allows a packet, with the peer where one decides.
-fn allowing(policy: &NetworkPolicy<'_>, sample: &Sample) -> Option<Why> {
-    policy.egress.iter().find_map(|clause| {
-        if !clause.ports.numbered.contains(sample.protocol, sample.port) {
-            return None;
-        }
-        let at = match &clause.peers {
-            None => clause.at,
-            Some(peers) => peers.iter().find(|peer| holds(peer, sample))?.at,
-        };
-        let reason = match &clause.peers {
-            None => format!("a clause of `{}` that names no peers allows {sample}", policy.name),
-            Some(_) => format!("`{}` allows {sample}", policy.name),
-        };
-        Some(Why { decision: Decision::Allow, reason, at })
-    })
+fn isolated(isolating: &[Selected<'_, '_>], sample: &Sample, workload: &Workload<'_>) -> Why {
+    let others = isolating.len().saturating_sub(1);
+    let more = if others == 0 { String::new() } else { format!(" with {others} more") };
+    let name = isolating.first().map_or(workload.name, |selected| selected.policy.name);
+    let reason = format!("`{name}`{more} isolates its egress, and no clause allows {sample}");
+    Why { decision: Decision::Deny, reason, at: name.at }
 }
 
-fn holds(peer: &Peer<'_>, sample: &Sample) -> bool {
-    matches!(&peer.scope, PeerScope::Addresses(addresses) if addresses.contains(sample.address))
+/// Whether a clause speaks of a packet to an outside address.
+fn speaks_of(clause: &PolicyClause<'_>, sample: &Sample) -> Match {
+    let ports = match clause.ports.numbered.contains(sample.protocol, sample.port) {
+        false if clause.ports.unknown.is_some() => Match::Unknown,
+        holds => Match::from(holds),
+    };
+    let peers = speaks_of_address(clause, sample.address);
+    let whole = if clause.unknown.is_some() { Match::Unknown } else { Match::Yes };
+    whole.and(ports).and(peers)
+}
+
+/// Whether the peers of a clause hold an outside address.
+pub(super) fn speaks_of_address(clause: &PolicyClause<'_>, address: IpAddr) -> Match {
+    let Some(peers) = &clause.peers else { return Match::Yes };
+    peers.iter().map(|peer| holds(peer, address)).fold(Match::No, Match::or)
+}
+
+fn holds(peer: &Peer<'_>, address: IpAddr) -> Match {
+    match &peer.scope {
+        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
+            Match::from(set.contains(address))
+        }
+        PeerScope::Unknown(_) => Match::Unknown,
+        PeerScope::Pods(_) | PeerScope::Names(_) => Match::No,
+    }
 }

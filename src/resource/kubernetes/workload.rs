@@ -28,6 +28,8 @@ pub enum WorkloadKind {
     ReplicationController,
     Job,
     CronJob,
+    /// A virtual machine of KubeVirt, which runs in a pod with the labels of its template.
+    VirtualMachine,
 }
 
 impl WorkloadKind {
@@ -43,6 +45,7 @@ impl WorkloadKind {
             "ReplicationController" => Self::ReplicationController,
             "Job" => Self::Job,
             "CronJob" => Self::CronJob,
+            "VirtualMachine" => Self::VirtualMachine,
             _ => return None,
         })
     }
@@ -59,6 +62,7 @@ impl WorkloadKind {
             Self::ReplicationController => "ReplicationController",
             Self::Job => "Job",
             Self::CronJob => "CronJob",
+            Self::VirtualMachine => "VirtualMachine",
         }
     }
 }

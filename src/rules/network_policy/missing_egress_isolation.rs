@@ -29,7 +29,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     }
     for (namespace, workloads) in open {
         let isolates =
-            audit.estate.network_policies.iter().any(|one| one.namespace == namespace && one.isolates_egress);
+            audit.estate.network_policies.iter().any(|one| one.namespace == Some(namespace) && one.egress.isolates);
         if isolates {
             findings.extend(workloads.into_iter().map(|workload| unselected(audit, workload)));
         } else {
@@ -61,7 +61,8 @@ fn unselected(audit: &Audit<'_>, index: usize) -> Finding {
         "select every pod of the namespace with one policy that has `podSelector: {}` and `policyTypes: [Ingress, Egress]`",
     );
     let policies = &audit.estate.network_policies;
-    let isolating = policies.iter().filter(|policy| policy.namespace == workload.namespace && policy.isolates_egress);
+    let isolating =
+        policies.iter().filter(|policy| policy.namespace == Some(workload.namespace) && policy.egress.isolates);
     for policy in isolating.take(5) {
         finding = finding.see(policy.name.at, format!("`{}` selects other pods of the namespace", policy.name));
     }

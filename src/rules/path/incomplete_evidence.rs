@@ -2,7 +2,7 @@
 
 use crate::analysis::capture::Injection;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Estate, Layer};
+use crate::model::{Estate, Layer, OutboundMode};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -61,7 +61,9 @@ fn gaps(layer: Layer, audit: &Audit<'_>) -> Vec<String> {
 fn mesh_gaps(audit: &Audit<'_>) -> Vec<String> {
     let estate = audit.estate;
     let mut gaps = Vec::new();
-    let is_unset = |(index, _): &(usize, _)| audit.facts.outbound[*index].mode == crate::model::OutboundMode::Unknown;
+    let is_unset = |(index, _): &(usize, _)| {
+        audit.facts.capture[*index].may_have_sidecar() && audit.facts.outbound[*index].mode == OutboundMode::Unknown
+    };
     if !estate.mesh.configured && estate.tenants().any(|tenant| is_unset(&tenant)) {
         gaps.push("the mesh configuration is not in the input".to_owned());
     }

@@ -1,0 +1,116 @@
+//! What of each workload's traffic the mesh sees: whether a proxy is injected, what is redirected to it, and who is
+//! exempt (semantics B.1, C.6).
+
+mod identity;
+mod injection;
+mod redirect;
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use crate::model::{Estate, Workload};
+use crate::source::Location;
+use crate::traffic::{Protocol, Traffic, Transport};
+
+pub use identity::{ProxyIdentity, ProxyIdentityKind};
+pub use injection::{Injection, Outside};
+pub use redirect::{Exclusion, ExclusionKind};
+
+/// The weakest attacker who can do something (semantics 0.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// An ordinary application, as its manifest says.
+    Application,
+    /// Code execution in one of its containers.
+    CodeExecution,
+}
+
+/// A way around the proxy: which traffic leaves a workload unseen by the mesh, who can do it, and what makes it so.
+#[derive(Clone, Debug)]
+pub struct Escape {
+    pub traffic: Traffic,
+    pub tier: Tier,
+    /// Says what is, as a clause of a sentence.
+    pub reason: Cow<'static, str>,
+    pub at: Location,
+}
+
+/// What of a workload's traffic the mesh sees.
+#[derive(Clone, Debug)]
+pub struct Capture<'a> {
+    pub injection: Injection,
+    /// What its pods ask not to be redirected.
+    pub exclusions: Vec<Exclusion<'a>>,
+    /// How its containers run, or can come to run, as somebody whose traffic is not redirected.
+    pub identities: Vec<ProxyIdentity>,
+    /// The ways around the proxy, the weakest attacker's first. What a proxy never sees comes last; where it is unknown
+    /// whether there is a proxy, that is the only one.
+    pub escapes: Vec<Escape>,
+}
+
+impl Capture<'_> {
+    /// Whether a proxy of the workload's own is, or may be, there.
+    #[must_use]
+    pub fn may_have_sidecar(&self) -> bool {
+        matches!(self.injection, Injection::In { .. } | Injection::Unknown { .. })
+    }
+}
+
+/// TCP, which is all that a mesh ever redirects.
+pub(super) fn tcp() -> &'static Traffic {
+    static TCP: LazyLock<Traffic> =
+        LazyLock::new(|| Traffic::all().restrict_transport(&Transport::protocol(Protocol::Tcp)));
+    &TCP
+}
+
+fn not_tcp() -> &'static Traffic {
+    static REST: LazyLock<Traffic> = LazyLock::new(|| Traffic::all().difference(tcp()));
+    &REST
+}
+
+/// Works out the capture of every workload, by its index.
+pub(super) fn capture<'a>(estate: &'a Estate<'a>) -> Vec<Capture<'a>> {
+    estate.workloads.iter().map(|workload| of_workload(workload, estate)).collect()
+}
+
+fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Capture<'a> {
+    let injection = injection::injection(workload, estate.namespace_of(workload));
+    let (mut exclusions, mut identities) = (Vec::new(), Vec::new());
+    if matches!(injection, Injection::In { .. } | Injection::Unknown { .. }) {
+        exclusions = redirect::exclusions(workload, estate);
+        identities = identity::identities(workload);
+    }
+    let mut escapes = escapes(&injection, &exclusions, &identities, workload);
+    escapes.sort_by_key(|escape| escape.tier);
+    escapes.push(unredirected(workload));
+    Capture { injection, exclusions, identities, escapes }
+}
+
+fn escapes(
+    injection: &Injection,
+    exclusions: &[Exclusion<'_>],
+    identities: &[ProxyIdentity],
+    workload: &Workload<'_>,
+) -> Vec<Escape> {
+    match injection {
+        Injection::Outside { why, at } => {
+            vec![Escape { traffic: Traffic::all(), tier: Tier::Application, reason: why.reason().into(), at: *at }]
+        }
+        Injection::In { .. } => {
+            let excluded = exclusions.iter().map(|exclusion| exclusion.escape(workload));
+            excluded.chain(identities.iter().map(ProxyIdentity::escape)).collect()
+        }
+        // Ambient proxies pass unknown destinations on; that is a rule of its own. Nothing is certain of the unknown.
+        Injection::Ambient { .. } | Injection::Unknown { .. } => Vec::new(),
+    }
+}
+
+/// Whether a proxy is there or not.
+fn unredirected(workload: &Workload<'_>) -> Escape {
+    Escape {
+        traffic: not_tcp().clone(),
+        tier: Tier::Application,
+        reason: "a mesh redirects nothing but TCP".into(),
+        at: workload.name.at,
+    }
+}

@@ -1,0 +1,114 @@
+//! Connections as JSON (contract: `connections --format json`), written entry by entry, because there can be many.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Entry, Listing, Reason, Side};
+use crate::model::Direction;
+use crate::report::SCHEMA;
+use crate::report::json::{LocationShape, location};
+use crate::source::Sources;
+use crate::traffic::{PortSet, Protocol};
+
+#[derive(Serialize)]
+struct EntryShape<'a> {
+    from: SideShape<'a>,
+    to: SideShape<'a>,
+    allowed: Vec<SpokenShape>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<ReasonShape<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SideShape<'a> {
+    Workload {
+        workload: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pods: Option<&'a str>,
+    },
+    Addresses {
+        addresses: Vec<String>,
+    },
+}
+
+#[derive(Serialize)]
+struct SpokenShape {
+    protocol: String,
+    ports: String,
+}
+
+#[derive(Serialize)]
+struct ReasonShape<'a> {
+    direction: &'static str,
+    traffic: String,
+    decision: &'static str,
+    reason: &'a str,
+    location: LocationShape<'a>,
+}
+
+pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{{\n  \"schema\": {SCHEMA},\n  \"connections\": [")?;
+    entries(listing, sources, false, out)?;
+    write!(out, "],\n  \"unknown\": [")?;
+    entries(listing, sources, true, out)?;
+    write!(out, "],\n  \"notes\": {}", line(&listing.notes)?)?;
+    if groups {
+        write!(out, ",\n  \"groups\": [")?;
+        for (index, group) in listing.groups.iter().enumerate() {
+            let names: Vec<&str> =
+                group.workloads.iter().map(|&index| listing.workloads[index].name.as_str()).collect();
+            write!(out, "{}\n    {}", if index == 0 { "" } else { "," }, line(&names)?)?;
+        }
+        write!(out, "\n  ]")?;
+    }
+    writeln!(out, "\n}}")
+}
+
+/// Writes the entries that are certain, or those that may be allowed besides.
+fn entries(listing: &Listing, sources: &Sources, unknown: bool, out: &mut dyn Write) -> io::Result<()> {
+    let mut separator = "";
+    for entry in listing.entries() {
+        let spoken = if unknown { &entry.spoken.unknown } else { &entry.spoken.allowed };
+        if !spoken.is_empty() {
+            write!(out, "{separator}\n    {}", line(&shape(&entry, spoken, sources))?)?;
+            separator = ",";
+        }
+    }
+    if separator.is_empty() { Ok(()) } else { write!(out, "\n  ") }
+}
+
+fn line(shape: &impl Serialize) -> io::Result<String> {
+    serde_json::to_string(shape).map_err(io::Error::from)
+}
+
+fn shape<'a>(entry: &Entry<'a>, spoken: &[(Protocol, PortSet)], sources: &'a Sources) -> EntryShape<'a> {
+    let allowed =
+        spoken.iter().map(|(protocol, ports)| SpokenShape { protocol: protocol.to_string(), ports: ports.to_string() });
+    EntryShape {
+        from: side(entry.from),
+        to: side(entry.to),
+        allowed: allowed.collect(),
+        reasons: entry.reasons.iter().map(|reason| reason_shape(reason, sources)).collect(),
+    }
+}
+
+fn side(side: Side<'_>) -> SideShape<'_> {
+    match side {
+        Side::Workload(named) => SideShape::Workload { workload: &named.name, pods: named.pods.as_deref() },
+        Side::Addresses(addresses) => SideShape::Addresses {
+            addresses: addresses.ranges().map(|(first, last)| format!("{first}-{last}")).collect(),
+        },
+    }
+}
+
+fn reason_shape<'a>(reason: &'a Reason, sources: &'a Sources) -> ReasonShape<'a> {
+    ReasonShape {
+        direction: if reason.direction == Direction::Egress { "egress" } else { "ingress" },
+        traffic: reason.traffic.to_string(),
+        decision: reason.decision.as_str(),
+        reason: &reason.reason,
+        location: location(reason.at, sources),
+    }
+}

@@ -1,0 +1,72 @@
+//! Connections for people, one a line.
+
+use std::io::{self, Write};
+
+use super::{Entry, Listing, Side};
+use crate::model::Direction;
+use crate::report::{Place, counted};
+use crate::source::Sources;
+use crate::traffic::{PortSet, Protocol};
+
+pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
+    for entry in listing.entries() {
+        line(&entry, out)?;
+        for reason in entry.reasons {
+            let way = if reason.direction == Direction::Egress { "egress" } else { "ingress" };
+            let place = Place::new(reason.at, sources).position();
+            writeln!(out, "    {way}, {}: {} ({place})", reason.traffic, reason.reason)?;
+        }
+    }
+    if groups {
+        writeln!(out)?;
+        for group in &listing.groups {
+            let first = group.workloads.first().map(|&index| listing.workloads[index].name.as_str());
+            let others = match group.workloads.len() {
+                0 | 1 => String::new(),
+                count => format!(" and {} alike", counted(count - 1, "workload")),
+            };
+            writeln!(out, "{}{others}", first.unwrap_or_default())?;
+        }
+        writeln!(
+            out,
+            "{} in {}",
+            counted(listing.workloads.len(), "workload"),
+            counted(listing.groups.len(), "group")
+        )?;
+    }
+    listing.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
+}
+
+fn line(entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (from, to) = (side_text(entry.from), side_text(entry.to));
+    if !entry.spoken.allowed.is_empty() {
+        writeln!(out, "{from} -> {to}: {}", spoken_text(&entry.spoken.allowed))?;
+    }
+    if !entry.spoken.unknown.is_empty() {
+        writeln!(out, "{from} -> {to}: {} (unknown)", spoken_text(&entry.spoken.unknown))?;
+    }
+    Ok(())
+}
+
+/// A workload's name, with its labels where other pods share the name; or ranges of addresses.
+pub(super) fn side_text(side: Side<'_>) -> String {
+    match side {
+        Side::Workload(named) => match &named.pods {
+            Some(labels) => format!("{} [{labels}]", named.name),
+            None => named.name.clone(),
+        },
+        Side::Addresses(addresses) => addresses.cidr_text(),
+    }
+}
+
+/// `TCP 80,443, UDP`; `all` where all of the three protocols are allowed on all ports.
+pub(super) fn spoken_text(spoken: &[(Protocol, PortSet)]) -> String {
+    if spoken.len() == 3 && spoken.iter().all(|(_, ports)| ports.is_all()) {
+        return "all".to_owned();
+    }
+    let text = |(protocol, ports): &(Protocol, PortSet)| match ports.is_all() {
+        true => protocol.to_string(),
+        false => format!("{protocol} {ports}"),
+    };
+    spoken.iter().map(text).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,33 @@
+//! AZ03: a policy at the egress gateway allows everything.
+
+use crate::analysis::authorization::enforced;
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Action, Clause};
+use crate::rule::{Audit, Rule};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "allow-all-policy",
+    topic: "authorization",
+    summary: "a policy at the egress gateway allows everything to everybody",
+    severity: Severity::Critical,
+    confidence: Confidence::High,
+    controls: &["pci-dss-4.0:7.2.1", "nsa-cisa:authentication-and-authorization"],
+    needs: &[],
+    page: include_str!("../../../rules/authorization/allow-all-policy.md"),
+    check,
+};
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    for proxy in &audit.facts.egress.proxies {
+        for policy in enforced(proxy, audit.estate).filter(|policy| policy.action == Action::Allow) {
+            for clause in policy.clauses.iter().filter(|clause: &&Clause<'_>| clause.is_everything()) {
+                let message = format!(
+                    "`{}` allows everybody everything at egress gateway `{}`",
+                    policy.name.value, proxy.name.value
+                );
+                let help = "say who may reach which host: `from` with namespaces or principals, `to` with hosts";
+                findings.push(RULE.finding("everything", clause.at, message).help(help));
+            }
+        }
+    }
+}
