@@ -66,7 +66,7 @@ pub fn parse_all(sources: &Sources) -> Parsed<'_> {
 }
 
 /// Reads one source. What it is written in is decided by what it holds: what starts like JSON is read as JSON, and where
-/// that fails as YAML, of which JSON is a part.
+/// that fails as YAML, of which JSON is a part, unless the file's name says JSON.
 #[must_use]
 pub fn parse(source: &Source) -> Parsed<'_> {
     if let Some(reason) = source.fault() {
@@ -102,15 +102,14 @@ fn as_yaml(source: &Source) -> Outcome<'_> {
     yaml::read(source, &Text { text: source.text(), origin: Origin::Slice(0) })
 }
 
-/// The error that is told is that of the format which the file's name promises.
+/// A file that is named as JSON is nothing else: YAML would take a comment in it for a key.
 fn json_or_yaml(source: &Source) -> Outcome<'_> {
     let json = json::read(source);
     if json.faults.is_empty() {
         return json;
     }
-    let yaml = as_yaml(source);
     let is_named_json = source.path().rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("json"));
-    if is_named_json && !yaml.faults.is_empty() { json } else { yaml }
+    if is_named_json { json } else { as_yaml(source) }
 }
 
 /// The keys that stand twice in one mapping, each with what that may mean.

@@ -13,7 +13,7 @@ pub struct Workload<'a> {
     pub owner: Option<(&'a str, &'a str)>,
     /// Addresses a live pod was given.
     pub addresses: Vec<Text<'a>>,
-    /// Whether this was read from a live cluster: its placement is then the scheduler's, not the author's.
+    /// Whether this is a pod of a live cluster: its placement is then the scheduler's, not the author's.
     pub live: bool,
 }
 
@@ -101,7 +101,8 @@ pub(in crate::resource) fn workload<'a>(
         pod: pod(reader, template?)?,
         owner: owner(reader, node),
         addresses,
-        live: status.is_some_and(|status| status.entries().next().is_some()),
+        // Webhooks inject pods: a controller's template shows no proxy however long the cluster has run.
+        live: kind == WorkloadKind::Pod && status.is_some_and(|status| status.entries().next().is_some()),
     })
 }
 
@@ -116,7 +117,8 @@ fn owner<'a>(reader: &mut Reader, node: Tree<'a>) -> Option<(&'a str, &'a str)> 
     let owners = reader.list_at(metadata, "ownerReferences", |reader, item| {
         Some((reader.text_at(item, "kind")?.value, reader.text_at(item, "name")?.value))
     });
-    owners.into_iter().next()
+    // A static pod is owned by its node, which is no controller.
+    owners.into_iter().find(|(kind, _)| *kind != "Node")
 }
 
 /// Reads a taint of a node or node pool.

@@ -1,0 +1,134 @@
+//! What goes in: broken input of every kind is named and fatal to nothing else, and places are exact.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
+
+mod common;
+
+use palisade::config::Config;
+use palisade::source::{self, Node, Scalar, Shape, Sources, Walk};
+use proptest::prelude::*;
+
+fn broken(name: &str) -> (Walk, palisade::triage::Report) {
+    let path = common::project(&format!("fixtures/broken/{name}"));
+    let walk = source::walk(&[path]).unwrap_or_else(|error| panic!("{error}"));
+    let report = palisade::audit(&walk, &Config::default());
+    (walk, report)
+}
+
+/// File, how many documents are resources and unparsed, the line of the first unparsed one, and words of its reason.
+const BROKEN: [(&str, usize, usize, usize, &str); 15] = [
+    ("helm-template.yaml", 1, 1, 3, "helm template"),
+    ("tab-indentation.yaml", 0, 1, 4, "tab"),
+    ("unclosed-list.yaml", 2, 1, 7, ""),
+    ("missing-separator.yaml", 1, 0, 0, ""),
+    ("comment.json", 0, 1, 1, "a comment, which JSON does not have"),
+    ("cut-off.json", 0, 1, 1, "at the end of the string"),
+    ("not-utf8.yaml", 0, 1, 1, "UTF-8"),
+    ("utf16.yaml", 0, 1, 1, "UTF-16"),
+    ("nul-byte.yaml", 0, 1, 4, "NUL"),
+    ("alias-bomb.yaml", 0, 1, 1, "aliases expand to"),
+    ("list-as-key.yaml", 0, 1, 1, "Kubernetes reads keys as strings"),
+    ("unknown-alias.yaml", 0, 1, 1, ""),
+    ("deep-nesting.json", 0, 1, 1, "nested deeper"),
+    ("only-comments.yaml", 0, 0, 0, ""),
+    ("bom-and-crlf.yaml", 1, 0, 0, ""),
+];
+
+#[test]
+fn what_is_broken_is_named_and_fatal_to_nothing_else() {
+    for (name, resources, unparsed, line, reason) in BROKEN {
+        let (walk, report) = broken(name);
+        let inputs = &report.inputs;
+        assert_eq!((inputs.resources, inputs.unparsed.len()), (resources, unparsed), "{name}: {:?}", inputs.unparsed);
+        if let Some(first) = inputs.unparsed.first() {
+            let place = walk.sources[first.at.source].line_column(first.at.span.start);
+            assert_eq!(place.line, line, "{name}: {}", first.reason);
+            assert!(first.reason.contains(reason), "{name}: {}", first.reason);
+            assert_eq!(report.verdict.exit_code(), 2, "{name}");
+        }
+    }
+    let files = std::fs::read_dir(common::project("fixtures/broken")).expect("the folder is there").count();
+    assert_eq!(files, BROKEN.len(), "every broken file is in the list");
+}
+
+#[test]
+fn a_missing_separator_shows_as_keys_written_twice() {
+    let (_, report) = broken("missing-separator.yaml");
+    let messages: Vec<&str> = report.inputs.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages.iter().filter(|message| message.contains("`---` may be missing")).count(), 2, "{messages:?}");
+    assert!(messages.iter().any(|message| message.contains("`metadata` is written twice")), "{messages:?}");
+}
+
+/// Calls for every scalar of a text, keys included.
+fn scalars(text: &str, mut see: impl FnMut(&str, Node<'_>)) {
+    let sources = Sources::new(vec![("input.yaml".to_owned(), text.to_owned())]);
+    for source in &sources {
+        for document in source::parse(source).documents {
+            visit(document.root(), &mut |node| see(source.slice(node.at().span), node));
+        }
+    }
+}
+
+fn visit<'a>(node: Node<'a>, see: &mut impl FnMut(Node<'a>)) {
+    match node.shape() {
+        Shape::Scalar => see(node),
+        Shape::Sequence => node.items().for_each(|item| visit(item, see)),
+        Shape::Mapping => node.entries().for_each(|entry| {
+            see(entry.key);
+            visit(entry.value, see);
+        }),
+    }
+}
+
+#[test]
+fn places_are_those_of_the_scalars_whatever_stands_before_them() {
+    let text = "\u{feff}kéy: väl # note\r\n\"日本\": 'it''s'\r\nlist: [a, \"b\\tc\", &x d, *x]\r\nlast: 12\r\n";
+    let mut seen = Vec::new();
+    scalars(text, |written, node| seen.push((written.to_owned(), node.text().unwrap_or_default().to_owned())));
+    let wanted = [
+        ("kéy", "kéy"),
+        ("väl", "väl"),
+        ("\"日本\"", "日本"),
+        ("'it''s'", "it's"),
+        ("list", "list"),
+        ("a", "a"),
+        ("\"b\\tc\"", "b\tc"),
+        ("d", "d"),
+        ("*x", "d"),
+        ("last", "last"),
+        ("12", "12"),
+    ];
+    assert_eq!(seen, wanted.map(|(written, value)| (written.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn merge_keys_are_applied_and_own_keys_hide_merged_ones() {
+    let text = "base: &base {a: 1, b: 2}\nuser: {<<: *base, b: 3}\n";
+    let sources = Sources::new(vec![("input.yaml".to_owned(), text.to_owned())]);
+    let parsed = source::parse(sources.iter().next().expect("one source"));
+    let user = parsed.documents[0].root().get("user").expect("the key is there");
+    assert_eq!(user.get("a").and_then(Node::scalar), Some(Scalar::Integer(1)));
+    assert_eq!(user.get("b").and_then(Node::scalar), Some(Scalar::Integer(3)));
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_and_places_stay_inside(text in "[ -~\n\t:{}\\[\\]\"'&*|>#é-]{0,200}") {
+        let length = text.len();
+        scalars(&text, |_, node| {
+            let span = node.at().span;
+            assert!(span.start <= span.end && span.end as usize <= length);
+        });
+        let _ = palisade::audit(&source::from_text("input.yaml", text), &Config::default());
+    }
+
+    #[test]
+    fn a_manifest_with_one_byte_changed_never_panics(at in 0usize..2000, byte in 0u8..128) {
+        let text = include_str!("../fixtures/estates/plaintext-hop/gateway/routes.yaml");
+        let mut bytes = text.as_bytes().to_vec();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        if let Ok(text) = String::from_utf8(bytes) {
+            let _ = palisade::audit(&source::from_text("input.yaml", text), &Config::default());
+        }
+    }
+}
