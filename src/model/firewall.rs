@@ -204,8 +204,8 @@ fn vpc_rule<'a>(
         verdict,
         traffic: Traffic::new(&addresses, transport),
         target,
-        target_at: written.accounts.at.or(written.tags.at),
-        destinations_at: written.destinations.at,
+        target_at: shortest(&written.accounts, Reference::at).or(shortest(&written.tags, |tag| tag.at)),
+        destinations_at: shortest(&written.destinations, |range| range.at),
         disabled: written.disabled.known().filter(|disabled| disabled.value).map(|disabled| disabled.at),
         unknown: open.0,
         verdict_at: block.at.unwrap_or(resource.meta.spec_at),
@@ -266,8 +266,8 @@ fn policy_rule<'a>(
         verdict,
         traffic: Traffic::new(&addresses, transport),
         target,
-        target_at: written.accounts.at.or(written.secure_tags.at),
-        destinations_at: written.destinations.at,
+        target_at: shortest(&written.accounts, Reference::at).or(shortest(&written.secure_tags, |tag| tag.at)),
+        destinations_at: shortest(&written.destinations, |range| range.at),
         disabled: written.disabled.known().filter(|disabled| disabled.value).map(|disabled| disabled.at),
         unknown: open.0,
         verdict_at: written.at.unwrap_or(resource.meta.spec_at),
@@ -308,6 +308,14 @@ fn direction(written: Setting<&str>) -> Direction {
         // A direction that is open is taken for egress, since the rule is unknown then.
         None if written.unknown().is_some() => Direction::Egress,
         _ => Direction::Ingress,
+    }
+}
+
+/// The place of a list's one item, or of its key where there are more.
+fn shortest<T>(list: &Listed<T>, place: impl Fn(&T) -> Location) -> Option<Location> {
+    match list.items.as_slice() {
+        [only] => Some(place(only)),
+        _ => list.at,
     }
 }
 

@@ -111,6 +111,8 @@ pub struct Taint<'a> {
     pub key: Text<'a>,
     pub value: &'a str,
     pub effect: Effect,
+    /// The place of the effect, or of the taint's key where it is left out.
+    pub effect_at: Location,
     /// Whether GKE sets it by itself, for the kind of machine.
     pub automatic: bool,
 }
@@ -280,8 +282,13 @@ fn automatic_taints<'a>(name: Text<'a>, config: &NodeConfig<'a>) -> Vec<Taint<'a
         (is_arm, "kubernetes.io/arch", "arm64"),
         (is_windows(config), "node.kubernetes.io/os", "windows"),
     ];
-    let taint =
-        |(_, key, value)| Taint { key: Spanned::new(key, name.at), value, effect: Effect::NoSchedule, automatic: true };
+    let taint = |(_, key, value)| Taint {
+        key: Spanned::new(key, name.at),
+        value,
+        effect: Effect::NoSchedule,
+        effect_at: name.at,
+        automatic: true,
+    };
     let is_new = |key: &str| !config.taints.items.iter().any(|own| own.key.value == key);
     kinds.into_iter().filter(|(applies, key, _)| *applies && is_new(key)).map(taint).collect()
 }
@@ -328,6 +335,7 @@ fn pool_taint<'a>(written: &PoolTaint<'a>) -> Taint<'a> {
         key: written.key,
         value: written.value.map_or("", |value| value.value),
         effect: written.effect.map_or(Effect::Unknown, |name| effect(name.value)),
+        effect_at: written.effect.map_or(written.key.at, |effect| effect.at),
         automatic: false,
     }
 }
@@ -337,6 +345,7 @@ fn node_taint<'a>(written: &kubernetes::Taint<'a>) -> Taint<'a> {
         key: written.key,
         value: written.value.map_or("", |value| value.value),
         effect: effect(written.effect.value),
+        effect_at: written.effect.at,
         automatic: false,
     }
 }

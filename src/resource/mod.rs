@@ -297,7 +297,7 @@ fn config_connector<'a>(object: &Object<'a>) -> Typed<'a> {
 }
 
 /// The objects of the cloud that a document holds; `None` where it holds other things.
-fn cloud<'a>(root: Node<'a>) -> Option<gcp::Contents<'a>> {
+fn cloud(root: Node<'_>) -> Option<gcp::Contents<'_>> {
     if root.shape() != Shape::Sequence {
         return gcp::terraform(root).or_else(|| gcp::envelope(root));
     }

@@ -107,22 +107,19 @@ fn read(path: &Path) -> Contents {
         return Err(format!("{size} bytes are more than an audit reads; split the file"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    match utf_16(&bytes) {
-        Some(decoded) => decoded.ok_or_else(|| "marked as UTF-16, and not encoded as such".to_owned()),
-        None => String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes()).to_owned()),
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
+        _ => String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes()).to_owned()),
     }
 }
 
 /// The text of bytes that a mark tells to be UTF-16, as PowerShell writes what a command prints; places then count in the
-/// text as UTF-8. The outer option says whether there is a mark, the inner one whether the text is sound.
-fn utf_16(bytes: &[u8]) -> Option<Option<String>> {
-    let (unit, rest): (fn([u8; 2]) -> u16, &[u8]) = match bytes {
-        [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
-        [0xfe, 0xff, rest @ ..] => (u16::from_be_bytes, rest),
-        _ => return None,
-    };
-    let units: Vec<u16> = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-    Some(String::from_utf16(&units).ok().filter(|_| rest.len() % 2 == 0))
+/// text as UTF-8.
+fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Contents {
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    let text = String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2));
+    text.ok_or_else(|| "marked as UTF-16, and not encoded as such".to_owned())
 }
 
 fn not_text(bytes: &[u8]) -> &'static str {

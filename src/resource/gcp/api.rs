@@ -35,7 +35,7 @@ const TYPES: [(&str, &str, &str, Family); 22] = [
 type Type = (&'static str, &'static str, &'static str, Family);
 
 /// What an envelope or one object of the API holds; `None` for a node that is neither.
-pub(in crate::resource) fn envelope<'a>(node: Node<'a>) -> Option<Contents<'a>> {
+pub(in crate::resource) fn envelope(node: Node<'_>) -> Option<Contents<'_>> {
     let mut contents = Contents::default();
     let is_candidate = node.shape() == Shape::Mapping && node.get("apiVersion").is_none();
     (is_candidate && unpack(node, None, &mut contents)).then_some(contents)
@@ -123,8 +123,8 @@ fn asset<'a>(node: Node<'a>, asset_type: &'a str, contents: &mut Contents<'a>) {
 }
 
 fn object<'a>(whole: Node<'a>, data: Node<'a>, (service, kind, _, family): Type, contents: &mut Contents<'a>) {
-    let link = ["selfLink", "name"].into_iter().filter_map(|key| text(data, key)).chain(text(whole, "name"));
-    let project = link.filter_map(in_project).next();
+    let mut link = ["selfLink", "name"].into_iter().filter_map(|key| text(data, key)).chain(text(whole, "name"));
+    let project = link.find_map(in_project);
     let name = data.get("name").or_else(|| whole.get("name"));
     let project = project.map(|project| Setting::Known(Spanned::new(project, name.map_or(data.head(), Node::at))));
     let found = |family, node: Node<'a>, kind, parent| Found {

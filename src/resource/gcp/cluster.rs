@@ -86,7 +86,7 @@ pub struct PoolTaint<'a> {
 
 const NODE_CONFIG: [&str; 2] = ["nodeConfig", "config"];
 
-pub(super) fn cluster<'a>(view: View<'a>, removes_default_pool: bool) -> Cluster<'a> {
+pub(super) fn cluster(view: View<'_>, removes_default_pool: bool) -> Cluster<'_> {
     let networks = view.block(&["networkConfig"]);
     let private = view.block(&["privateClusterConfig"]);
     let allocation = view.block(&["ipAllocationPolicy"]);
@@ -139,7 +139,7 @@ fn routes_based(allocation: View<'_>) -> Setting<&'static str> {
     routes.map_or(Setting::Absent, |flag| Setting::Known(Spanned::new("ROUTES", flag.at)))
 }
 
-fn logging<'a>(config: View<'a>) -> Listed<Text<'a>> {
+fn logging(config: View<'_>) -> Listed<Text<'_>> {
     config.or_block(config, &["componentConfig"]).texts(&["enableComponents"])
 }
 
@@ -153,7 +153,7 @@ fn provisioning(view: View<'_>) -> Provisioning<'_> {
     }
 }
 
-pub(super) fn node_pool<'a>(view: View<'a>, parent: Option<Location>) -> NodePool<'a> {
+pub(super) fn node_pool(view: View<'_>, parent: Option<Location>) -> NodePool<'_> {
     let networks = view.block(&["networkConfig"]);
     let scaling = view.block(&["autoscaling"]);
     let max = scaling.integer(&["maxNodeCount", "totalMaxNodeCount"]);
@@ -202,7 +202,7 @@ fn secure_tags(view: View<'_>) -> Listed<Text<'_>> {
     map.values()
 }
 
-fn taints<'a>(list: Listed<View<'a>>) -> Listed<PoolTaint<'a>> {
+fn taints(list: Listed<View<'_>>) -> Listed<PoolTaint<'_>> {
     let mut taints = Listed { items: Vec::new(), at: list.at, unknown: list.unknown };
     for item in list.items {
         let (key, value, effect) = (item.text(&["key"]), item.text(&["value"]), item.text(&["effect"]));

@@ -79,7 +79,7 @@ pub struct Association<'a> {
     pub target: Option<Reference<'a>>,
 }
 
-fn ports<'a>(list: Listed<View<'a>>) -> Listed<Ports<'a>> {
+fn ports(list: Listed<View<'_>>) -> Listed<Ports<'_>> {
     list.map(|item| Ports { protocol: item.text(&["IPProtocol", "protocol"]), ports: item.texts(&["ports"]) })
 }
 

@@ -151,7 +151,7 @@ pub(super) fn router(view: View<'_>) -> Router<'_> {
     Router { network: view.reference(&["network", "networkRef"]), region: view.text(&["region"]) }
 }
 
-pub(super) fn nat<'a>(view: View<'a>, parent: Option<Location>) -> Nat<'a> {
+pub(super) fn nat(view: View<'_>, parent: Option<Location>) -> Nat<'_> {
     Nat {
         router: parent.map(Reference::Parent).or_else(|| view.reference(&["router", "routerRef"])),
         region: view.text(&["region"]),

@@ -26,7 +26,7 @@ const BLOCKS: [&str; 13] = [
 ];
 
 /// What a plan, a state or a configuration holds; `None` for a node that is none of them.
-pub(in crate::resource) fn terraform<'a>(node: Node<'a>) -> Option<Contents<'a>> {
+pub(in crate::resource) fn terraform(node: Node<'_>) -> Option<Contents<'_>> {
     if node.shape() != Shape::Mapping {
         return None;
     }

@@ -65,7 +65,7 @@ pub enum Reference<'a> {
     Parent(Location),
 }
 
-impl<'a> Reference<'a> {
+impl Reference<'_> {
     /// The place of the reference.
     #[must_use]
     pub fn at(&self) -> Location {
@@ -80,7 +80,7 @@ impl<'a> Reference<'a> {
 #[derive(Clone, Debug)]
 pub struct Listed<T> {
     pub items: Vec<T>,
-    /// The list itself; none where it is left out.
+    /// The key of the list, or the list where it has none; none where it is left out.
     pub at: Option<Location>,
     /// An item, or the whole list, that the input leaves open.
     pub unknown: Option<Location>,
@@ -270,7 +270,7 @@ impl<'a> View<'a> {
                 };
                 let unknown = all.iter().find_map(open);
                 let items = all.into_iter().filter(|item| matches!(item, Self::Present(_))).collect();
-                Listed { items, at: Some(present.node.at()), unknown }
+                Listed { items, at: Some(present.key.unwrap_or_else(|| present.node.at())), unknown }
             }
         }
     }
@@ -343,7 +343,7 @@ impl<'a> View<'a> {
         match list {
             Self::Present(present) if present.node.shape() == Shape::Sequence => {
                 let items = present.items().into_iter().filter_map(Self::as_reference).collect();
-                Listed { items, at: Some(present.node.at()), unknown: None }
+                Listed { items, at: Some(present.key.unwrap_or_else(|| present.node.at())), unknown: None }
             }
             // One expression for the whole list may stand for any number of objects.
             _ => list.as_list().map(Self::as_reference).flatten(),

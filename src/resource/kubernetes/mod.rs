@@ -11,7 +11,7 @@ mod workload;
 pub use admin_policy::{AdminPeer, AdminPeerForm, AdminPolicy, AdminPort, AdminRule, NamespacedPods};
 pub use cilium_policy::{CiliumPeer, CiliumPolicy, CiliumRule, CiliumSection, Endpoints, NamePolicy, NameRule};
 pub use network_policy::{NetworkPolicy, Peer, PolicyClause, PolicyPort, PolicyType, PortValue};
-pub use pod::{Capabilities, Container, ContainerPort, PodSpec, SecurityContext, Toleration};
+pub use pod::{Capabilities, Container, ContainerPort, Dns, PodSpec, SecurityContext, Toleration};
 pub use selector::{LabelSelector, NodeSelectorTerm, Operator, Requirement};
 pub use service::{Service, ServicePort};
 pub use workload::{Node, Taint, Workload, WorkloadKind};

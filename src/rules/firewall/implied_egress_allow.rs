@@ -18,20 +18,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    // A firewall policy that is not evaluated may deny what no rule does.
-    if !audit.estate.evidence.is_decided(Layer::Firewall) {
-        return;
+    for index in audit.facts.pools.applications() {
+        findings.extend(falls_through(index, &audit.estate.pools[index], audit));
     }
-    for (index, pool) in audit.estate.pools.iter().enumerate().filter(|(index, _)| is_for_applications(*index, audit)) {
-        findings.extend(falls_through(index, pool, audit));
-    }
-}
-
-/// Whether application workloads can land on a pool; where the input holds none, every pool but the gateway's is theirs.
-fn is_for_applications(pool: usize, audit: &Audit<'_>) -> bool {
-    let has_tenants = audit.estate.tenants().next().is_some();
-    let is_theirs = audit.facts.placement.tenants_on(pool, audit.estate).next().is_some();
-    if has_tenants { is_theirs } else { !audit.facts.placement.is_gateway_pool(pool) }
 }
 
 fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Finding> {
