@@ -168,13 +168,8 @@ fn matches(rule: &Rule, packet: &Sample) -> bool {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         first.parse::<u16>().is_ok_and(|first| first <= port) && last.parse::<u16>().is_ok_and(|last| port <= last)
     };
-    let ports = rule.protocol.1.is_empty() || rule.protocol.1.iter().any(|port| on(port));
-    !rule.disabled
-        && !rule.ingress
-        && rule.target != Target::Other
-        && protocol
-        && ports
-        && rule.ranges.iter().any(|range| to(range))
+    let ports = rule.protocol.1.is_empty() || rule.protocol.1.iter().any(on);
+    !rule.disabled && !rule.ingress && rule.target != Target::Other && protocol && ports && rule.ranges.iter().any(to)
 }
 
 /// What becomes of a packet, as the documentation says it.

@@ -179,7 +179,7 @@ fn vpc_rule<'a>(
 ) -> FirewallRule<'a> {
     let mut open = Open::default();
     open.note(cloud.multiplied, "how many rules there are, an expression");
-    let denies = written.deny.at.is_some();
+    let denies = !written.deny.is_empty();
     let (verdict, block) = if denies { (Verdict::Deny, &written.deny) } else { (Verdict::Allow, &written.allow) };
     let transport = transport(block, &mut open);
     let addresses = destinations(&written.destinations, &mut open, problems);
@@ -247,7 +247,7 @@ fn policy_rule<'a>(
     if let Some(at) = written.other_conditions {
         open.0.get_or_insert_with(|| Unknown { at, reason: "destinations that are no addresses".to_owned() });
     }
-    let transport = if written.layer4.at.is_some() { transport(&written.layer4, &mut open) } else { Transport::all() };
+    let transport = if written.layer4.is_empty() { Transport::all() } else { transport(&written.layer4, &mut open) };
     let addresses = destinations(&written.destinations, &mut open, problems);
     let accounts = accounts(&written.accounts, resource, directory, &mut open);
     let target = match (accounts, written.secure_tags.items.is_empty()) {

@@ -172,7 +172,7 @@ impl<'p> Scope<'p> {
     /// The expression that a name such as `local.ports` or `var.network.name` stands for.
     fn resolve(&self, traversal: &'p Traversal) -> Option<&'p Expression> {
         let Expression::Variable(root) = &traversal.expr else { return None };
-        let mut operators = traversal.operators.iter().map(|operator| operator.value());
+        let mut operators = traversal.operators.iter().map(hcl_edit::Decorated::value);
         let Some(TraversalOperator::GetAttr(name)) = operators.next() else { return None };
         let mut found = match root.as_str() {
             "local" => self.locals.get(name.as_str()).copied(),
@@ -237,10 +237,9 @@ fn member<'p>(object: &'p Object, key: &str) -> Option<&'p Expression> {
 
 fn key_text(key: &ObjectKey) -> Option<String> {
     match key {
-        ObjectKey::Ident(ident) => Some(ident.as_str().to_owned()),
         ObjectKey::Expression(Expression::String(text)) => Some(text.as_str().to_owned()),
-        ObjectKey::Expression(Expression::Variable(ident)) => Some(ident.as_str().to_owned()),
-        ObjectKey::Expression(_) => None,
+        ObjectKey::Ident(name) => Some(name.as_str().to_owned()),
+        ObjectKey::Expression(expression) => expression.as_variable().map(|name| name.as_str().to_owned()),
     }
 }
 

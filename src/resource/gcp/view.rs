@@ -298,7 +298,8 @@ impl<'a> View<'a> {
                 for entry in present.node.entries() {
                     match entry.value.text() {
                         Some(text) if !is_placeholder(text) && !is_placeholder(entry.name()) => {
-                            labels.set(Spanned::new(entry.name(), entry.key.at()), Spanned::new(text, entry.value.at()))
+                            labels
+                                .set(Spanned::new(entry.name(), entry.key.at()), Spanned::new(text, entry.value.at()));
                         }
                         _ => unknown = unknown.or(Some(entry.value.at())),
                     }
