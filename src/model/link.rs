@@ -46,6 +46,11 @@ impl<'a> Link<'a> {
         }
     }
 
+    /// Whether both are one object of the input, rather than two of the same name.
+    pub(super) fn is_object(&self, other: &Link<'_>) -> bool {
+        self.object.is_some() && self.object == other.object
+    }
+
     /// The name for a message.
     #[must_use]
     pub fn shown(&self) -> &'a str {
@@ -198,10 +203,12 @@ impl<'a> Directory<'a> {
                 };
             }
             Reference::Parent(place) => self.by_place.get(&place).copied(),
-            Reference::Object { name, namespace } => {
+            Reference::Object { name, namespace, open } => {
                 let place = namespace.or(from.namespace).map_or("", |namespace| namespace.value);
                 let Some(index) = self.kind_of(self.by_object.get(&(place, name.value)), is_kind) else {
-                    return Link { name: Some(name.value), ..Link::unknown(at) };
+                    // A name that is only an example is the same as itself, and may be any other.
+                    let expression = open.then_some(("", name.value));
+                    return Link { name: (!open).then_some(name.value), expression, ..Link::unknown(at) };
                 };
                 Some(index)
             }

@@ -167,8 +167,10 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> 
         let Item::NodePool(written) = &cloud.item else { continue };
         let link =
             written.cluster.map(|name| directory.resolve(name, resource, |item| matches!(item, Item::Cluster(_))));
+        let exact = |cluster: &Cluster<'_>| link.is_some_and(|link| cluster.link.is_object(&link));
         let is_its = |cluster: &Cluster<'_>| link.is_some_and(|link| cluster.link.is(&link) == super::Match::Yes);
-        let of = clusters.iter().position(is_its).map(|index| (index, &clusters[index]));
+        let of = clusters.iter().position(exact).or_else(|| clusters.iter().position(is_its));
+        let of = of.map(|index| (index, &clusters[index]));
         let name = resource.meta.name;
         let mut pool = pool(name, (resource, cloud), &written.node, of, directory);
         pool.private =

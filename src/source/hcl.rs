@@ -243,6 +243,14 @@ fn key_text(key: &ObjectKey) -> Option<String> {
     }
 }
 
+/// A key that is an expression, in its own words.
+fn key_words(key: &ObjectKey) -> String {
+    match key {
+        ObjectKey::Ident(name) => name.as_str().to_owned(),
+        ObjectKey::Expression(expression) => expression.to_string().trim().to_owned(),
+    }
+}
+
 /// Writes one file's table.
 struct Writer<'s, 'p> {
     builder: Builder<'s>,
@@ -392,7 +400,7 @@ impl<'p> Writer<'_, 'p> {
             let at = if here { self.span(range) } else { site };
             match key_text(key) {
                 Some(name) => self.text(&name, at)?,
-                None => self.text("${key}", at)?,
+                None => self.text(&format!("${{{}}}", key_words(key)), at)?,
             }
             let at = if here { self.span(value.expr().span()) } else { site };
             self.value(value.expr(), at, here, depth)?;

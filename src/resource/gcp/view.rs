@@ -55,8 +55,9 @@ impl<T: Copy> Setting<T> {
 /// A reference to another object.
 #[derive(Clone, Copy, Debug)]
 pub enum Reference<'a> {
-    /// A Config Connector object, by its name and namespace.
-    Object { name: Text<'a>, namespace: Option<Text<'a>> },
+    /// A Config Connector object, by its name and namespace. The name may be an example that another tool replaces, here
+    /// and where the object itself stands alike.
+    Object { name: Text<'a>, namespace: Option<Text<'a>>, open: bool },
     /// A bare name, a path, a self-link or an e-mail address.
     Written(Text<'a>),
     /// An expression that stands for another object, or for something unknown.
@@ -321,14 +322,10 @@ impl<'a> View<'a> {
             Self::Unknown(text) => Some(Reference::Expression(text)),
             Self::Present(present) if present.node.shape() == Shape::Mapping => match self.get(&["external"]) {
                 Self::Absent => {
-                    let name = self.text(&["name"]);
-                    match name {
-                        Setting::Known(name) => {
-                            Some(Reference::Object { name, namespace: self.text(&["namespace"]).known() })
-                        }
-                        Setting::Unknown(at) => Some(Reference::Expression(Spanned::new("", at))),
-                        Setting::Absent => None,
-                    }
+                    let name = present.node.get("name")?;
+                    let open = self.text(&["name"]).unknown().is_some();
+                    let namespace = self.text(&["namespace"]).known();
+                    Some(Reference::Object { name: Spanned::new(name.text()?, name.at()), namespace, open })
                 }
                 external => external.as_reference(),
             },

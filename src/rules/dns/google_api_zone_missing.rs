@@ -18,12 +18,9 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let dns = &audit.estate.dns;
-    // Without any zone in the input nothing says that DNS is kept there.
-    if dns.zones.is_empty() && dns.response_policies.is_empty() {
-        return;
-    }
     for cluster in &audit.estate.clusters {
-        if let Some(network) = &cluster.network {
+        // Without any zone of the network in the input nothing says that its DNS is kept there.
+        if let Some(network) = cluster.network.as_ref().filter(|network| has_zones(network, audit)) {
             findings.extend(unresolved(cluster, network, audit));
             findings.extend(registries(cluster, network, audit));
         }
@@ -31,6 +28,14 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     findings.extend(dns.zones.iter().filter(|zone| is_of(zone, "googleapis.com.")).filter_map(wrong_record));
     findings
         .extend(dns.zones.iter().filter(|zone| is_of(zone, "googleapis.com.")).filter_map(|zone| unbound(zone, audit)));
+}
+
+/// Whether some private zone or response policy of the input may serve a network.
+fn has_zones(network: &Link<'_>, audit: &Audit<'_>) -> bool {
+    let dns = &audit.estate.dns;
+    let serves = |networks: &[Link<'_>]| networks.iter().any(|own| own.is(network) != Match::No);
+    dns.zones.iter().any(|zone| serves(&zone.networks))
+        || dns.response_policies.iter().any(|policy| serves(&policy.networks))
 }
 
 fn is_of(zone: &DnsZone<'_>, name: &str) -> bool {
