@@ -237,14 +237,11 @@ impl<'a> Directory<'a> {
     }
 
     /// The one object that an expression such as `google_compute_network.vpc.id` stands for.
-    fn by_expression(&self, text: &str, from: &Resource<'a>, is_kind: fn(&Item<'a>) -> bool) -> Option<usize> {
+    fn by_expression(&self, text: &'a str, from: &Resource<'a>, is_kind: fn(&Item<'a>) -> bool) -> Option<usize> {
         let Kind::Cloud(cloud) = &from.kind else { return None };
         let address = cloud.address.or_else(|| self.address_around(from))?;
         let (kind, label) = traversal(text)?;
-        let key = self.by_address.keys().find(|(scope, module, of, named)| {
-            (*scope, *module) == (address.scope, address.module) && *of == kind && *named == label
-        })?;
-        let found = self.by_address.get(key)?;
+        let found = self.by_address.get(&(address.scope, address.module, kind, label))?;
         // Of several instances none is the one.
         (found.len() == 1).then(|| self.kind_of(Some(found), is_kind)).flatten()
     }

@@ -1,6 +1,8 @@
 //! What Terraform writes: plans and states as JSON, and configuration (inputs 2.2, 2.3). All three lay nested blocks out as
 //! lists, so one reader of fields serves them.
 
+use rustc_hash::FxHashMap;
+
 use super::view::View;
 use super::{Address, Contents, Family, Found};
 use crate::resource::reader::Text;
@@ -66,16 +68,22 @@ fn plan<'a>(root: Node<'a>, planned: Node<'a>, contents: &mut Contents<'a>) {
     let before = contents.found.len() + contents.unmodelled.len();
     let config = root.get("configuration").and_then(|all| all.get("root_module"));
     let is_plan = root.get("planned_values").is_some();
+    let changes = root.get("resource_changes").into_iter().flat_map(Node::items);
+    let changes: Changes<'a> =
+        changes.filter_map(|change| Some((change.get("address")?.text()?, change.get("change")?))).collect();
     if let Some(module) = planned.get("root_module") {
-        planned_module(root, module, config, is_plan, contents);
+        planned_module(&changes, module, config, is_plan, contents);
     }
     if contents.found.len() + contents.unmodelled.len() == before {
         contents.unmodelled.push((TERRAFORM, if is_plan { "plan" } else { "state" }));
     }
 }
 
+/// What a plan changes, by address.
+type Changes<'a> = FxHashMap<&'a str, Node<'a>>;
+
 fn planned_module<'a>(
-    root: Node<'a>,
+    changes: &Changes<'a>,
     module: Node<'a>,
     config: Option<Node<'a>>,
     is_plan: bool,
@@ -87,7 +95,7 @@ fn planned_module<'a>(
             continue;
         }
         let address = text("address").unwrap_or_default();
-        let beside = if is_plan { beside(root, address, resource, config) } else { Beside::default() };
+        let beside = if is_plan { beside(changes.get(address).copied(), resource, config) } else { Beside::default() };
         let Some(values) = resource.get("values").filter(|_| !beside.is_deleted) else { continue };
         let module = module.get("address").and_then(Node::text).unwrap_or_default();
         let view = View::planned(values, beside.after_unknown, beside.expressions);
@@ -99,13 +107,11 @@ fn planned_module<'a>(
         let name = address.rsplit("module.").next().unwrap_or_default();
         let name = name.split('[').next().unwrap_or(name);
         let call = config.and_then(|config| config.get("module_calls")?.get(name)?.get("module"));
-        planned_module(root, child, call, is_plan, contents);
+        planned_module(changes, child, call, is_plan, contents);
     }
 }
 
-fn beside<'a>(root: Node<'a>, address: &str, resource: Node<'a>, config: Option<Node<'a>>) -> Beside<'a> {
-    let is_its = |change: &Node<'a>| change.get("address").and_then(Node::text) == Some(address);
-    let change = root.get("resource_changes").and_then(|changes| changes.items().find(is_its)?.get("change"));
+fn beside<'a>(change: Option<Node<'a>>, resource: Node<'a>, config: Option<Node<'a>>) -> Beside<'a> {
     let actions: Vec<&str> = change
         .and_then(|change| change.get("actions"))
         .into_iter()
