@@ -2,6 +2,8 @@
 //! reader serves both. Literals, `local` values and the defaults of variables are put in place; whatever needs more stays an
 //! expression `${…}`: unknown, at its place. This is the one file that names the HCL crate.
 
+use std::cell::Cell;
+
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, Object, ObjectKey, Traversal, TraversalOperator};
 use hcl_edit::structure::{Attribute, Block, Body};
@@ -14,6 +16,10 @@ use super::tree::{Builder, Fault, Kind, Value};
 
 /// How many values that stand for other values are followed.
 const MAX_DEPTH: usize = 32;
+/// How many values of a folder are followed in all: values that use others twice, over and over, would grow without end.
+const MAX_STEPS: usize = 100_000;
+/// The longest text that is put together, in bytes.
+const MAX_TEXT: usize = 1 << 16;
 /// The words that start a block of a configuration.
 const BLOCKS: [&str; 14] = [
     "resource",
@@ -95,6 +101,7 @@ struct Scope<'p> {
     variables: FxHashMap<&'p str, &'p Expression>,
     /// Variables that a module's caller sets: their defaults do not hold.
     set_by_caller: FxHashSet<&'p str>,
+    steps: Cell<usize>,
 }
 
 struct Folders<'p> {
@@ -171,6 +178,10 @@ fn beside(from: &str, source: &str) -> Option<String> {
 impl<'p> Scope<'p> {
     /// The expression that a name such as `local.ports` or `var.network.name` stands for.
     fn resolve(&self, traversal: &'p Traversal) -> Option<&'p Expression> {
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > MAX_STEPS {
+            return None;
+        }
         let Expression::Variable(root) = &traversal.expr else { return None };
         let mut operators = traversal.operators.iter().map(hcl_edit::Decorated::value);
         let Some(TraversalOperator::GetAttr(name)) = operators.next() else { return None };
@@ -224,6 +235,9 @@ impl<'p> Scope<'p> {
                 Element::Literal(literal) => text.push_str(literal.as_str()),
                 Element::Interpolation(inner) => text.push_str(&self.literal(&inner.expr, depth)?),
                 Element::Directive(_) => return None,
+            }
+            if text.len() > MAX_TEXT {
+                return None;
             }
         }
         Some(text)
@@ -437,4 +451,86 @@ fn grouped(body: &Body) -> Vec<(&str, Vec<&Block>)> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::place::Sources;
+
+    fn texts(files: &[(&str, &str)]) -> Vec<String> {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let sources = Sources::new(files);
+        let list: Vec<&Source> = sources.iter().collect();
+        let show = |outcome: Outcome<'_>| {
+            outcome.built.iter().map(|built| shown(built.document.root())).collect::<Vec<_>>().join(" ")
+        };
+        read(&list).into_iter().map(|(_, outcome)| show(outcome)).collect()
+    }
+
+    fn shown(node: crate::source::Node<'_>) -> String {
+        match node.shape() {
+            crate::source::Shape::Scalar => node.text().unwrap_or_default().to_owned(),
+            crate::source::Shape::Sequence => {
+                format!("[{}]", node.items().map(shown).collect::<Vec<_>>().join(", "))
+            }
+            crate::source::Shape::Mapping => {
+                let entry = |entry: crate::source::Entry<'_>| format!("{}: {}", entry.name(), shown(entry.value));
+                format!("{{{}}}", node.entries().map(entry).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_the_folder_are_put_in_place_and_the_rest_stays_an_expression() {
+        let read = texts(&[
+            (
+                "a/main.tf",
+                "resource \"x\" \"y\" {\n  a = local.two[1]\n  b = \"${var.name}-z\"\n  c = var.open\n  d = f(1)\n}\n",
+            ),
+            (
+                "a/values.tf",
+                "locals {\n  two = [1, true]\n}\nvariable \"name\" {\n  default = \"n\"\n}\nvariable \"open\" {}\n",
+            ),
+        ]);
+        assert_eq!(read[0], "{resource: [{x: {y: {a: true, b: n-z, c: ${var.open}, d: ${f(1)}}}}]}");
+    }
+
+    #[test]
+    fn what_a_caller_or_a_file_of_values_sets_is_no_default() {
+        let read = texts(&[
+            ("m/main.tf", "variable \"a\" {\n  default = 1\n}\nresource \"x\" \"y\" {\n  a = var.a\n}\n"),
+            (
+                "main.tf",
+                "module \"m\" {\n  source = \"./m\"\n  a = 2\n}\nvariable \"b\" {\n  default = 1\n}\nresource \"x\" \"z\" {\n  b = var.b\n}\n",
+            ),
+            ("terraform.tfvars", "b = 3\n"),
+        ]);
+        assert!(read[0].contains("a: ${var.a}"), "{}", read[0]);
+        assert!(read[1].contains("b: 3"), "{}", read[1]);
+    }
+
+    #[test]
+    fn values_that_use_each_other_end() {
+        let mut text = String::from("locals {\n  l0 = [1]\n  loop = local.loop\n");
+        for level in 1..40 {
+            text.push_str(&format!(
+                "  l{level} = [local.l{0}, local.l{0}]\n  t{level} = \"${{local.t{0}}}${{local.t{0}}}\"\n",
+                level - 1
+            ));
+        }
+        text.push_str(
+            "  t0 = \"xx\"\n}\nresource \"x\" \"y\" {\n  a = local.l30\n  b = local.t30\n  c = local.loop\n}\n",
+        );
+        assert_eq!(texts(&[("main.tf", &text)]).len(), 1);
+    }
+
+    #[test]
+    fn blocks_are_lists_and_dynamic_ones_are_open() {
+        let read = texts(&[(
+            "main.tf",
+            "resource \"x\" \"y\" {\n  allow {\n    a = 1\n  }\n  allow {\n    a = 2\n  }\n  dynamic \"allow\" {\n    for_each = var.more\n    content {}\n  }\n}\n",
+        )]);
+        assert_eq!(read[0], "{resource: [{x: {y: {allow: [{a: 1}, {a: 2}, ${dynamic}]}}}]}");
+    }
 }

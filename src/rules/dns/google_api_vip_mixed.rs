@@ -1,7 +1,7 @@
 //! DN02: both private addresses of Google's APIs are open, or the one that reaches everybody's data.
 use crate::analysis::destinations::{google_private, google_restricted};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Text, Verdict};
+use crate::model::{ClauseAction, Peer, PeerScope, Text, Verdict};
 use crate::rule::{Audit, Rule};
 use crate::traffic::AddressSet;
 
@@ -23,9 +23,13 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     match (private, restricted) {
         (Some(own), None) => {
             findings.extend(opened(google_restricted(), "restricted", own, audit));
+            findings.extend(policies(google_restricted(), "restricted", own, audit));
             findings.push(reaches_everything(own, audit));
         }
-        (None, Some(own)) => findings.extend(opened(google_private(), "private", own, audit)),
+        (None, Some(own)) => {
+            findings.extend(opened(google_private(), "private", own, audit));
+            findings.extend(policies(google_private(), "private", own, audit));
+        }
         (Some(own), Some(other)) => findings.push(
             RULE.finding("mixed", other.at, "DNS answers with both private addresses of Google's APIs")
                 .see(own.at, "the other address")
@@ -62,6 +66,32 @@ fn opened(other: &AddressSet, name: &str, used: Text<'_>, audit: &Audit<'_>) -> 
     let finding = RULE.finding("mixed", rule.destinations_at.unwrap_or(rule.verdict_at), message);
     let finding = if audit.estate.iam.perimeters.is_empty() { finding } else { finding.severity(Severity::High) };
     Some(finding.see(used.at, "what DNS answers").help("open the address that DNS answers with, and no other"))
+}
+
+/// Network policies that open the block that DNS does not use.
+fn policies(other: &AddressSet, name: &str, used: Text<'_>, audit: &Audit<'_>) -> Vec<Finding> {
+    let opens = |peer: &&Peer<'_>| match &peer.scope {
+        PeerScope::Addresses(addresses) | PeerScope::Networks(addresses) | PeerScope::Outside(addresses) => {
+            !addresses.intersection(other).is_empty()
+                && addresses.intersection(crate::analysis::destinations::internet()).is_empty()
+        }
+        PeerScope::Nodes(_) | PeerScope::Pods(_) | PeerScope::Names(_) | PeerScope::Unknown(_) => false,
+    };
+    let mut findings = Vec::new();
+    for policy in &audit.estate.network_policies {
+        let clauses = policy.egress.clauses.iter().filter(|clause| clause.action == ClauseAction::Allow);
+        let Some(peer) = clauses.flat_map(|clause| clause.peers.iter().flatten()).find(opens) else { continue };
+        let message = format!(
+            "network policy `{}` opens the {name} address of Google's APIs, and DNS answers with the other one",
+            policy.name
+        );
+        findings.push(
+            RULE.finding("mixed", peer.at, message)
+                .see(used.at, "what DNS answers")
+                .help("open the address that DNS answers with, and no other"),
+        );
+    }
+    findings
 }
 
 /// The private address leads to every project's data: only a perimeter keeps what is taken there inside.
