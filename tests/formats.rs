@@ -193,7 +193,7 @@ fn applied(resource: &Value) -> Value {
         "google_project_iam_member" => values["member"] = json!(format!("serviceAccount:{}", email("apps"))),
         "google_compute_network_firewall_policy_association" => values["attachment_target"] = json!(network),
         "google_dns_managed_zone" => {
-            values["private_visibility_config"][0]["networks"][0]["network_url"] = json!(network)
+            values["private_visibility_config"][0]["networks"][0]["network_url"] = json!(network);
         }
         "google_dns_policy" => values["networks"][0]["network_url"] = json!(network),
         _ => {}

@@ -161,7 +161,7 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> 
             let name = Spanned::new("default-pool", resource.meta.name.at);
             pools.push(pool(name, (resource, cloud), config, Some((own, &clusters[own])), directory));
         }
-        pools.extend(provisioned_pool(own, &clusters[own]));
+        pools.extend(provisioned_pool(own, &clusters[own], resource, directory));
     }
     for (_, resource, cloud) in directory.clouds() {
         let Item::NodePool(written) = &cloud.item else { continue };
@@ -295,17 +295,31 @@ fn automatic_taints<'a>(name: Text<'a>, config: &NodeConfig<'a>) -> Vec<Taint<'a
     kinds.into_iter().filter(|(applies, key, _)| *applies && is_new(key)).map(taint).collect()
 }
 
-/// The nodes that auto-provisioning makes when pods ask for them.
-fn provisioned_pool<'a>(index: usize, cluster: &Cluster<'a>) -> Option<NodePool<'a>> {
-    let provisioning = cluster.provisioning.as_ref()?;
+/// The nodes that Google makes when pods ask for them: by auto-provisioning, or all of an Autopilot cluster.
+fn provisioned_pool<'a>(
+    index: usize,
+    cluster: &Cluster<'a>,
+    resource: &'a Resource<'a>,
+    directory: &Directory<'a>,
+) -> Option<NodePool<'a>> {
+    let wanted = &cluster.written.provisioning;
+    let (name, identity, at) = match &cluster.provisioning {
+        Some(provisioning) => ("auto-provisioned", provisioning.identity.clone(), provisioning.at),
+        None if cluster.autopilot => {
+            let account = wanted.service_account;
+            let identity = account.map_or(Identity::Default, |account| directory.identity(account, resource));
+            ("autopilot", identity, account.map(|account| account.at()).or(wanted.at).unwrap_or(cluster.name.at))
+        }
+        None => return None,
+    };
     Some(NodePool {
-        name: Spanned::new("auto-provisioned", provisioning.at),
+        name: Spanned::new(name, at),
         cluster: Some(index),
         network: cluster.network,
         subnet: cluster.subnet,
-        identity: provisioning.identity.clone(),
-        identity_at: Some(provisioning.at),
-        config_at: provisioning.at,
+        identity,
+        identity_at: Some(at),
+        config_at: at,
         tags: Vec::new(),
         tags_unknown: None,
         secure_tags: None,

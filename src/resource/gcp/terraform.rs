@@ -46,13 +46,21 @@ pub(in crate::resource) fn terraform(node: Node<'_>) -> Option<Contents<'_>> {
     Some(contents)
 }
 
+/// Whether the keys are the blocks of a configuration, in a file that is named like one or that has resources as one has.
 fn is_configuration(node: Node<'_>) -> bool {
-    let mut entries = node.entries().peekable();
-    let has_blocks = |entry: crate::source::Entry<'_>| {
-        let is_block = BLOCKS.contains(&entry.name());
-        is_block && matches!(entry.value.shape(), Shape::Mapping | Shape::Sequence)
+    const NAMES: [&str; 4] = [".tf", ".tf.json", ".tofu", ".hcl"];
+    let is_block = |entry: crate::source::Entry<'_>| {
+        BLOCKS.contains(&entry.name()) && matches!(entry.value.shape(), Shape::Mapping | Shape::Sequence)
     };
-    entries.peek().is_some() && entries.all(has_blocks)
+    let path = node.document().source().path();
+    let is_named = NAMES.iter().any(|end| path.ends_with(end));
+    let has_resources = || {
+        labelled(node.get("resource"))
+            .iter()
+            .any(|(kind, _, body)| kind.value.contains('_') && body.shape() == Shape::Mapping)
+            || entries(node.get("module")).iter().any(|(_, body)| body.get("source").is_some())
+    };
+    node.entries().next().is_some() && node.entries().all(is_block) && (is_named || has_resources())
 }
 
 /// What a plan says beside the values of a resource.

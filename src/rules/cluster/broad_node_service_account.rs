@@ -31,10 +31,11 @@ const BROAD: [&str; 8] = [
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for pool in audit.estate.pools.iter().filter(|pool| pool.described) {
         if pool.identity.is_default() {
-            let nodes = if pool.provisioned {
-                "nodes that auto-provisioning adds".to_owned()
-            } else {
-                format!("nodes of pool `{}`", pool.name)
+            let autopilot = pool.cluster.map(|index| &audit.estate.clusters[index]).filter(|of| of.autopilot);
+            let nodes = match autopilot {
+                Some(cluster) => format!("nodes of Autopilot cluster `{}`", cluster.name),
+                None if pool.provisioned => "nodes that auto-provisioning adds".to_owned(),
+                None => format!("nodes of pool `{}`", pool.name),
             };
             let message = format!("{nodes} run as the default service account of the project");
             findings.push(
