@@ -126,6 +126,7 @@ pub(super) fn firewall<'a>(
             _ => {}
         }
     }
+    rules.sort_by_key(|rule: &FirewallRule<'_>| (rule.name.value, rule.name.at, rule.verdict_at));
     (rules, policies)
 }
 

@@ -182,6 +182,8 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> 
         pools.push(pool);
     }
     pools.extend(observed_pools(list, &pools));
+    // What is said of the first of several does not depend on the order of the input.
+    pools.sort_by_key(|pool| (pool.name.value, pool.name.at));
     (clusters, pools)
 }
 

@@ -6,7 +6,7 @@ use super::{Labels, Text};
 use crate::resource::kubernetes::{LabelSelector, NodeSelectorTerm, Operator, Requirement as Written};
 
 /// Whether a selector matches; an operator that nobody knows cannot be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Match {
     Yes,
     No,

@@ -3,7 +3,11 @@
 mod applies;
 mod layers;
 
-use crate::model::{Estate, FirewallRule, NodePool, RuleSet, Unknown, Verdict};
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{Estate, FirewallRule, Match, NodePool, RuleSet, Unknown, Verdict};
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
 pub use applies::applies;
@@ -88,7 +92,23 @@ impl PoolEgress {
 
 /// Evaluates the rules for every pool.
 pub(super) fn firewall(estate: &Estate<'_>) -> Vec<PoolEgress> {
-    estate.pools.iter().map(|pool| egress(pool, estate)).collect()
+    // Pools to which the same rules apply have the same answer: most clusters have many of those.
+    let mut known: FxHashMap<Vec<(usize, Match)>, usize> = FxHashMap::default();
+    let mut all: Vec<PoolEgress> = Vec::with_capacity(estate.pools.len());
+    for pool in &estate.pools {
+        let (order, other) = layers(pool, estate);
+        let asked = order.iter().chain(other.iter().flatten()).flat_map(|layer| {
+            layer.rules.iter().map(|&rule| (rule, applies(&estate.firewall[rule], pool).and(layer.applies)))
+        });
+        match known.entry(asked.collect()) {
+            Entry::Occupied(same) => all.push(all[*same.get()].clone()),
+            Entry::Vacant(new) => {
+                new.insert(all.len());
+                all.push(egress(pool, estate));
+            }
+        }
+    }
+    all
 }
 
 /// What leaves a pool. Where the order of the layers is open, what differs between the two is open as well.
@@ -140,11 +160,11 @@ fn evaluate(layers: &[Layer], pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolE
 fn step(state: &mut State, index: usize, layer: &Layer, pool: &NodePool<'_>, estate: &Estate<'_>) {
     let rule = &estate.firewall[index];
     let match_ = applies(rule, pool).and(layer.applies);
-    if match_ == crate::model::Match::No {
+    if match_ == Match::No {
         return;
     }
     let State { result, undecided, passed } = state;
-    if match_ == crate::model::Match::Unknown || rule.unknown.is_some() {
+    if match_ == Match::Unknown || rule.unknown.is_some() {
         result.unknown.get_or_insert_with(|| uncertainty(rule));
         // What an open rule may match is all that is left of its layer.
         let possible = if rule.unknown.is_some() { undecided.clone() } else { undecided.intersection(&rule.traffic) };

@@ -1,4 +1,6 @@
 //! FW04: a rule allows what leaves an application node pool for the internet.
+use std::collections::BTreeMap;
+
 use crate::analysis::destinations::internet;
 use crate::analysis::firewall::is_of_network;
 use crate::finding::{Confidence, Finding, Severity};
@@ -19,20 +21,20 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    for (index, rule) in audit.estate.firewall.iter().enumerate().filter(|(_, rule)| is_of_network(rule)) {
-        let mut open = Traffic::none();
-        let mut pools = Vec::new();
-        for pool in audit.facts.pools.applications() {
-            let egress = &audit.facts.firewall[pool];
-            let own = egress.pieces.iter().filter(|piece| piece.rule == index && piece.verdict == Verdict::Allow);
-            for piece in own {
-                let outside = egress.certain_piece(piece).restrict_addresses(internet());
-                if !outside.is_empty() {
-                    pools.push(pool);
-                    open = open.union(&outside);
-                }
+    let mut by_rule: BTreeMap<usize, (Traffic, Vec<usize>)> = BTreeMap::new();
+    for pool in audit.facts.pools.applications() {
+        let egress = &audit.facts.firewall[pool];
+        for piece in egress.pieces.iter().filter(|piece| piece.verdict == Verdict::Allow) {
+            let outside = egress.certain_piece(piece).restrict_addresses(internet());
+            if is_of_network(&audit.estate.firewall[piece.rule]) && !outside.is_empty() {
+                let (open, pools) = by_rule.entry(piece.rule).or_insert_with(|| (Traffic::none(), Vec::new()));
+                *open = open.union(&outside);
+                pools.push(pool);
             }
         }
+    }
+    for (index, (open, pools)) in by_rule {
+        let rule = &audit.estate.firewall[index];
         let (Some(sample), Some(&first)) = (open.first(), pools.first()) else { continue };
         let more = if pools.len() > 1 { format!(" and {} more", pools.len() - 1) } else { String::new() };
         let packet =

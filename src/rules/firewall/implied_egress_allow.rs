@@ -1,8 +1,10 @@
 //! FW01: what leaves the nodes of an application pool falls through to the implied allow.
 
+use std::cmp::Reverse;
+
 use crate::analysis::destinations::internet;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, Layer, NodePool, Verdict};
+use crate::model::{Direction, FirewallRule, Layer, NodePool, Verdict};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -33,9 +35,11 @@ fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option
         sample.address,
     );
     let mut finding = RULE.finding("no-deny", pool.name.at, message);
-    for rule in
-        audit.estate.firewall.iter().filter(|rule| rule.verdict == Verdict::Deny && rule.direction == Direction::Egress)
-    {
+    // Those that come closest: what is switched off, then what comes last.
+    let denies = |rule: &&FirewallRule<'_>| rule.verdict == Verdict::Deny && rule.direction == Direction::Egress;
+    let mut denials: Vec<&FirewallRule<'_>> = audit.estate.firewall.iter().filter(denies).collect();
+    denials.sort_by_key(|rule| (rule.disabled.is_none(), Reverse(rule.priority), rule.name.at));
+    for rule in denials.into_iter().take(5) {
         finding = match rule.disabled {
             Some(at) => finding.see(at, format!("`{}` would deny, but is disabled", rule.name.value)),
             None => finding.see(rule.verdict_at, format!("`{}` does not cover it for this pool", rule.name.value)),

@@ -1,6 +1,8 @@
 //! FW03: a rule is disabled, loses against another one, or targets nobody.
 use crate::analysis::destinations::internet;
 use crate::analysis::firewall::applies;
+use rustc_hash::FxHashSet;
+
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Direction, FirewallRule, Identity, Match, RuleSet, Target, Verdict};
 use crate::rule::{Audit, Rule};
@@ -18,20 +20,16 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let rules: Vec<&FirewallRule<'_>> = audit
-        .estate
-        .firewall
-        .iter()
-        .filter(|rule| rule.direction == Direction::Egress && rule.set == RuleSet::Vpc)
-        .collect();
-    for (index, rule) in
-        audit.estate.firewall.iter().enumerate().filter(|(_, rule)| rules.iter().any(|one| one.name.at == rule.name.at))
-    {
+    let is_own = |rule: &&FirewallRule<'_>| rule.direction == Direction::Egress && rule.set == RuleSet::Vpc;
+    let rules: Vec<&FirewallRule<'_>> = audit.estate.firewall.iter().filter(is_own).collect();
+    let deciding: FxHashSet<usize> =
+        audit.facts.firewall.iter().flat_map(|pool| pool.pieces.iter().map(|piece| piece.rule)).collect();
+    for (index, rule) in audit.estate.firewall.iter().enumerate().filter(|(_, rule)| is_own(rule)) {
         if let Some(at) = rule.disabled {
             findings.extend((rule.verdict == Verdict::Deny).then(|| disabled(rule, at)));
         } else if rule.unknown.is_none() {
             let found = tie(rule, &rules, audit).or_else(|| late(rule, &rules, audit));
-            let found = found.or_else(|| shadowed(index, rule, &rules, audit));
+            let found = found.or_else(|| if deciding.contains(&index) { None } else { shadowed(rule, &rules, audit) });
             findings.extend(found.or_else(|| dead_target(rule, audit)));
         }
     }
@@ -110,12 +108,11 @@ fn is_hidden(allow: &FirewallRule<'_>, deny: &FirewallRule<'_>, audit: &Audit<'_
 }
 
 /// A rule that decides nothing for any pool that it applies to, because opposite rules come first.
-fn shadowed(index: usize, rule: &FirewallRule<'_>, rules: &[&FirewallRule<'_>], audit: &Audit<'_>) -> Option<Finding> {
+fn shadowed(rule: &FirewallRule<'_>, rules: &[&FirewallRule<'_>], audit: &Audit<'_>) -> Option<Finding> {
     let pools = &audit.estate.pools;
     let on: Vec<usize> = (0..pools.len()).filter(|&pool| applies(rule, &pools[pool]) == Match::Yes).collect();
-    let decides = |&pool: &usize| audit.facts.firewall[pool].pieces.iter().any(|piece| piece.rule == index);
     let open = |&pool: &usize| audit.facts.firewall[pool].unknown.is_some() || pools[pool].provisioned;
-    if on.is_empty() || rule.traffic.is_empty() || on.iter().any(decides) || on.iter().any(open) {
+    if on.is_empty() || rule.traffic.is_empty() || on.iter().any(open) {
         return None;
     }
     let earlier = |other: &&&FirewallRule<'_>| {
