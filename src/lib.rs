@@ -124,16 +124,17 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The entry of a list sorted by extent that holds a place.
-fn holding<T: Copy>(list: &[(Location, T)], at: Location) -> Option<T> {
+/// The innermost entry of a list sorted by extent that holds a place: objects may stand in objects, as pools do in clusters.
+fn holding<T: Copy>(list: &[(Location, T)], at: Location) -> Option<(Location, T)> {
     let starts_before = |(extent, _): &(Location, T)| (extent.source, extent.span.start) <= (at.source, at.span.start);
-    let (extent, found) = list[..list.partition_point(starts_before)].last()?;
-    (extent.source == at.source && at.span.end <= extent.span.end).then_some(*found)
+    let before = &list[..list.partition_point(starts_before)];
+    let of_source = before.iter().rev().take_while(|(extent, _)| extent.source == at.source);
+    of_source.into_iter().find(|(extent, _)| at.span.end <= extent.span.end).copied()
 }
 
 impl Objects for Places<'_> {
     fn object(&self, at: Location) -> Option<Object> {
-        let resource = holding(&self.objects, at)?;
+        let (_, resource) = holding(&self.objects, at)?;
         Some(Object {
             api_version: resource.meta.api_version.to_owned(),
             kind: resource.meta.kind.to_owned(),
@@ -143,6 +144,10 @@ impl Objects for Places<'_> {
     }
 
     fn field(&self, at: Location) -> String {
-        holding(&self.documents, at).map(|document| document.path_at(at)).unwrap_or_default()
+        let Some((_, document)) = holding(&self.documents, at) else { return String::new() };
+        let path = document.path_at(at);
+        // As seen from the object, so that it stays the same wherever the object stands in its file.
+        let own = holding(&self.objects, at).map(|(extent, _)| document.path_at(extent)).unwrap_or_default();
+        path.strip_prefix(own.as_str()).map_or(path.clone(), |rest| rest.trim_start_matches('.').to_owned())
     }
 }

@@ -173,6 +173,7 @@ fn assert_only(word: &str, may: impl Fn(&str) -> bool) {
 #[test]
 fn each_foreign_crate_has_one_door() {
     assert_only("granit_parser", |path| path == "source/yaml.rs");
+    assert_only("hcl_edit", |path| path == "source/hcl.rs");
     assert_only("miette", |path| path == "report/terminal.rs");
     assert_only("clap", |path| path == "main.rs" || path.starts_with("cli"));
     assert_only("ignore::", |path| path == "source/walk.rs");

@@ -93,6 +93,18 @@ fn objects(value: &Value) -> usize {
     }
 }
 
+/// Whether a file holds objects of the cloud, each of which counts: a plan, a state, a list of assets or of API objects.
+fn is_container(text: &str) -> bool {
+    let is_asset = |value: &Value| value.get("asset_type").is_some() || value.get("assetType").is_some();
+    let is_one = |value: &Value| {
+        let items = value.as_sequence().is_some_and(|items| items.iter().any(is_asset));
+        let keys = ["format_version", "lineage", "resource", "nodePools", "nats"];
+        items || is_asset(value) || keys.iter().any(|key| value.get(key).is_some())
+    };
+    let mut documents = serde_yaml::Deserializer::from_str(text);
+    documents.any(|document| Value::deserialize(document).is_ok_and(|value| is_one(&value)))
+}
+
 #[test]
 fn no_document_is_dropped() {
     let mut faults = Vec::new();
@@ -103,9 +115,12 @@ fn no_document_is_dropped() {
             let inputs = palisade::audit(&walk, &Config::default()).inputs;
             assert_sums(&inputs, file.path());
             match counted(file.text()) {
+                // The other parser knows nothing of Terraform's language.
+                _ if [".tf", ".tfvars"].iter().any(|ending| file.path().ends_with(ending)) => {}
                 Some(count) if inputs.unparsed.is_empty() => {
                     compared += 1;
-                    if count != inputs.documents {
+                    let holds_objects = is_container(file.text());
+                    if if holds_objects { count > inputs.documents } else { count != inputs.documents } {
                         faults.push(format!("{}: {count} documents, counted as {}", file.path(), inputs.documents));
                     }
                 }

@@ -37,6 +37,37 @@ pub fn internet() -> &'static AddressSet {
     &INTERNET
 }
 
+static INTERNET_V6: LazyLock<AddressSet> = LazyLock::new(|| block("2000::/3").difference(&google_v6()));
+static GOOGLE_PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.8/30"));
+static GOOGLE_RESTRICTED: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.4/30"));
+
+fn block(text: &str) -> AddressSet {
+    text.parse::<IpNet>().into_iter().collect()
+}
+
+/// The IPv6 addresses by which Google's APIs are reached privately (semantics A.3).
+fn google_v6() -> AddressSet {
+    block("2600:2d00:2:1000::/64").union(&block("2600:2d00:2:2000::/64"))
+}
+
+/// The public IPv6 addresses.
+#[must_use]
+pub fn internet_v6() -> &'static AddressSet {
+    &INTERNET_V6
+}
+
+/// Where `private.googleapis.com` is: every API, whoever owns what lies behind it (semantics A.3).
+#[must_use]
+pub fn google_private() -> &'static AddressSet {
+    &GOOGLE_PRIVATE
+}
+
+/// Where `restricted.googleapis.com` is: APIs that perimeters protect (semantics A.3).
+#[must_use]
+pub fn google_restricted() -> &'static AddressSet {
+    &GOOGLE_RESTRICTED
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

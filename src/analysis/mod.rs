@@ -9,6 +9,7 @@ pub mod firewall;
 pub mod network_policy;
 pub mod outbound;
 pub mod placement;
+pub mod pools;
 pub mod tls;
 
 use crate::model::Estate;
@@ -26,6 +27,8 @@ pub struct Facts<'a> {
     pub network_policy: network_policy::NetworkPolicies<'a>,
     /// Which pools each workload can land on.
     pub placement: placement::Placement,
+    /// What each pool is for.
+    pub pools: pools::Pools,
     /// For each pool, what the firewall lets out.
     pub firewall: Vec<firewall::PoolEgress>,
     /// The direct ways out.
@@ -40,8 +43,9 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let outbound = outbound::outbound(estate, &capture);
     let network_policy = network_policy::network_policies(estate);
     let placement = placement::placement(estate, &egress);
+    let pools = pools::pools(estate, &egress, &placement);
     let firewall = firewall::firewall(estate);
-    let mut facts = Facts { egress, capture, outbound, network_policy, placement, firewall, exits: Vec::new() };
+    let mut facts = Facts { egress, capture, outbound, network_policy, placement, pools, firewall, exits: Vec::new() };
     facts.exits = exits::exits(estate, &facts);
     facts
 }

@@ -106,6 +106,9 @@ fn landing(workload: &Workload<'_>, index: usize, pool: &NodePool<'_>) -> Option
         fits = fits.and(tolerated);
         landing.toleration = landing.toleration.or(by);
     }
+    if pool.taints_unknown.is_some() || pool.provisioned {
+        fits = fits.and(Match::Unknown);
+    }
     // A node name says one node, and which pool that is in cannot be told.
     landing.certain = fits == Match::Yes && landing.node_name.is_none();
     (fits != Match::No).then_some(landing)
@@ -151,7 +154,9 @@ fn covers(toleration: &Toleration<'_>, taint: &Taint<'_>) -> Match {
 /// The pools whose taints keep out whoever does not tolerate them and where a gateway can land. Where no gateway's pods
 /// are in the input, those that are named like a gateway's.
 fn gateway_pools(estate: &Estate<'_>, egress: &Egress<'_>, landings: &[Vec<Landing>]) -> Vec<GatewayPool> {
-    let tainted = |pool: &usize| estate.pools[*pool].taints.iter().any(|taint| keeps_away(taint, false));
+    // The taints that GKE sets for kinds of machines keep nothing for anybody.
+    let keeps = |taint: &Taint<'_>| !taint.automatic && keeps_away(taint, false);
+    let tainted = |pool: &usize| estate.pools[*pool].taints.iter().any(keeps);
     let pools = (0..estate.pools.len()).filter(tainted);
     let gateways = &egress.workloads;
     if gateways.is_empty() {

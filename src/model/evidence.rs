@@ -3,6 +3,7 @@
 use super::mesh::Mesh;
 use super::relations::{Entity, Relations};
 use crate::config::{Config, Part};
+use crate::resource::gcp::Item;
 use crate::resource::{Kind, Resources};
 
 /// A layer of control, as the outputs name it.
@@ -63,7 +64,7 @@ pub struct Evidence<'a> {
 }
 
 /// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
-const UNREAD: [(&str, Layer); 21] = [
+const UNREAD: [(&str, Layer); 12] = [
     ("AdminNetworkPolicy", Layer::NetworkPolicy),
     ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
     ("ClusterNetworkPolicy", Layer::NetworkPolicy),
@@ -75,15 +76,6 @@ const UNREAD: [(&str, Layer); 21] = [
     ("NetworkPolicy", Layer::NetworkPolicy),
     ("EgressFirewall", Layer::NetworkPolicy),
     ("EgressNetworkPolicy", Layer::NetworkPolicy),
-    ("ComputeFirewallPolicy", Layer::Firewall),
-    ("ComputeFirewallPolicyRule", Layer::Firewall),
-    ("ComputeFirewallPolicyAssociation", Layer::Firewall),
-    ("ComputeNetworkFirewallPolicy", Layer::Firewall),
-    ("ComputeNetworkFirewallPolicyRule", Layer::Firewall),
-    ("ComputeNetworkFirewallPolicyAssociation", Layer::Firewall),
-    ("ComputeRegionNetworkFirewallPolicy", Layer::Firewall),
-    ("ComputeRegionNetworkFirewallPolicyRule", Layer::Firewall),
-    ("ComputeRegionNetworkFirewallPolicyAssociation", Layer::Firewall),
     ("RequestAuthentication", Layer::Authorization),
     ("EnvoyFilter", Layer::Mesh),
 ];
@@ -133,9 +125,7 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
     for layer in resources.list.iter().filter_map(|resource| layer_of(&resource.kind)) {
         evidence.add(layer);
     }
-    if evidence.has(Layer::Scheduling)
-        && resources.list.iter().any(|resource| matches!(resource.kind, Kind::Cluster(_)))
-    {
+    if evidence.has(Layer::Scheduling) && resources.list.iter().any(|resource| is_cluster(&resource.kind)) {
         evidence.add(Layer::Firewall);
     }
     for (_, kind) in resources.unmodelled.keys() {
@@ -163,8 +153,21 @@ fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
         Kind::NetworkPolicy(_) | Kind::AdminPolicy(_) | Kind::CiliumPolicy(_) | Kind::NamePolicy(_) => {
             Some(Layer::NetworkPolicy)
         }
-        Kind::Cluster(_) | Kind::NodePool(_) | Kind::Node(_) => Some(Layer::Scheduling),
-        Kind::Firewall(_) | Kind::Network(_) => Some(Layer::Firewall),
+        Kind::Node(_) => Some(Layer::Scheduling),
+        Kind::Cloud(cloud) => match cloud.item {
+            Item::Cluster(_) | Item::NodePool(_) => Some(Layer::Scheduling),
+            Item::Firewall(_)
+            | Item::FirewallPolicy(_)
+            | Item::PolicyRule(_)
+            | Item::Association(_)
+            | Item::Network(_)
+            | Item::Module(_) => Some(Layer::Firewall),
+            _ => None,
+        },
         _ => None,
     }
+}
+
+fn is_cluster(kind: &Kind<'_>) -> bool {
+    matches!(kind, Kind::Cloud(cloud) if matches!(cloud.item, Item::Cluster(_)))
 }

@@ -1,12 +1,15 @@
-//! VPC firewall rules, vendor-neutral, with the defaults of semantics C.0 and C.4 applied.
+//! Firewall rules of networks and of policies, vendor-neutral, with the defaults of semantics C.0 and C.4 applied.
 
+use super::link::{Directory, Identity, Link};
 use super::network_policy::network;
-use super::nodes::{Accounts, Identity, identity, short_name};
-use super::{Text, Unknown};
-use crate::resource::gcp::{Firewall, FirewallPorts};
-use crate::resource::{Kind, Resource};
-use crate::source::{Location, Problem};
+use super::nodes::is_network;
+use super::{Match, Text, Unknown};
+use crate::resource::Resource;
+use crate::resource::gcp::{Cloud, Firewall, Item, Listed, PolicyRule, Ports, Reference, Setting};
+use crate::source::{Location, Problem, Spanned};
 use crate::traffic::{AddressSet, PortSet, Protocol, Traffic, Transport};
+
+pub use crate::resource::gcp::PolicyLevel;
 
 /// Which way traffic goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub enum Direction {
 pub enum Verdict {
     Allow,
     Deny,
+    /// The rules of this layer that come later are passed over.
+    GoToNext,
+    /// Traffic is inspected, and what becomes of it is not to be seen here.
+    Inspect,
 }
 
 /// Which machines a rule applies to.
@@ -28,127 +35,348 @@ pub enum Target<'a> {
     Everything,
     Accounts(Vec<Identity>),
     Tags(Vec<Text<'a>>),
+    /// Tags of the resource manager, as firewall policies use them.
+    SecureTags(Vec<Text<'a>>),
+}
+
+/// The list of rules that a rule is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleSet {
+    /// The rules of the VPC network itself.
+    Vpc,
+    /// A firewall policy, by its index in the estate; none where it is not in the input.
+    Policy(PolicyLevel, Option<usize>),
 }
 
 /// A firewall rule.
 #[derive(Clone, Debug)]
 pub struct FirewallRule<'a> {
     pub name: Text<'a>,
-    /// The VPC network by name; none where the input does not say.
-    pub network: Option<Text<'a>>,
+    pub set: RuleSet,
+    /// The VPC network; none where the input does not say. For a rule of a policy, see the policy.
+    pub network: Option<Link<'a>>,
+    /// The networks to which a rule of a hierarchical policy is limited; all where empty.
+    pub only_networks: Vec<Link<'a>>,
     pub direction: Direction,
     /// Lower numbers go first; 1000 where absent.
     pub priority: i64,
+    /// The place of the priority, where it is written.
+    pub priority_at: Option<Location>,
     pub verdict: Verdict,
     /// The destinations of an egress rule with what may be spoken to them.
     pub traffic: Traffic,
     pub target: Target<'a>,
+    /// The place of the target, where there is one.
+    pub target_at: Option<Location>,
+    /// The place of the destinations, where they are written.
+    pub destinations_at: Option<Location>,
     /// The place of `disabled: true`; such a rule does nothing.
     pub disabled: Option<Location>,
     /// A part of the rule that another tool fills in later: what the rule does is unknown.
     pub unknown: Option<Unknown>,
-    /// The place of the verdict: the block `allow` or `deny`.
+    /// The place of the verdict: the block `allow` or `deny`, or the action.
     pub verdict_at: Location,
+    /// Whether matches are logged, with the place that says so.
+    pub logging: Setting<bool>,
+}
+
+/// A firewall policy.
+#[derive(Clone, Debug)]
+pub struct FirewallPolicy<'a> {
+    pub name: Text<'a>,
+    pub link: Link<'a>,
+    pub level: PolicyLevel,
+    /// What it is associated with: networks, or folders and organizations.
+    pub associations: Vec<Link<'a>>,
+    /// Whether it is given as it is in force, so that it needs no association.
+    pub effective: bool,
 }
 
 /// The priority of a rule that names none (semantics C.0).
 const DEFAULT_PRIORITY: i64 = 1000;
 
+/// Stands for a priority that is open.
+const OPEN_PRIORITY: i64 = i64::MIN;
+
+/// Lowers firewall rules and policies.
 pub(super) fn firewall<'a>(
-    list: &'a [Resource<'a>],
-    accounts: &Accounts<'a>,
+    directory: &Directory<'a>,
     problems: &mut Vec<Problem>,
-) -> Vec<FirewallRule<'a>> {
+) -> (Vec<FirewallRule<'a>>, Vec<FirewallPolicy<'a>>) {
+    let policies = policies(directory);
     let mut rules = Vec::new();
-    for resource in list {
-        if let Kind::Firewall(written) = &resource.kind {
-            rules.push(rule(resource, written, accounts, problems));
+    for (index, resource, cloud) in directory.clouds() {
+        match &cloud.item {
+            Item::Firewall(written) => rules.push(vpc_rule((resource, cloud), written, directory, problems)),
+            Item::PolicyRule(written) => {
+                let is_policy: fn(&Item<'a>) -> bool = |item| matches!(item, Item::FirewallPolicy(_));
+                let link = written.policy.map(|policy| directory.resolve(policy, resource, is_policy));
+                let of = link.and_then(|link| policies.iter().position(|policy| policy.link.is(&link) == Match::Yes));
+                let set = RuleSet::Policy(written.level, of);
+                rules.push(policy_rule((resource, cloud), written, set, directory, problems));
+            }
+            Item::FirewallPolicy(written) => {
+                let own = directory.own(index);
+                let of = policies.iter().position(|policy| policy.link.is(&own) == Match::Yes);
+                let set = RuleSet::Policy(written.level, of);
+                let inside = written.rules.items.iter();
+                rules.extend(inside.map(|rule| policy_rule((resource, cloud), rule, set, directory, problems)));
+            }
+            Item::Module(at) => rules.push(possible_rule(resource, *at)),
+            _ => {}
         }
     }
-    rules
+    rules.sort_by_key(|rule: &FirewallRule<'_>| (rule.name.value, rule.name.at, rule.verdict_at));
+    (rules, policies)
 }
 
-fn rule<'a>(
-    resource: &'a Resource<'a>,
+fn policies<'a>(directory: &Directory<'a>) -> Vec<FirewallPolicy<'a>> {
+    let mut found: Vec<FirewallPolicy<'a>> = Vec::new();
+    for (index, resource, cloud) in directory.clouds() {
+        if let Item::FirewallPolicy(written) = &cloud.item {
+            let targets = written.associations.items.iter();
+            found.push(FirewallPolicy {
+                name: resource.meta.name,
+                link: directory.own(index),
+                level: written.level,
+                associations: targets.map(|target| directory.resolve(*target, resource, is_network)).collect(),
+                effective: written.effective,
+            });
+        }
+    }
+    for (_, resource, cloud) in directory.clouds() {
+        if let Item::Association(written) = &cloud.item {
+            let is_policy: fn(&Item<'a>) -> bool = |item| matches!(item, Item::FirewallPolicy(_));
+            let link = written.policy.map(|policy| directory.resolve(policy, resource, is_policy));
+            let target = written.target.map(|target| directory.resolve(target, resource, is_network));
+            let of = found.iter_mut().find(|policy| link.is_some_and(|link| policy.link.is(&link) == Match::Yes));
+            if let (Some(policy), Some(target)) = (of, target) {
+                policy.associations.push(target);
+            }
+        }
+    }
+    found
+}
+
+/// The first part of a rule that is open; later ones do not matter.
+#[derive(Default)]
+struct Open(Option<Unknown>);
+
+impl Open {
+    fn note(&mut self, at: Option<Location>, what: &str) {
+        if let Some(at) = at {
+            self.0.get_or_insert_with(|| Unknown { at, reason: format!("{what} that another tool fills in") });
+        }
+    }
+}
+
+type Object<'r, 'a> = (&'r Resource<'a>, &'r Cloud<'a>);
+
+fn vpc_rule<'a>(
+    (resource, cloud): Object<'a, 'a>,
     written: &'a Firewall<'a>,
-    accounts: &Accounts<'a>,
+    directory: &Directory<'a>,
     problems: &mut Vec<Problem>,
 ) -> FirewallRule<'a> {
-    let (verdict, block) = match (&written.deny, &written.allow) {
-        (Some(deny), _) => (Verdict::Deny, Some(deny)),
-        (None, allow) => (Verdict::Allow, allow.as_ref()),
+    let mut open = Open::default();
+    open.note(cloud.multiplied, "how many rules there are, an expression");
+    let denies = !written.deny.is_empty();
+    let (verdict, block) = if denies { (Verdict::Deny, &written.deny) } else { (Verdict::Allow, &written.allow) };
+    let transport = transport(block, &mut open);
+    let addresses = destinations(&written.destinations, &mut open, problems);
+    open.note(written.direction.unknown(), "a direction");
+    open.note(written.priority.unknown(), "a priority");
+    open.note(written.disabled.unknown(), "a switch");
+    let accounts = accounts(&written.accounts, resource, directory, &mut open);
+    open.note(written.tags.unknown, "a target tag");
+    let target = match (accounts, written.tags.items.is_empty()) {
+        (Some(accounts), _) => Target::Accounts(accounts),
+        (None, true) => Target::Everything,
+        (None, false) => Target::Tags(written.tags.items.clone()),
     };
-    let mut unknown = resource
-        .meta
-        .placeholders
-        .first()
-        .map(|at| Unknown { at: *at, reason: "a value that another tool fills in".to_owned() });
-    let transport = block.map_or(Transport::none(), |block| {
-        block.iter().fold(Transport::none(), |all, one| match ports(one) {
-            Ok(one) => all.union(&one),
-            Err(fault) => {
-                unknown.get_or_insert(fault);
-                all
-            }
-        })
-    });
-    let targets = &written.target_service_accounts;
-    let accounts: Vec<_> = targets.iter().map(|account| identity(*account, resource, accounts)).collect();
-    if accounts.contains(&Identity::Unknown) && unknown.is_none() {
-        let first = written.target_service_accounts.first().map_or(resource.meta.name.at, |one| one.text().at);
-        unknown = Some(Unknown { at: first, reason: "a service account that is not in the input".to_owned() });
-    }
     FirewallRule {
-        name: written.name.unwrap_or(resource.meta.name),
-        network: written.network.map(|network| short_name(network.text())),
-        direction: match written.direction.map(|direction| direction.value) {
-            Some("EGRESS") => Direction::Egress,
-            _ => Direction::Ingress,
-        },
-        priority: written.priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
+        name: cloud.name.known().unwrap_or(resource.meta.name),
+        set: RuleSet::Vpc,
+        network: written.network.map(|network| directory.resolve(network, resource, is_network)),
+        only_networks: Vec::new(),
+        direction: direction(written.direction),
+        priority: priority(written.priority),
+        priority_at: written.priority.known().map(|priority| priority.at),
         verdict,
-        traffic: Traffic::new(&destinations(written, problems), transport),
-        target: target(accounts, written),
-        disabled: written.disabled.filter(|disabled| disabled.value).map(|disabled| disabled.at),
-        unknown,
-        verdict_at: block.map_or(resource.meta.spec_at, |block| block.at),
+        traffic: Traffic::new(&addresses, transport),
+        target,
+        target_at: shortest(&written.accounts, Reference::at).or(shortest(&written.tags, |tag| tag.at)),
+        destinations_at: shortest(&written.destinations, |range| range.at),
+        disabled: written.disabled.known().filter(|disabled| disabled.value).map(|disabled| disabled.at),
+        unknown: open.0,
+        verdict_at: block.at.unwrap_or(resource.meta.spec_at),
+        logging: vpc_logging(written),
     }
+}
+
+/// The block alone turns logging on, unless the API's switch in it says otherwise; there is an older switch beside it.
+fn vpc_logging(written: &Firewall<'_>) -> Setting<bool> {
+    let block = match written.log.block {
+        Setting::Known(at) => Setting::Known(Spanned::new(true, at.at)),
+        Setting::Unknown(at) => Setting::Unknown(at),
+        Setting::Absent => Setting::Absent,
+    };
+    written.log.enable.or(block).or(written.logging)
+}
+
+fn policy_rule<'a>(
+    (resource, cloud): Object<'a, 'a>,
+    written: &'a PolicyRule<'a>,
+    set: RuleSet,
+    directory: &Directory<'a>,
+    problems: &mut Vec<Problem>,
+) -> FirewallRule<'a> {
+    let mut open = Open::default();
+    open.note(cloud.multiplied, "how many rules there are, an expression");
+    let verdict = match written.action.known().map(|action| action.value.to_ascii_lowercase()).as_deref() {
+        Some("allow") => Verdict::Allow,
+        Some("deny" | "deny(403)") => Verdict::Deny,
+        Some("goto_next") => Verdict::GoToNext,
+        _ => Verdict::Inspect,
+    };
+    open.note(written.action.unknown(), "an action");
+    open.note(written.direction.unknown(), "a direction");
+    open.note(written.priority.unknown(), "a priority");
+    open.note(written.disabled.unknown(), "a switch");
+    open.note(written.secure_tags.unknown, "a target tag");
+    open.note(written.networks.unknown, "a network");
+    if let Some(at) = written.other_conditions {
+        open.0.get_or_insert_with(|| Unknown { at, reason: "destinations that are no addresses".to_owned() });
+    }
+    let transport = if written.layer4.is_empty() { Transport::all() } else { transport(&written.layer4, &mut open) };
+    let addresses = destinations(&written.destinations, &mut open, problems);
+    let accounts = accounts(&written.accounts, resource, directory, &mut open);
+    let target = match (accounts, written.secure_tags.items.is_empty()) {
+        (Some(accounts), _) => Target::Accounts(accounts),
+        (None, true) => Target::Everything,
+        (None, false) => Target::SecureTags(written.secure_tags.items.clone()),
+    };
+    FirewallRule {
+        name: resource.meta.name,
+        set,
+        network: None,
+        only_networks: super::network::networks(&written.networks, resource, directory),
+        direction: direction(written.direction),
+        priority: priority(written.priority),
+        priority_at: written.priority.known().map(|priority| priority.at),
+        verdict,
+        traffic: Traffic::new(&addresses, transport),
+        target,
+        target_at: shortest(&written.accounts, Reference::at).or(shortest(&written.secure_tags, |tag| tag.at)),
+        destinations_at: shortest(&written.destinations, |range| range.at),
+        disabled: written.disabled.known().filter(|disabled| disabled.value).map(|disabled| disabled.at),
+        unknown: open.0,
+        verdict_at: written.at.unwrap_or(resource.meta.spec_at),
+        logging: written.logging,
+    }
+}
+
+/// A call of a module that may make any rule: what it denies is not to be seen.
+fn possible_rule<'a>(resource: &Resource<'a>, at: Location) -> FirewallRule<'a> {
+    FirewallRule {
+        name: resource.meta.name,
+        set: RuleSet::Vpc,
+        network: None,
+        only_networks: Vec::new(),
+        direction: Direction::Egress,
+        priority: OPEN_PRIORITY,
+        priority_at: None,
+        verdict: Verdict::Deny,
+        traffic: Traffic::all(),
+        target: Target::Everything,
+        target_at: None,
+        destinations_at: None,
+        disabled: None,
+        unknown: Some(Unknown { at, reason: format!("the rules that module `{}` makes", resource.meta.name.value) }),
+        verdict_at: at,
+        logging: Setting::Unknown(at),
+    }
+}
+
+/// The priority of a rule; one that is open may come before all others.
+fn priority(written: Setting<i64>) -> i64 {
+    written.or_default(DEFAULT_PRIORITY).unwrap_or(OPEN_PRIORITY)
+}
+
+fn direction(written: Setting<&str>) -> Direction {
+    match written.known().map(|direction| direction.value) {
+        Some(direction) if direction.eq_ignore_ascii_case("EGRESS") => Direction::Egress,
+        // A direction that is open is taken for egress, since the rule is unknown then.
+        None if written.unknown().is_some() => Direction::Egress,
+        _ => Direction::Ingress,
+    }
+}
+
+/// The place of a list's one item, or of its key where there are more.
+fn shortest<T>(list: &Listed<T>, place: impl Fn(&T) -> Location) -> Option<Location> {
+    match list.items.as_slice() {
+        [only] => Some(place(only)),
+        _ => list.at,
+    }
+}
+
+/// The accounts that a rule targets; none where it targets none.
+fn accounts<'a>(
+    list: &Listed<Reference<'a>>,
+    resource: &Resource<'a>,
+    directory: &Directory<'a>,
+    open: &mut Open,
+) -> Option<Vec<Identity>> {
+    open.note(list.unknown, "a target");
+    let found: Vec<Identity> = list.items.iter().map(|account| directory.identity(*account, resource)).collect();
+    if let Some(index) = found.iter().position(|account| *account == Identity::Unknown) {
+        let at = list.items[index].at();
+        open.0.get_or_insert_with(|| Unknown { at, reason: "a service account that is not in the input".to_owned() });
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+fn transport(block: &Listed<Ports<'_>>, open: &mut Open) -> Transport {
+    open.note(block.unknown, "a protocol");
+    block.items.iter().fold(Transport::none(), |all, one| match ports(one, open) {
+        Some(one) => all.union(&one),
+        None => all,
+    })
 }
 
 /// The destinations of an egress rule: every IPv4 address where none is given, and never IPv6 unless it is.
-fn destinations(written: &Firewall<'_>, problems: &mut Vec<Problem>) -> AddressSet {
-    if written.destination_ranges.is_empty() {
+fn destinations(list: &Listed<Text<'_>>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
+    open.note(list.unknown, "a range of addresses");
+    if list.is_empty() {
         return AddressSet::all_v4();
     }
-    written.destination_ranges.iter().filter_map(|range| network(*range, problems)).collect()
-}
-
-fn target<'a>(accounts: Vec<Identity>, written: &Firewall<'a>) -> Target<'a> {
-    if !accounts.is_empty() {
-        Target::Accounts(accounts)
-    } else if written.target_tags.is_empty() {
-        Target::Everything
-    } else {
-        Target::Tags(written.target_tags.clone())
-    }
+    list.items.iter().filter_map(|range| network(*range, problems)).collect()
 }
 
 /// A protocol by name or number with its ports; `all` and a protocol without ports mean all of them.
-fn ports(written: &FirewallPorts<'_>) -> Result<Transport, Unknown> {
-    let name = written.protocol;
+fn ports(written: &Ports<'_>, open: &mut Open) -> Option<Transport> {
+    open.note(written.protocol.unknown().or(written.ports.unknown), "a protocol or port");
+    let name = written.protocol.known()?;
     if name.value.eq_ignore_ascii_case("all") {
-        return Ok(Transport::all());
+        return Some(Transport::all());
     }
-    let fault =
-        |text: Text<'_>, what: &str| Unknown { at: text.at, reason: format!("`{}` is not a {what}", text.value) };
-    let protocol = name.value.parse::<Protocol>().map_err(|_| fault(name, "protocol"))?;
+    let mut fault = |text: Text<'_>, what: &str| {
+        let reason = format!("`{}`, which is not a {what}", text.value);
+        open.0.get_or_insert(Unknown { at: text.at, reason });
+    };
+    let Ok(protocol) = name.value.parse::<Protocol>() else {
+        fault(name, "protocol");
+        return None;
+    };
     if written.ports.is_empty() {
-        return Ok(Transport::protocol(protocol));
+        return Some(Transport::protocol(protocol));
     }
     let mut set = PortSet::empty();
-    for port in &written.ports {
-        let range = port.value.parse::<PortSet>().map_err(|_| fault(*port, "port or range of ports"))?;
-        set = set.union(&range);
+    for port in &written.ports.items {
+        match port.value.parse::<PortSet>() {
+            Ok(range) => set = set.union(&range),
+            Err(_) => fault(*port, "port or range of ports"),
+        }
     }
-    Ok(Transport::ports(protocol, set))
+    Some(Transport::ports(protocol, set))
 }

@@ -2,10 +2,14 @@
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
 mod authorization;
+mod dns;
 mod evidence;
 mod firewall;
+mod iam;
+mod link;
 mod mesh;
 mod namespace;
+mod network;
 mod network_policy;
 mod nodes;
 mod relations;
@@ -16,15 +20,19 @@ mod tls;
 mod workload;
 
 pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions};
+pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
-pub use firewall::{Direction, FirewallRule, Target, Verdict};
+pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
+pub use iam::{Iam, IamBinding, Perimeter};
+pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
 pub use namespace::{NAME_LABEL, Namespace, Role};
+pub use network::{EnforcementOrder, GoogleEndpoint, Nat, Network, Peering, Route as NetworkRoute, Subnet, Topology};
 pub use network_policy::{
     ClauseAction, NamespaceScope, NetworkPolicy, Peer, PeerScope, PodScope, PolicyClause, PolicyKind, Ports, Section,
     Tier,
 };
-pub use nodes::{Cluster, Effect, Enforcement, Identity, NodePool, Taint};
+pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning, Taint};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
@@ -34,6 +42,7 @@ pub use service::{Service, ServicePort};
 pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};
 pub use workload::{Container, Placement, Toleration, Workload};
 
+pub use crate::resource::gcp::{Listed, NextHop, Setting};
 pub use crate::resource::{Labels, Text};
 
 use crate::config::Config;
@@ -51,6 +60,10 @@ pub struct Estate<'a> {
     pub clusters: Vec<Cluster<'a>>,
     pub pools: Vec<NodePool<'a>>,
     pub firewall: Vec<FirewallRule<'a>>,
+    pub firewall_policies: Vec<FirewallPolicy<'a>>,
+    pub topology: Topology<'a>,
+    pub dns: Dns<'a>,
+    pub iam: Iam<'a>,
     pub evidence: Evidence<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
@@ -67,9 +80,12 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces);
     estate.network_policies = network_policy::network_policies(list, &estate.namespaces, &mut estate.problems);
-    let accounts = nodes::accounts(list);
-    (estate.clusters, estate.pools) = nodes::nodes(list, &accounts);
-    estate.firewall = firewall::firewall(list, &accounts, &mut estate.problems);
+    let directory = link::Directory::new(list);
+    (estate.clusters, estate.pools) = nodes::nodes(list, &directory);
+    (estate.firewall, estate.firewall_policies) = firewall::firewall(&directory, &mut estate.problems);
+    estate.topology = network::topology(&directory);
+    estate.dns = dns::dns(&directory);
+    estate.iam = iam::iam(&directory);
     estate.relations = relations::relations(&estate);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate

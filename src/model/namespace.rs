@@ -94,15 +94,7 @@ pub(super) fn namespaces<'a>(list: &'a [Resource<'a>], mesh: &Mesh<'a>, config: 
 
 /// Config Connector objects stand in namespaces of a management cluster, which need not be the audited one.
 fn lives_in_cluster(kind: &Kind<'_>) -> bool {
-    !matches!(
-        kind,
-        Kind::Cluster(_)
-            | Kind::NodePool(_)
-            | Kind::Firewall(_)
-            | Kind::Network(_)
-            | Kind::Subnetwork(_)
-            | Kind::CloudServiceAccount(_)
-    )
+    !matches!(kind, Kind::Cloud(_))
 }
 
 fn namespace<'a>(name: Text<'a>, labels: Option<&'a Labels<'a>>, role: Role) -> Namespace<'a> {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::link::{Directory, Identity, Link};
 use super::{Labels, Text};
-use crate::resource::gcp::{self, NodeConfig, Reference};
+use crate::resource::gcp::{self, Cloud, Item, NodeConfig, PoolTaint, Setting};
 use crate::resource::{Kind, Resource, kubernetes};
 use crate::source::{Location, Spanned};
 
@@ -11,11 +12,19 @@ use crate::source::{Location, Spanned};
 #[derive(Clone, Debug)]
 pub struct Cluster<'a> {
     pub name: Text<'a>,
-    /// The VPC network by name; none where the input does not say.
-    pub network: Option<Text<'a>>,
+    /// What other objects know it by.
+    pub link: Link<'a>,
+    /// The VPC network; none where the input does not say.
+    pub network: Option<Link<'a>>,
+    /// The subnet of its nodes; none where the input does not say.
+    pub subnet: Option<Link<'a>>,
     /// Whether Google places and configures the nodes.
     pub autopilot: bool,
     pub enforcement: Enforcement,
+    /// The account of nodes that auto-provisioning makes, where it is on.
+    pub provisioning: Option<Provisioning>,
+    /// The cluster as it was written.
+    pub written: &'a gcp::Cluster<'a>,
 }
 
 /// Which dataplane enforces network policies in a cluster, if any does (semantics CL07).
@@ -29,15 +38,13 @@ pub enum Enforcement {
     Unknown,
 }
 
-/// Who a machine is to the firewall.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// A service account's e-mail address.
-    Account(String),
-    /// The project's default compute service account.
-    Default,
-    /// A service account that the input does not name.
-    Unknown,
+/// Node auto-provisioning that is on, or may be.
+#[derive(Clone, Debug)]
+pub struct Provisioning {
+    pub certain: bool,
+    pub identity: Identity,
+    /// The place of the account, or of the block that leaves it out.
+    pub at: Location,
 }
 
 /// A pool of nodes that are alike.
@@ -46,14 +53,36 @@ pub struct NodePool<'a> {
     pub name: Text<'a>,
     /// The index of its cluster in the estate, where that is in the input.
     pub cluster: Option<usize>,
-    pub network: Option<Text<'a>>,
+    pub network: Option<Link<'a>>,
+    pub subnet: Option<Link<'a>>,
     pub identity: Identity,
     /// The place of the service account, where one is named.
     pub identity_at: Option<Location>,
+    /// The key under which the nodes are described, or the pool's name: where a field that is left out would stand.
+    pub config_at: Location,
     pub tags: Vec<Text<'a>>,
+    /// A tag that the input leaves open.
+    pub tags_unknown: Option<Location>,
+    /// Secure tags, as firewall policies know them; none where the input leaves them open.
+    pub secure_tags: Option<Vec<&'a str>>,
     /// The nodes' labels, with those that GKE sets.
     pub labels: Labels<'a>,
+    /// Labels that the input leaves open.
+    pub labels_unknown: bool,
     pub taints: Vec<Taint<'a>>,
+    /// Taints that the input leaves open.
+    pub taints_unknown: Option<Location>,
+    /// Whether the nodes have internal addresses only: the pool's own word, else the cluster's.
+    pub private: Setting<bool>,
+    /// What pods see of the metadata server.
+    pub metadata_mode: Setting<&'a str>,
+    pub scopes: Vec<Text<'a>>,
+    pub autoscaling: Setting<bool>,
+    pub max_nodes: Setting<i64>,
+    /// Whether auto-provisioning makes the nodes when pods ask for them: with which labels and taints depends on the pods.
+    pub provisioned: bool,
+    /// Whether an object describes the pool, rather than nodes of a live cluster.
+    pub described: bool,
 }
 
 /// The keys under which GKE and the kubelet label nodes by themselves: what the input does not show of them is unknown.
@@ -72,7 +101,9 @@ impl NodePool<'_> {
     /// Whether the input decides which value, or none, the pool's nodes have for a label.
     #[must_use]
     pub fn decides(&self, key: &str) -> bool {
-        self.labels.get(key).is_some() || !PLATFORM_LABELS.iter().any(|prefix| key.starts_with(prefix))
+        let is_open =
+            self.provisioned || self.labels_unknown || PLATFORM_LABELS.iter().any(|prefix| key.starts_with(prefix));
+        self.labels.get(key).is_some() || !is_open
     }
 }
 
@@ -92,6 +123,10 @@ pub struct Taint<'a> {
     pub key: Text<'a>,
     pub value: &'a str,
     pub effect: Effect,
+    /// The place of the effect, or of the taint's key where it is left out.
+    pub effect_at: Location,
+    /// Whether GKE sets it by itself, for the kind of machine.
+    pub automatic: bool,
 }
 
 impl Effect {
@@ -108,7 +143,7 @@ impl Effect {
 }
 
 /// The label that GKE sets on every node of a pool.
-const POOL_LABEL: &str = "cloud.google.com/gke-nodepool";
+pub const POOL_LABEL: &str = "cloud.google.com/gke-nodepool";
 
 /// Labels whose value differs from node to node of a pool: no selector on them can be decided for the pool.
 const PER_NODE_LABELS: [&str; 4] = [
@@ -118,104 +153,252 @@ const PER_NODE_LABELS: [&str; 4] = [
     "topology.gke.io/zone",
 ];
 
+pub(super) fn is_network(item: &Item<'_>) -> bool {
+    matches!(item, Item::Network(_))
+}
+
+pub(super) fn is_subnet(item: &Item<'_>) -> bool {
+    matches!(item, Item::Subnetwork(_))
+}
+
 /// The clusters and their pools; nodes of a dump make pools of their own where no pool object describes them.
-pub(super) fn nodes<'a>(list: &'a [Resource<'a>], accounts: &Accounts<'a>) -> (Vec<Cluster<'a>>, Vec<NodePool<'a>>) {
+pub(super) fn nodes<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> (Vec<Cluster<'a>>, Vec<NodePool<'a>>) {
     let mut clusters = Vec::new();
     let mut pools = Vec::new();
-    for resource in list {
-        if let Kind::Cluster(written) = &resource.kind {
-            let network = written.network.map(|network| short_name(network.text()));
-            let autopilot = written.autopilot.is_some_and(|autopilot| autopilot.value);
-            let enforcement = enforcement(written, resource);
-            clusters.push(Cluster { name: resource.meta.name, network, autopilot, enforcement });
-            pools.extend(default_pool(written, resource, clusters.len() - 1, accounts, network));
+    for (index, resource, cloud) in directory.clouds() {
+        let Item::Cluster(written) = &cloud.item else { continue };
+        clusters.push(cluster(written, resource, directory.own(index), directory));
+        let own = clusters.len() - 1;
+        if let Some(config) = &written.default_pool {
+            let name = Spanned::new("default-pool", resource.meta.name.at);
+            pools.push(pool(name, (resource, cloud), config, Some((own, &clusters[own])), directory));
         }
+        pools.extend(provisioned_pool(own, &clusters[own], resource, directory));
     }
-    for resource in list {
-        if let Kind::NodePool(written) = &resource.kind {
-            let cluster = written.cluster.and_then(|name| {
-                clusters.iter().position(|cluster| cluster.name.value == short_name(name.text()).value)
-            });
-            let network = cluster.and_then(|index| clusters[index].network);
-            pools.push(pool(resource.meta.name, resource, &written.node, cluster, (network, accounts)));
-        }
+    for (_, resource, cloud) in directory.clouds() {
+        let Item::NodePool(written) = &cloud.item else { continue };
+        let link =
+            written.cluster.map(|name| directory.resolve(name, resource, |item| matches!(item, Item::Cluster(_))));
+        let exact = |cluster: &Cluster<'_>| link.is_some_and(|link| cluster.link.is_object(&link));
+        let is_its = |cluster: &Cluster<'_>| link.is_some_and(|link| cluster.link.is(&link) == super::Match::Yes);
+        let of = clusters.iter().position(exact).or_else(|| clusters.iter().position(is_its));
+        let of = of.map(|index| (index, &clusters[index]));
+        let name = resource.meta.name;
+        let mut pool = pool(name, (resource, cloud), &written.node, of, directory);
+        pool.private =
+            written.private_nodes.or(of.map_or(Setting::Unknown(name.at), |(_, of)| of.written.private_nodes));
+        pool.autoscaling = written.autoscaling;
+        pool.max_nodes = written.max_nodes;
+        let subnet = written.subnetwork.map(|subnet| directory.resolve(subnet, resource, is_subnet));
+        pool.subnet = subnet.or(pool.subnet);
+        pools.push(pool);
     }
     pools.extend(observed_pools(list, &pools));
+    // What is said of the first of several does not depend on the order of the input.
+    pools.sort_by_key(|pool| (pool.name.value, pool.name.at));
     (clusters, pools)
 }
 
 /// Dataplane V2 always enforces policies, as on Autopilot; the older dataplane only with Calico, which is asked for and has
 /// an add-on of its own.
-fn enforcement(written: &gcp::Cluster<'_>, resource: &Resource<'_>) -> Enforcement {
-    let inside =
-        |place: &Location| place.source == resource.meta.at.source && resource.meta.placeholders.contains(place);
-    let places = [written.datapath.map(|text| text.at), written.network_policy.map(|flag| flag.at)];
-    if places.iter().flatten().any(inside) {
-        return Enforcement::Unknown;
-    }
-    let datapath = written.datapath.map_or("LEGACY_DATAPATH", |datapath| datapath.value);
-    if datapath == "ADVANCED_DATAPATH" || written.autopilot.is_some_and(|autopilot| autopilot.value) {
+fn enforcement(written: &gcp::Cluster<'_>, name: Location) -> Enforcement {
+    if written.autopilot.or_default(false) == Some(true) {
         return Enforcement::DataplaneV2;
     }
-    if !matches!(datapath, "LEGACY_DATAPATH" | "DATAPATH_PROVIDER_UNSPECIFIED") {
-        return Enforcement::Unknown;
+    match written.datapath.or_default("LEGACY_DATAPATH") {
+        Some("ADVANCED_DATAPATH") => return Enforcement::DataplaneV2,
+        Some("LEGACY_DATAPATH" | "DATAPATH_PROVIDER_UNSPECIFIED") if written.autopilot.unknown().is_none() => {}
+        _ => return Enforcement::Unknown,
     }
-    let addon_off = written.policy_addon_disabled.filter(|disabled| disabled.value);
-    match written.network_policy {
-        Some(enabled) if enabled.value => addon_off.map_or(Enforcement::Calico, |off| Enforcement::Nothing(off.at)),
-        Some(disabled) => Enforcement::Nothing(disabled.at),
-        None => Enforcement::Nothing(written.datapath.map_or(resource.meta.name.at, |datapath| datapath.at)),
+    match (written.network_policy, written.policy_addon_disabled) {
+        (Setting::Unknown(_), _) | (_, Setting::Unknown(_)) => Enforcement::Unknown,
+        (Setting::Known(enabled), Setting::Known(off)) if enabled.value && off.value => Enforcement::Nothing(off.at),
+        (Setting::Known(enabled), _) if enabled.value => Enforcement::Calico,
+        (Setting::Known(disabled), _) => Enforcement::Nothing(disabled.at),
+        (Setting::Absent, _) => Enforcement::Nothing(written.datapath.known().map_or(name, |datapath| datapath.at)),
     }
 }
 
-/// The pool that a cluster brings along unless it is removed at creation.
-fn default_pool<'a>(
+fn cluster<'a>(
     written: &'a gcp::Cluster<'a>,
     resource: &'a Resource<'a>,
-    cluster: usize,
-    accounts: &Accounts<'a>,
-    network: Option<Text<'a>>,
-) -> Option<NodePool<'a>> {
-    let config = written.default_pool.as_ref().filter(|_| !written.removes_default_pool)?;
-    let name = Spanned::new("default-pool", resource.meta.name.at);
-    Some(pool(name, resource, config, Some(cluster), (network, accounts)))
+    link: Link<'a>,
+    directory: &Directory<'a>,
+) -> Cluster<'a> {
+    let wanted = &written.provisioning;
+    let account = wanted.service_account;
+    let provisioning = match wanted.enabled {
+        Setting::Known(enabled) if enabled.value => Some((true, enabled.at)),
+        Setting::Unknown(at) => Some((false, at)),
+        _ => None,
+    };
+    let autopilot = written.autopilot.known().is_some_and(|autopilot| autopilot.value);
+    Cluster {
+        name: resource.meta.name,
+        link,
+        network: written.network.map(|network| directory.resolve(network, resource, is_network)),
+        subnet: written.subnetwork.map(|subnet| directory.resolve(subnet, resource, is_subnet)),
+        autopilot,
+        enforcement: enforcement(written, resource.meta.name.at),
+        provisioning: provisioning.filter(|_| !autopilot).map(|(certain, at)| Provisioning {
+            certain,
+            identity: account.map_or(Identity::Default, |account| directory.identity(account, resource)),
+            at: account.map(|account| account.at()).or(wanted.at).unwrap_or(at),
+        }),
+        written,
+    }
 }
 
 fn pool<'a>(
     name: Text<'a>,
-    resource: &Resource<'a>,
+    (resource, _): (&'a Resource<'a>, &'a Cloud<'a>),
     config: &'a NodeConfig<'a>,
-    cluster: Option<usize>,
-    (network, accounts): (Option<Text<'a>>, &Accounts<'a>),
+    cluster: Option<(usize, &Cluster<'a>)>,
+    directory: &Directory<'a>,
 ) -> NodePool<'a> {
-    let mut labels = config.labels.clone();
-    for (key, value) in
-        [(POOL_LABEL, name.value), ("kubernetes.io/os", "linux"), ("iam.gke.io/gke-metadata-server-enabled", "true")]
-    {
-        if labels.get(key).is_none() {
-            labels.set(Spanned::new(key, name.at), Spanned::new(value, name.at));
-        }
-    }
+    let of = cluster.map(|(_, cluster)| cluster);
     NodePool {
         name,
-        cluster,
-        network,
-        identity: config.service_account.map_or(Identity::Default, |account| identity(account, resource, accounts)),
-        identity_at: config.service_account.map(|account| account.text().at),
-        tags: config.tags.clone(),
-        labels,
-        taints: config.taints.iter().map(taint).collect(),
+        cluster: cluster.map(|(index, _)| index),
+        network: of.and_then(|cluster| cluster.network),
+        subnet: of.and_then(|cluster| cluster.subnet),
+        identity: config.service_account.map_or(Identity::Default, |account| directory.identity(account, resource)),
+        identity_at: config.service_account.map(|account| account.at()),
+        config_at: config.at.unwrap_or(name.at),
+        tags: config.tags.items.clone(),
+        tags_unknown: config.tags.unknown,
+        secure_tags: config
+            .secure_tags
+            .unknown
+            .is_none()
+            .then(|| config.secure_tags.items.iter().map(|tag| tag.value).collect()),
+        labels: labels(name, config),
+        labels_unknown: config.labels_unknown.is_some(),
+        taints: config.taints.items.iter().map(pool_taint).chain(automatic_taints(name, config)).collect(),
+        taints_unknown: config.taints.unknown,
+        private: of.map_or(Setting::Unknown(name.at), |cluster| cluster.written.private_nodes),
+        metadata_mode: config.metadata_mode,
+        scopes: config.scopes.items.clone(),
+        autoscaling: Setting::Absent,
+        max_nodes: Setting::Absent,
+        provisioned: false,
+        described: true,
     }
 }
 
-fn taint<'a>(written: &kubernetes::Taint<'a>) -> Taint<'a> {
-    let effect = match written.effect.value {
+/// The labels of a pool, with those that GKE sets by itself (semantics C.5).
+fn labels<'a>(name: Text<'a>, config: &NodeConfig<'a>) -> Labels<'a> {
+    let mut labels = config.labels.clone();
+    let family = config.machine.known().and_then(|machine| machine.value.split_once('-')).map(|(family, _)| family);
+    let implied = [
+        (POOL_LABEL, Some(name.value)),
+        ("kubernetes.io/os", Some(if is_windows(config) { "windows" } else { "linux" })),
+        ("iam.gke.io/gke-metadata-server-enabled", Some("true")),
+        ("cloud.google.com/machine-family", family),
+    ];
+    for (key, value) in implied {
+        if let Some(value) = value.filter(|_| labels.get(key).is_none()) {
+            labels.set(Spanned::new(key, name.at), Spanned::new(value, name.at));
+        }
+    }
+    labels
+}
+
+fn is_windows(config: &NodeConfig<'_>) -> bool {
+    config.image.known().is_some_and(|image| image.value.to_ascii_uppercase().starts_with("WINDOWS"))
+}
+
+/// The taints that GKE sets on nodes of special kinds (semantics C.5).
+fn automatic_taints<'a>(name: Text<'a>, config: &NodeConfig<'a>) -> Vec<Taint<'a>> {
+    /// The families of machines with Arm processors.
+    const ARM: [&str; 4] = ["t2a-", "c4a-", "n4a-", "a4x-"];
+    let is_arm = config.machine.known().is_some_and(|machine| ARM.iter().any(|arm| machine.value.starts_with(arm)));
+    let kinds = [
+        (config.accelerators.known().is_some(), "nvidia.com/gpu", "present"),
+        (config.sandbox.known().is_some(), "sandbox.gke.io/runtime", "gvisor"),
+        (is_arm, "kubernetes.io/arch", "arm64"),
+        (is_windows(config), "node.kubernetes.io/os", "windows"),
+    ];
+    let taint = |(_, key, value)| Taint {
+        key: Spanned::new(key, name.at),
+        value,
+        effect: Effect::NoSchedule,
+        effect_at: name.at,
+        automatic: true,
+    };
+    let is_new = |key: &str| !config.taints.items.iter().any(|own| own.key.value == key);
+    kinds.into_iter().filter(|(applies, key, _)| *applies && is_new(key)).map(taint).collect()
+}
+
+/// The nodes that Google makes when pods ask for them: by auto-provisioning, or all of an Autopilot cluster.
+fn provisioned_pool<'a>(
+    index: usize,
+    cluster: &Cluster<'a>,
+    resource: &'a Resource<'a>,
+    directory: &Directory<'a>,
+) -> Option<NodePool<'a>> {
+    let wanted = &cluster.written.provisioning;
+    let (name, identity, at) = match &cluster.provisioning {
+        Some(provisioning) => ("auto-provisioned", provisioning.identity.clone(), provisioning.at),
+        None if cluster.autopilot => {
+            let account = wanted.service_account;
+            let identity = account.map_or(Identity::Default, |account| directory.identity(account, resource));
+            ("autopilot", identity, account.map(|account| account.at()).or(wanted.at).unwrap_or(cluster.name.at))
+        }
+        None => return None,
+    };
+    Some(NodePool {
+        name: Spanned::new(name, at),
+        cluster: Some(index),
+        network: cluster.network,
+        subnet: cluster.subnet,
+        identity,
+        identity_at: Some(at),
+        config_at: at,
+        tags: Vec::new(),
+        tags_unknown: None,
+        secure_tags: None,
+        labels: Labels::default(),
+        labels_unknown: true,
+        taints: Vec::new(),
+        taints_unknown: None,
+        private: cluster.written.private_nodes,
+        metadata_mode: Setting::Absent,
+        scopes: Vec::new(),
+        autoscaling: Setting::Absent,
+        max_nodes: Setting::Absent,
+        provisioned: true,
+        described: true,
+    })
+}
+
+fn effect(name: &str) -> Effect {
+    match name {
         "NoSchedule" | "NO_SCHEDULE" => Effect::NoSchedule,
         "PreferNoSchedule" | "PREFER_NO_SCHEDULE" => Effect::PreferNoSchedule,
         "NoExecute" | "NO_EXECUTE" => Effect::NoExecute,
         _ => Effect::Unknown,
-    };
-    Taint { key: written.key, value: written.value.map_or("", |value| value.value), effect }
+    }
+}
+
+fn pool_taint<'a>(written: &PoolTaint<'a>) -> Taint<'a> {
+    Taint {
+        key: written.key,
+        value: written.value.map_or("", |value| value.value),
+        effect: written.effect.map_or(Effect::Unknown, |name| effect(name.value)),
+        effect_at: written.effect.map_or(written.key.at, |effect| effect.at),
+        automatic: false,
+    }
+}
+
+fn node_taint<'a>(written: &kubernetes::Taint<'a>) -> Taint<'a> {
+    Taint {
+        key: written.key,
+        value: written.value.map_or("", |value| value.value),
+        effect: effect(written.effect.value),
+        effect_at: written.effect.at,
+        automatic: false,
+    }
 }
 
 /// Pools that a dump's nodes show and no pool object describes. Their service account is not to be seen.
@@ -231,11 +414,24 @@ fn observed_pools<'a>(list: &'a [Resource<'a>], known: &[NodePool<'a>]) -> Vec<N
             name,
             cluster: None,
             network: None,
+            subnet: None,
             identity: Identity::Unknown,
             identity_at: None,
+            config_at: name.at,
             tags: Vec::new(),
+            tags_unknown: Some(name.at),
+            secure_tags: None,
             labels: shared_labels(&node.labels),
-            taints: node.taints.iter().map(taint).filter(|taint| !is_transient(taint.key.value)).collect(),
+            labels_unknown: false,
+            taints: node.taints.iter().map(node_taint).filter(|taint| !is_transient(taint.key.value)).collect(),
+            taints_unknown: None,
+            private: Setting::Unknown(name.at),
+            metadata_mode: Setting::Unknown(name.at),
+            scopes: Vec::new(),
+            autoscaling: Setting::Unknown(name.at),
+            max_nodes: Setting::Unknown(name.at),
+            provisioned: false,
+            described: false,
         });
     }
     pools.into_values().collect()
@@ -253,61 +449,4 @@ fn shared_labels<'a>(labels: &Labels<'a>) -> Labels<'a> {
 /// Taints that the node controller sets and clears with the node's health say nothing about the pool.
 fn is_transient(key: &str) -> bool {
     key.starts_with("node.kubernetes.io/") || key.starts_with("node.cloudprovider.kubernetes.io/")
-}
-
-/// Service-account e-mails by the namespace and name of their Config Connector object.
-pub(super) type Accounts<'a> = BTreeMap<(&'a str, &'a str), String>;
-
-pub(super) fn accounts<'a>(list: &'a [Resource<'a>]) -> Accounts<'a> {
-    let mut found = Accounts::new();
-    for resource in list {
-        if let Kind::CloudServiceAccount(written) = &resource.kind {
-            let id = written.resource_id.unwrap_or(resource.meta.name);
-            let namespace = resource.namespace.map_or("", |namespace| namespace.value);
-            let email = email(id.value, project(resource, list));
-            found.insert((namespace, resource.meta.name.value), email);
-        }
-    }
-    found
-}
-
-fn email(id: &str, project: &str) -> String {
-    format!("{id}@{project}.iam.gserviceaccount.com")
-}
-
-/// The project of a Config Connector object: its annotation, else its namespace's, else the namespace's name.
-fn project<'a>(resource: &Resource<'a>, list: &'a [Resource<'a>]) -> &'a str {
-    const PROJECT: &str = "cnrm.cloud.google.com/project-id";
-    let namespace = resource.namespace.map_or("", |namespace| namespace.value);
-    let declared =
-        list.iter().find(|other| matches!(other.kind, Kind::Namespace) && other.meta.name.value == namespace);
-    let annotation = resource.meta.annotations.get(PROJECT);
-    annotation.or_else(|| declared?.meta.annotations.get(PROJECT)).map_or(namespace, |project| project.value)
-}
-
-/// The identity behind a reference, in every spelling: an object's name, an e-mail, a path that ends in one.
-pub(super) fn identity(reference: Reference<'_>, from: &Resource<'_>, accounts: &Accounts<'_>) -> Identity {
-    match reference {
-        Reference::External(text) => match account_email(text.value) {
-            Some(email) => Identity::Account(email.to_owned()),
-            None if text.value == "default" => Identity::Default,
-            None => Identity::Unknown,
-        },
-        Reference::Name { name, namespace } => {
-            let own = from.namespace.map_or("", |namespace| namespace.value);
-            let place = namespace.map_or(own, |namespace| namespace.value);
-            accounts.get(&(place, name.value)).map_or(Identity::Unknown, |email| Identity::Account(email.clone()))
-        }
-    }
-}
-
-/// The e-mail address at the end of a service account's path or member name.
-fn account_email(text: &str) -> Option<&str> {
-    let last = text.rsplit(['/', ':']).next().unwrap_or(text);
-    last.contains('@').then_some(last)
-}
-
-/// The last segment of a self-link or path: the name that every spelling shares.
-pub(super) fn short_name(text: Text<'_>) -> Text<'_> {
-    text.map(|text| text.rsplit('/').next().unwrap_or(text))
 }

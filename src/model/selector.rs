@@ -68,7 +68,9 @@ impl Selector<'_> {
     /// Whether a namespace is selected. Of one that is not declared in the input only the label with its name is known.
     #[must_use]
     pub fn matches_namespace(&self, namespace: &Namespace<'_>) -> Match {
-        let Self::Labels(selector) = self else { return Match::Yes };
+        if matches!(self, Self::Everything) {
+            return Match::Yes;
+        }
         if namespace.declared {
             return self.matches(&namespace.labels);
         }

@@ -1,5 +1,6 @@
 //! What every object has: kind, name, namespace, labels, annotations and its extent in the text.
 
+use super::gcp::Found;
 use super::reader::{Labels, Reader, Text};
 use crate::source::{Location, Node, Spanned};
 
@@ -23,6 +24,38 @@ pub struct Meta<'a> {
 }
 
 impl<'a> Meta<'a> {
+    /// What an object of the cloud is called where it is none of Kubernetes' objects.
+    pub(super) fn of_cloud(found: &Found<'a>) -> Self {
+        let name = found.view.text(&["name"]).known();
+        let name = name.or(found.label).unwrap_or(Spanned::new("", found.node.head()));
+        Self {
+            api_version: found.api_version,
+            kind: found.kind,
+            name: name.map(|name| name.rsplit('/').next().unwrap_or(name)),
+            namespace: None,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            at: found.node.at(),
+            spec_at: found.node.head(),
+            placeholders: Vec::new(),
+        }
+    }
+
+    /// What a call of a module is called.
+    pub(super) fn of_module(name: Text<'a>, node: Node<'a>) -> Self {
+        Self {
+            api_version: "terraform",
+            kind: "module",
+            name,
+            namespace: None,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            at: node.at(),
+            spec_at: node.head(),
+            placeholders: Vec::new(),
+        }
+    }
+
     pub(super) fn read(reader: &mut Reader, node: Node<'a>, api_version: &'a str, kind: &'a str) -> Self {
         let metadata = reader.mapping_at(node, "metadata");
         let text = |reader: &mut Reader, key| metadata.and_then(|metadata| reader.text_at(metadata, key));

@@ -53,12 +53,8 @@ pub enum Kind<'a> {
     Sidecar(istio::Sidecar<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
-    Cluster(Box<gcp::Cluster<'a>>),
-    NodePool(Box<gcp::NodePool<'a>>),
-    Firewall(Box<gcp::Firewall<'a>>),
-    Network(gcp::Network<'a>),
-    Subnetwork(gcp::Subnetwork<'a>),
-    CloudServiceAccount(gcp::ServiceAccount<'a>),
+    /// An object of the cloud, in whichever format.
+    Cloud(Box<gcp::Cloud<'a>>),
     /// An object of a modelled kind without the part that makes it one, such as a patch.
     Partial,
 }
@@ -131,6 +127,10 @@ fn read_document<'a>(
     kustomizations: &placement::Kustomizations<'a>,
 ) -> Resources<'a> {
     let mut read = Resources::default();
+    if let Some(contents) = cloud(document.root()) {
+        read_cloud(contents, &mut read);
+        return read;
+    }
     let setters = placement::setter_comments(document);
     for object in objects(document) {
         let mut reader = Reader::default();
@@ -194,9 +194,7 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
-        "compute.cnrm.cloud.google.com" | "container.cnrm.cloud.google.com" | "iam.cnrm.cloud.google.com" => {
-            config_connector(reader, object)
-        }
+        _ if group.ends_with(".cnrm.cloud.google.com") => config_connector(object),
         _ => None,
     }?;
     Some(kind.unwrap_or(Kind::Partial))
@@ -291,15 +289,44 @@ fn istio_security<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
     }))
 }
 
-fn config_connector<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
-    let node = object.node;
-    Some(match object.kind {
-        "ContainerCluster" => gcp::cluster(reader, node).map(|cluster| Kind::Cluster(Box::new(cluster))),
-        "ContainerNodePool" => gcp::node_pool(reader, node).map(|pool| Kind::NodePool(Box::new(pool))),
-        "ComputeFirewall" => gcp::firewall(reader, node).map(|rule| Kind::Firewall(Box::new(rule))),
-        "ComputeNetwork" => Some(Kind::Network(gcp::network(reader, node))),
-        "ComputeSubnetwork" => gcp::subnetwork(reader, node).map(Kind::Subnetwork),
-        "IAMServiceAccount" => Some(Kind::CloudServiceAccount(gcp::service_account(reader, node))),
-        _ => return None,
-    })
+fn config_connector<'a>(object: &Object<'a>) -> Typed<'a> {
+    let found = gcp::config_connector(object.api_version, object.kind, object.node)?;
+    // A network or an account may be nothing but its name.
+    let is_whole = found.view.is_there() || matches!(found.family, gcp::Family::Network | gcp::Family::ServiceAccount);
+    Some(is_whole.then(|| Kind::Cloud(Box::new(found.read()))))
+}
+
+/// The objects of the cloud that a document holds; `None` where it holds other things.
+fn cloud(root: Node<'_>) -> Option<gcp::Contents<'_>> {
+    if root.shape() != Shape::Sequence {
+        return gcp::terraform(root).or_else(|| gcp::envelope(root));
+    }
+    let mut all = gcp::Contents::default();
+    let mut is_known = false;
+    for item in root.items() {
+        match gcp::envelope(item) {
+            Some(contents) => {
+                is_known = true;
+                all.found.extend(contents.found);
+                all.unmodelled.extend(contents.unmodelled);
+            }
+            None => all.unmodelled.push(("", "")),
+        }
+    }
+    is_known.then_some(all)
+}
+
+fn read_cloud<'a>(contents: gcp::Contents<'a>, read: &mut Resources<'a>) {
+    for kind in contents.unmodelled {
+        *read.unmodelled.entry(kind).or_default() += 1;
+    }
+    for found in contents.found {
+        let kind = Kind::Cloud(Box::new(found.read()));
+        read.list.push(Resource { meta: Meta::of_cloud(&found), kind, namespace: None });
+    }
+    for (name, at, node) in contents.modules {
+        let meta = Meta::of_module(name, node);
+        let cloud = gcp::Cloud::module(name, at);
+        read.list.push(Resource { meta, kind: Kind::Cloud(Box::new(cloud)), namespace: None });
+    }
 }

@@ -39,7 +39,8 @@ pub(super) fn namespace<'a>(
     source: &'a Source,
     kustomizations: &Kustomizations<'a>,
 ) -> Option<Text<'a>> {
-    if matches!(kind, Kind::Namespace | Kind::Node(_) | Kind::AdminPolicy(_)) || is_clusterwide(meta) {
+    let is_clouds_own = matches!(kind, Kind::Cloud(_)) && !meta.api_version.contains(".cnrm.");
+    if matches!(kind, Kind::Namespace | Kind::Node(_) | Kind::AdminPolicy(_)) || is_clusterwide(meta) || is_clouds_own {
         return None;
     }
     let enclosing = || {

@@ -13,14 +13,45 @@ mod capture {
     pub(super) mod runs_as_proxy_identity;
     pub(super) mod workload_outside_mesh;
 }
+mod cluster {
+    pub(super) mod broad_node_service_account;
+    pub(super) mod google_access_not_private;
+    pub(super) mod nat_port_exhaustion;
+    pub(super) mod nat_range_mismatch;
+    pub(super) mod public_node;
+    pub(super) mod workload_identity_off;
+}
+mod dns {
+    pub(super) mod dns_tunnel_residual;
+    pub(super) mod google_api_vip_mixed;
+    pub(super) mod google_api_zone_missing;
+    pub(super) mod untrusted_resolver;
+}
 mod firewall {
+    pub(super) mod app_node_egress_allowed;
+    pub(super) mod essential_flow_denied;
+    pub(super) mod firewall_policy_overrides_deny;
+    pub(super) mod gateway_egress_too_wide;
     pub(super) mod implied_egress_allow;
+    pub(super) mod ineffective_firewall_rule;
+    pub(super) mod ipv6_egress_open;
+    pub(super) mod weak_firewall_target;
+}
+mod logging {
+    pub(super) mod firewall_log_off;
+    pub(super) mod nat_log_off;
+    pub(super) mod platform_log_off;
 }
 mod network_policy {
     pub(super) mod missing_egress_isolation;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
+    pub(super) mod gateway_nodes_shared;
+    pub(super) mod gateway_not_scaled;
+    pub(super) mod gateway_placement_loose;
+    pub(super) mod gateway_taint_missing;
+    pub(super) mod scheduler_bypass;
 }
 mod path {
     pub(super) mod direct_internet_path;
@@ -45,22 +76,47 @@ use crate::rule::{Audit, Rule};
 pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_source::RULE,
+    &firewall::app_node_egress_allowed::RULE,
+    &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
+    &dns::dns_tunnel_residual::RULE,
+    &firewall::essential_flow_denied::RULE,
+    &logging::firewall_log_off::RULE,
+    &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &firewall::gateway_egress_too_wide::RULE,
+    &nodes::gateway_nodes_shared::RULE,
+    &nodes::gateway_not_scaled::RULE,
     &tls::gateway_passthrough::RULE,
+    &nodes::gateway_placement_loose::RULE,
+    &nodes::gateway_taint_missing::RULE,
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
+    &cluster::google_access_not_private::RULE,
+    &dns::google_api_vip_mixed::RULE,
+    &dns::google_api_zone_missing::RULE,
     &capture::host_network_workload::RULE,
     &authorization::identity_without_mtls::RULE,
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
+    &firewall::ineffective_firewall_rule::RULE,
+    &firewall::ipv6_egress_open::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
+    &logging::nat_log_off::RULE,
+    &cluster::nat_port_exhaustion::RULE,
+    &cluster::nat_range_mismatch::RULE,
     &routing::outbound_allow_any::RULE,
+    &logging::platform_log_off::RULE,
+    &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
+    &nodes::scheduler_bypass::RULE,
+    &dns::untrusted_resolver::RULE,
+    &firewall::weak_firewall_target::RULE,
+    &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
 ];
 

@@ -1,6 +1,8 @@
 //! Text and places in it: the walk over the input, the parsers, and one table of nodes with exact spans.
-//! Nothing here has heard of Kubernetes; the one file that names the YAML crate is `yaml.rs`.
+//! Nothing here has heard of Kubernetes; the one file that names the YAML crate is `yaml.rs`,
+//! and the one that names the HCL crate is `hcl.rs`.
 
+mod hcl;
 mod json;
 mod parse;
 mod place;

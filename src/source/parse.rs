@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::hcl;
 use super::json::{self, unescape};
-use super::place::{Location, Source, Sources, Span, as_offset};
+use super::place::{Location, Source, SourceId, Sources, Span, as_offset};
 use super::tree::{Built, Document, Fault, Node};
 use super::yaml::{self, Origin, Text};
 
@@ -48,9 +49,15 @@ impl<'s> Outcome<'s> {
 /// Reads all sources, in parallel; the result is in their order.
 #[must_use]
 pub fn parse_all(sources: &Sources) -> Parsed<'_> {
-    let parts: Vec<Parsed<'_>> = sources.iter().collect::<Vec<_>>().into_par_iter().map(parse).collect();
+    let (terraform, others): (Vec<&Source>, Vec<&Source>) = sources.iter().partition(|source| is_terraform(source));
+    let mut parts: Vec<(SourceId, Parsed<'_>)> =
+        others.into_par_iter().map(|source| (source.id(), parse(source))).collect();
+    // The values of a folder belong to all of its files, so these are read together.
+    let outcomes = hcl::read(&terraform);
+    parts.extend(terraform.into_iter().zip(outcomes).map(|(source, (id, outcome))| (id, parsed(source, outcome))));
+    parts.sort_by_key(|(id, _)| *id);
     let mut all = Parsed::default();
-    for part in parts {
+    for (_, part) in parts {
         all.documents.extend(part.documents);
         all.unparsed.extend(part.unparsed);
         all.problems.extend(part.problems);
@@ -66,7 +73,18 @@ pub fn parse(source: &Source) -> Parsed<'_> {
         let at = source.location(Span::new(0, 0));
         return Parsed { unparsed: vec![Unparsed { at, reason: reason.to_owned() }], ..Parsed::default() };
     }
-    let mut outcome = if looks_like_json(source.text()) { json_or_yaml(source) } else { as_yaml(source) };
+    if is_terraform(source) {
+        let outcome = hcl::read(&[source]).pop().map(|(_, outcome)| outcome).unwrap_or_default();
+        return parsed(source, outcome);
+    }
+    parsed(source, if looks_like_json(source.text()) { json_or_yaml(source) } else { as_yaml(source) })
+}
+
+fn is_terraform(source: &Source) -> bool {
+    source.fault().is_none() && !looks_like_json(source.text()) && hcl::is_terraform(source)
+}
+
+fn parsed<'s>(source: &'s Source, mut outcome: Outcome<'s>) -> Parsed<'s> {
     let problems = outcome.built.iter_mut().flat_map(|built| duplicates(source, built)).collect();
     let unparsed = outcome.faults.into_iter().map(|fault| unparsed(source, fault)).collect();
     Parsed { documents: outcome.built.into_iter().map(|built| built.document).collect(), unparsed, problems }

@@ -440,6 +440,14 @@ impl<'s> Builder<'s> {
         }
     }
 
+    /// Closes a collection whose text ends at a place that does not follow from its last value.
+    pub fn close_exact(&mut self, end: u32) {
+        let Some(index) = self.open.last().map(|open| open.index) else { return };
+        self.close(end);
+        let span = &mut self.document.nodes[index as usize].span;
+        span.end = end.max(span.start);
+    }
+
     /// Ends the document; `None` where nothing was in it.
     pub fn finish(mut self) -> Result<Option<Built<'s>>, Fault> {
         let Some(&first) = self.document.nodes.first() else { return Ok(None) };

@@ -94,10 +94,7 @@ fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
     let path = entry.path();
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {
-        "yaml" | "yml" | "json" => {}
-        "tf" | "tfvars" | "hcl" => {
-            return Err("Terraform's own language is not read; audit the output of `terraform show -json`");
-        }
+        "yaml" | "yml" | "json" | "jsonl" | "ndjson" | "tf" | "tofu" | "tfvars" | "tfstate" => {}
         _ => return Err("not YAML, JSON or Terraform"),
     }
     let real = fs::canonicalize(path).map_err(|_| "cannot be opened")?;
@@ -110,12 +107,23 @@ fn read(path: &Path) -> Contents {
         return Err(format!("{size} bytes are more than an audit reads; split the file"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes()).to_owned())
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
+        _ => String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes()).to_owned()),
+    }
+}
+
+/// The text of bytes that a mark tells to be UTF-16, as PowerShell writes what a command prints; places then count in the
+/// text as UTF-8.
+fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Contents {
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    let text = String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2));
+    text.ok_or_else(|| "marked as UTF-16, and not encoded as such".to_owned())
 }
 
 fn not_text(bytes: &[u8]) -> &'static str {
     match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "encoded as UTF-16; save it as UTF-8",
         _ if bytes.contains(&0) => "not text",
         _ => "not encoded as UTF-8",
     }

@@ -1,7 +1,9 @@
 //! IstioOperator: the mesh configuration and the gateways that an installation is asked for.
 
 use super::mesh_config::{MeshConfig, mesh_config};
-use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, SecurityContext, Toleration, node_affinity, toleration};
+use crate::resource::kubernetes::{
+    Dns, NodeSelectorTerm, PodSpec, SecurityContext, Toleration, node_affinity, toleration,
+};
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::{Node, Spanned};
 
@@ -62,6 +64,7 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         tolerations: tolerations(reader, [overlay, values]),
         service_account: None,
         security: SecurityContext::default(),
+        dns: Dns::default(),
         containers: Vec::new(),
         at: name.at,
     };

@@ -17,10 +17,19 @@ pub struct PodSpec<'a> {
     pub tolerations: Vec<Toleration<'a>>,
     pub service_account: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
+    /// Which resolver the pod asks.
+    pub dns: Dns<'a>,
     /// Ordinary, init and ephemeral containers, in this order.
     pub containers: Vec<Container<'a>>,
     /// The key `spec` of the pod: where a field that it leaves out would stand.
     pub at: Location,
+}
+
+/// The resolver of a pod, as written.
+#[derive(Clone, Debug, Default)]
+pub struct Dns<'a> {
+    pub policy: Option<Text<'a>>,
+    pub servers: Vec<Text<'a>>,
 }
 
 /// A container, of whichever sort.
@@ -70,6 +79,14 @@ pub struct Toleration<'a> {
     pub effect: Option<Text<'a>>,
     /// The shortest text that makes it tolerate: the key's value, else the operator's, else its head.
     pub at: Location,
+}
+
+fn dns<'a>(reader: &mut Reader, spec: Node<'a>) -> Dns<'a> {
+    let config = reader.mapping_at(spec, "dnsConfig");
+    Dns {
+        policy: reader.text_at(spec, "dnsPolicy"),
+        servers: config.map(|config| reader.texts_at(config, "nameservers")).unwrap_or_default(),
+    }
 }
 
 fn security<'a>(reader: &mut Reader, node: Node<'a>) -> SecurityContext<'a> {
@@ -148,6 +165,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         tolerations: reader.list_at(spec, "tolerations", toleration),
         service_account: service_account.or_else(|| reader.text_at(spec, "serviceAccount")),
         security: security(reader, spec),
+        dns: dns(reader, spec),
         containers,
         at: entry.key.at(),
     })

@@ -1,8 +1,10 @@
 //! FW01: what leaves the nodes of an application pool falls through to the implied allow.
 
+use std::cmp::Reverse;
+
 use crate::analysis::destinations::internet;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, Layer, NodePool, Verdict};
+use crate::model::{Direction, FirewallRule, Layer, NodePool, Verdict};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -18,24 +20,13 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    // A firewall policy that is not evaluated may deny what no rule does.
-    if !audit.estate.evidence.is_decided(Layer::Firewall) {
-        return;
+    for index in audit.facts.pools.applications() {
+        findings.extend(falls_through(index, &audit.estate.pools[index], audit));
     }
-    for (index, pool) in audit.estate.pools.iter().enumerate().filter(|(index, _)| is_for_applications(*index, audit)) {
-        findings.extend(falls_through(index, pool, audit));
-    }
-}
-
-/// Whether application workloads can land on a pool; where the input holds none, every pool but the gateway's is theirs.
-fn is_for_applications(pool: usize, audit: &Audit<'_>) -> bool {
-    let has_tenants = audit.estate.tenants().next().is_some();
-    let is_theirs = audit.facts.placement.tenants_on(pool, audit.estate).next().is_some();
-    if has_tenants { is_theirs } else { !audit.facts.placement.is_gateway_pool(pool) }
 }
 
 fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Finding> {
-    let outside = audit.facts.firewall[index].falls_through()?.restrict_addresses(internet());
+    let outside = audit.facts.firewall[index].falls_through().restrict_addresses(internet());
     let sample = outside.first()?;
     let message = format!(
         "egress from node pool `{}` falls through to the implied rule that allows it, such as {} to {}",
@@ -44,9 +35,11 @@ fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option
         sample.address,
     );
     let mut finding = RULE.finding("no-deny", pool.name.at, message);
-    for rule in
-        audit.estate.firewall.iter().filter(|rule| rule.verdict == Verdict::Deny && rule.direction == Direction::Egress)
-    {
+    // Those that come closest: what is switched off, then what comes last.
+    let denies = |rule: &&FirewallRule<'_>| rule.verdict == Verdict::Deny && rule.direction == Direction::Egress;
+    let mut denials: Vec<&FirewallRule<'_>> = audit.estate.firewall.iter().filter(denies).collect();
+    denials.sort_by_key(|rule| (rule.disabled.is_none(), Reverse(rule.priority), rule.name.at));
+    for rule in denials.into_iter().take(5) {
         finding = match rule.disabled {
             Some(at) => finding.see(at, format!("`{}` would deny, but is disabled", rule.name.value)),
             None => finding.see(rule.verdict_at, format!("`{}` does not cover it for this pool", rule.name.value)),

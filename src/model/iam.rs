@@ -1,0 +1,64 @@
+//! Who may do what in the cloud, as far as it bears on egress.
+
+use super::Text;
+use super::link::{Directory, Identity};
+use crate::resource::gcp::{self, Item, Reference};
+
+/// A role for one member.
+#[derive(Clone, Debug)]
+pub struct IamBinding<'a> {
+    pub role: Text<'a>,
+    /// The service account, where the member is one; unknown where the input leaves the member open.
+    pub identity: Identity,
+    /// The place of the member.
+    pub at: crate::source::Location,
+    /// Whether the grant holds under a condition only.
+    pub conditional: bool,
+}
+
+/// What the input says of identities and perimeters.
+#[derive(Clone, Debug, Default)]
+pub struct Iam<'a> {
+    pub bindings: Vec<IamBinding<'a>>,
+    pub audit: Vec<&'a gcp::AuditLog<'a>>,
+    pub perimeters: Vec<Perimeter<'a>>,
+    /// Whether any binding is in the input.
+    pub is_known: bool,
+}
+
+/// A service perimeter.
+#[derive(Clone, Debug)]
+pub struct Perimeter<'a> {
+    pub name: Text<'a>,
+    pub written: &'a gcp::Perimeter<'a>,
+}
+
+/// Lowers bindings, audit settings and perimeters.
+pub(super) fn iam<'a>(directory: &Directory<'a>) -> Iam<'a> {
+    let mut found = Iam::default();
+    for (_, resource, cloud) in directory.clouds() {
+        match &cloud.item {
+            Item::Grants(written) => {
+                for grant in &written.bindings.items {
+                    found.is_known = true;
+                    let Some(role) = grant.role.known() else { continue };
+                    let conditional = grant.condition.known().is_some();
+                    let written =
+                        grant.members.items.iter().filter(|member| member.value.starts_with("serviceAccount:"));
+                    let members =
+                        written.map(|member| Reference::Written(*member)).chain(grant.accounts.iter().copied());
+                    found.bindings.extend(members.map(|member| IamBinding {
+                        role,
+                        identity: directory.identity(member, resource),
+                        at: member.at(),
+                        conditional,
+                    }));
+                }
+                found.audit.extend(&written.audit.items);
+            }
+            Item::Perimeter(written) => found.perimeters.push(Perimeter { name: resource.meta.name, written }),
+            _ => {}
+        }
+    }
+    found
+}

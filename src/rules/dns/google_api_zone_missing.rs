@@ -1,0 +1,138 @@
+//! DN01: the network's DNS does not send the names of Google's APIs to the private addresses.
+use crate::analysis::destinations::{google_private, google_restricted};
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Cluster, DnsZone, Link, Match, Setting};
+use crate::rule::{Audit, Rule};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "google-api-zone-missing",
+    topic: "dns",
+    summary: "names of Google's APIs do not resolve to the private addresses",
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    controls: &[],
+    needs: &[],
+    page: include_str!("../../../rules/dns/google-api-zone-missing.md"),
+    check,
+};
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let dns = &audit.estate.dns;
+    for cluster in &audit.estate.clusters {
+        // Without any zone of the network in the input nothing says that its DNS is kept there.
+        if let Some(network) = cluster.network.as_ref().filter(|network| has_zones(network, audit)) {
+            findings.extend(unresolved(cluster, network, audit));
+            findings.extend(registries(cluster, network, audit));
+        }
+    }
+    findings.extend(dns.zones.iter().filter(|zone| is_of(zone, "googleapis.com.")).filter_map(wrong_record));
+    findings
+        .extend(dns.zones.iter().filter(|zone| is_of(zone, "googleapis.com.")).filter_map(|zone| unbound(zone, audit)));
+}
+
+/// Whether some private zone or response policy of the input may serve a network.
+fn has_zones(network: &Link<'_>, audit: &Audit<'_>) -> bool {
+    let dns = &audit.estate.dns;
+    let serves = |networks: &[Link<'_>]| networks.iter().any(|own| own.is(network) != Match::No);
+    dns.zones.iter().any(|zone| serves(&zone.networks))
+        || dns.response_policies.iter().any(|policy| serves(&policy.networks))
+}
+
+fn is_of(zone: &DnsZone<'_>, name: &str) -> bool {
+    let of = |written: &str| written.trim_end_matches('.') == name.trim_end_matches('.');
+    zone.written.dns_name.known().is_some_and(|written| of(written.value))
+}
+
+/// Whether a private zone of a name, or a response policy with it, serves a network; unknown where a zone leaves it open.
+fn serves(name: &str, network: &Link<'_>, audit: &Audit<'_>) -> Match {
+    let bound = |networks: &[Link<'_>], open: bool| {
+        let start = if open { Match::Unknown } else { Match::No };
+        networks.iter().map(|own| own.is(network)).fold(start, Match::or)
+    };
+    let dns = &audit.estate.dns;
+    let zones =
+        dns.zones.iter().filter(|zone| is_of(zone, name) || zone.written.dns_name.unknown().is_some()).map(|zone| {
+            bound(&zone.networks, zone.written.networks.unknown.is_some() || zone.written.dns_name.unknown().is_some())
+        });
+    let answers = |of: &&crate::model::ResponsePolicy<'_>| {
+        of.rules.iter().any(|rule| {
+            rule.dns_name
+                .known()
+                .is_none_or(|own| own.value.trim_end_matches('.').ends_with(name.trim_end_matches('.')))
+        })
+    };
+    let policies = dns.response_policies.iter().filter(answers).map(|policy| bound(&policy.networks, false));
+    zones.chain(policies).fold(Match::No, Match::or)
+}
+
+const HELP: &str =
+    "add a private zone for the name to the cluster's network, with records of one of the private addresses";
+
+fn unresolved(cluster: &Cluster<'_>, network: &Link<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let has_own = audit.estate.dns.zones.iter().any(|zone| is_of(zone, "googleapis.com."));
+    if serves("googleapis.com.", network, audit) != Match::No || has_own {
+        return None;
+    }
+    let message = format!("no private zone of the network of cluster `{}` holds `googleapis.com`", cluster.name);
+    Some(RULE.finding("missing", cluster.name.at, message).help(HELP))
+}
+
+/// Images come from two more domains.
+fn registries(cluster: &Cluster<'_>, network: &Link<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    if serves("googleapis.com.", network, audit) != Match::Yes {
+        return None;
+    }
+    let missing: Vec<String> = ["gcr.io.", "pkg.dev."]
+        .into_iter()
+        .filter(|name| serves(name, network, audit) == Match::No)
+        .map(|name| format!("`{}`", name.trim_end_matches('.')))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "no private zone of the network of cluster `{}` holds {}, from where images come",
+        cluster.name,
+        missing.join(" or ")
+    );
+    Some(RULE.finding("registry", cluster.name.at, message).severity(Severity::Low).help(HELP))
+}
+
+fn wrong_record(zone: &DnsZone<'_>) -> Option<Finding> {
+    let addresses = zone.records.iter().filter(|record| record.kind.known().is_some_and(|kind| kind.value == "A"));
+    for record in addresses {
+        for data in &record.data.items {
+            let Ok(address) = data.value.parse::<std::net::IpAddr>() else { continue };
+            if !google_private().contains(address) && !google_restricted().contains(address) {
+                let message =
+                    format!("`{}` answers with `{data}`, which is no private address of Google's APIs", zone.name);
+                return Some(
+                    RULE.finding("record", data.at, message)
+                        .help("answer with 199.36.153.8/30, or with 199.36.153.4/30 behind a perimeter"),
+                );
+            }
+        }
+    }
+    None
+}
+
+fn unbound(zone: &DnsZone<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let is_private = zone.written.visibility.or_default("public") == Some("private");
+    if !is_private && zone.written.visibility.unknown().is_none() {
+        let at = zone.written.visibility.known().map_or(zone.name.at, |visibility| visibility.at);
+        let message = format!("`{}` is a public zone, so the network does not ask it", zone.name);
+        return Some(
+            RULE.finding("unbound", at, message).help("make the zone private, and bind it to the cluster's network"),
+        );
+    }
+    let networks = audit.estate.clusters.iter().filter_map(|cluster| cluster.network.as_ref());
+    let mut all =
+        networks.map(|network| zone.networks.iter().map(|own| own.is(network)).fold(Match::No, Match::or)).peekable();
+    let is_open = zone.written.networks.unknown.is_some() || matches!(zone.written.visibility, Setting::Unknown(_));
+    if is_open || all.peek().is_none() || all.any(|bound| bound != Match::No) {
+        return None;
+    }
+    let message = format!("`{}` is bound to no network of a cluster", zone.name);
+    let at = zone.written.networks.at.unwrap_or(zone.name.at);
+    Some(RULE.finding("unbound", at, message).help("bind the zone to the cluster's network"))
+}

@@ -1,0 +1,68 @@
+//! ND03: nothing confines the gateway to its nodes, or a taint keeps it off.
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Match, POOL_LABEL, Workload};
+use crate::rule::{Audit, Rule};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "gateway-placement-loose",
+    topic: "nodes",
+    summary: "the egress gateway is not confined to its nodes, or cannot run there",
+    severity: Severity::High,
+    confidence: Confidence::High,
+    controls: &["nsa-cisa:network-separation"],
+    needs: &[],
+    page: include_str!("../../../rules/nodes/gateway-placement-loose.md"),
+    check,
+};
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    for &index in &audit.facts.egress.workloads {
+        let workload = &audit.estate.workloads[index];
+        if workload.live {
+            continue;
+        }
+        if workload.placement.is_free() && workload.placement.node_name.is_none() {
+            findings.push(unconfined(workload, audit));
+        } else {
+            findings.extend(kept_off(index, workload, audit));
+            findings.extend(forgeable(workload, audit));
+        }
+    }
+}
+
+fn unconfined(workload: &Workload<'_>, audit: &Audit<'_>) -> Finding {
+    let message = format!(
+        "`{}` leaves out node selector and required affinity, so it may run on any node",
+        audit.estate.display(workload)
+    );
+    let finding = RULE.finding("selector", workload.pod_at(), message);
+    finding.help("select the gateway's pool by `cloud.google.com/gke-nodepool`")
+}
+
+/// Selectors admit pools of the input, and a taint keeps the gateway off all of them.
+fn kept_off(index: usize, workload: &Workload<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let admitted = audit.estate.pools.iter().filter(|pool| workload.placement.admits(pool) == Match::Yes);
+    let pool = admitted.min_by_key(|pool| (pool.name.value, pool.name.at))?;
+    if !audit.facts.placement.landings(index).is_empty() {
+        return None;
+    }
+    let taint = pool.taints.first()?;
+    let name = audit.estate.display(workload);
+    let message = format!("`{name}` selects pool `{}` and does not tolerate its taint `{}`", pool.name, taint.key);
+    let finding = RULE.finding("toleration", workload.pod_at(), message).see(taint.key.at, "the taint");
+    Some(finding.help("add a toleration with the taint's key and value"))
+}
+
+/// A kubelet may set most labels of its own node: a stolen node can call itself the gateway's.
+fn forgeable(workload: &Workload<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let is_safe = |key: &str| key == POOL_LABEL || key.starts_with("node-restriction.kubernetes.io/");
+    let selector = workload.placement.node_selector;
+    if selector.is_empty() || selector.iter().any(|(key, _)| is_safe(key.value)) {
+        return None;
+    }
+    let (key, _) = selector.iter().next()?;
+    let message =
+        format!("`{}` selects nodes by `{key}`, which a node may give itself", audit.estate.display(workload));
+    let finding = RULE.finding("forgeable", key.at, message).severity(Severity::Low);
+    Some(finding.help("select by `cloud.google.com/gke-nodepool` or a label under `node-restriction.kubernetes.io/`"))
+}

@@ -1,0 +1,173 @@
+//! The quick quiz of the semantics (E, 1 to 9): statements about nodes and firewall, and what must follow.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
+
+use palisade::analysis::firewall::{Decider, PoolEgress};
+use palisade::config::Config;
+use palisade::finding::Finding;
+use palisade::traffic::{Protocol, Sample};
+use palisade::{analysis, model, resource, source};
+
+/// What an estate comes down to: whether the workload lands on the pool for certain, if at all, and what leaves the pool.
+fn judged<T>(text: &str, judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T) -> T {
+    let walk = source::from_text("estate.yaml", text.to_owned());
+    let parsed = source::parse_all(&walk.sources);
+    assert!(parsed.unparsed.is_empty(), "{:?}", parsed.unparsed);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let config = Config::default();
+    let estate = model::lower(&resources, &config);
+    judge(&estate, &analysis::analyze(&estate))
+}
+
+fn pool(taints: &str) -> String {
+    format!(
+        "apiVersion: container.cnrm.cloud.google.com/v1beta1\nkind: ContainerNodePool\nmetadata: {{name: gateway}}\n\
+         spec: {{clusterRef: {{name: main}}, nodeConfig: {{taint: {taints}}}}}\n"
+    )
+}
+
+fn lands(taints: &str, pod: &str) -> bool {
+    let text = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: app, namespace: team-x}}\n\
+         spec: {{selector: {{}}, template: {{metadata: {{labels: {{app: app}}}}, spec: {pod}}}}}\n---\n{}",
+        pool(taints)
+    );
+    judged(&text, |_, facts| facts.placement.landings(0).iter().any(|landing| landing.certain))
+}
+
+const BOTH: &str =
+    "[{key: dedicated, value: gateway, effect: NO_SCHEDULE}, {key: dedicated, value: gateway, effect: NO_EXECUTE}]";
+
+#[test]
+fn a_toleration_without_effect_tolerates_every_effect() {
+    assert!(lands(BOTH, "{tolerations: [{key: dedicated, operator: Equal, value: gateway}]}"));
+    assert!(!lands(BOTH, "{tolerations: [{key: dedicated, value: gateway, effect: NoSchedule}]}"));
+}
+
+#[test]
+fn exists_without_a_key_tolerates_everything() {
+    assert!(lands(BOTH, "{tolerations: [{operator: Exists}]}"));
+    assert!(!lands(BOTH, "{}"));
+}
+
+#[test]
+fn an_empty_term_of_an_affinity_matches_nothing() {
+    let affinity = |term: &str| {
+        format!(
+            "{{affinity: {{nodeAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: {{nodeSelectorTerms: [{term}]}}}}}}}}"
+        )
+    };
+    assert!(!lands("[]", &affinity("{}")));
+    let own = "{matchExpressions: [{key: cloud.google.com/gke-nodepool, operator: In, values: [gateway]}]}";
+    assert!(lands("[]", &affinity(&format!("{{}}, {own}"))));
+}
+
+#[test]
+fn a_soft_taint_counts_as_none() {
+    assert!(lands("[{key: dedicated, value: gateway, effect: PREFER_NO_SCHEDULE}]", "{}"));
+}
+
+const DENY_ALL: &str = "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewall\n\
+    metadata: {name: deny-all}\n\
+    spec: {networkRef: {name: vpc}, direction: EGRESS, priority: 65535, deny: [{protocol: all}]}\n";
+
+fn cluster() -> String {
+    "apiVersion: container.cnrm.cloud.google.com/v1beta1\nkind: ContainerCluster\n\
+     metadata: {name: main, annotations: {cnrm.cloud.google.com/remove-default-node-pool: \"true\"}}\n\
+     spec: {location: europe-west1, networkRef: {name: vpc}}\n"
+        .to_owned()
+}
+
+/// What becomes of TCP 443 to a public address.
+fn fate(objects: &[&str]) -> (bool, bool, Decider) {
+    let all = [&[cluster().as_str(), pool("[]").as_str()], objects].concat().join("---\n");
+    judged(&all, |_, facts| {
+        let packet = Sample { address: [203, 0, 113, 10].into(), protocol: Protocol::Tcp, port: Some(443) };
+        let egress: &PoolEgress = &facts.firewall[0];
+        let holds = |traffic: palisade::traffic::Traffic| {
+            traffic.transport_to(packet.address).contains(packet.protocol, packet.port)
+        };
+        (holds(egress.certainly_allowed()), holds(egress.certainly_denied()), egress.decider(&packet))
+    })
+}
+
+fn hierarchical(action: &str) -> String {
+    format!(
+        "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewallPolicy\nmetadata: {{name: org}}\n\
+         spec: {{shortName: org, organizationRef: {{external: organizations/1}}}}\n---\n\
+         apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewallPolicyAssociation\nmetadata: {{name: org}}\n\
+         spec: {{firewallPolicyRef: {{name: org}}, attachmentTargetRef: {{external: organizations/1}}}}\n---\n\
+         apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewallPolicyRule\nmetadata: {{name: web}}\n\
+         spec: {{firewallPolicyRef: {{name: org}}, direction: EGRESS, priority: 10, action: {action}, \
+         match: {{destIPRanges: [0.0.0.0/0], layer4Configs: [{{ipProtocol: tcp, ports: [\"443\"]}}]}}}}\n"
+    )
+}
+
+fn of_network(order: &str) -> String {
+    format!(
+        "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeNetwork\nmetadata: {{name: vpc}}\n\
+         spec: {{networkFirewallPolicyEnforcementOrder: {order}}}\n---\n\
+         apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeNetworkFirewallPolicy\nmetadata: {{name: net}}\n\
+         spec: {{projectRef: {{external: example}}}}\n---\n\
+         apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeNetworkFirewallPolicyAssociation\nmetadata: {{name: net}}\n\
+         spec: {{firewallPolicyRef: {{name: net}}, attachmentTargetRef: {{name: vpc}}}}\n---\n\
+         apiVersion: compute.cnrm.cloud.google.com/v1alpha1\nkind: ComputeNetworkFirewallPolicyRule\nmetadata: {{name: web}}\n\
+         spec: {{firewallPolicyRef: {{name: net}}, resourceID: \"10\", direction: EGRESS, action: allow, \
+         match: {{destIpRanges: [0.0.0.0/0], layer4Configs: [{{ipProtocol: tcp, ports: [\"443\"]}}]}}}}\n"
+    )
+}
+
+#[test]
+fn an_allow_of_the_organization_is_final() {
+    let (allowed, denied, _) = fate(&[&hierarchical("allow"), DENY_ALL]);
+    assert_eq!((allowed, denied), (true, false));
+}
+
+#[test]
+fn a_policy_after_the_rules_of_the_network_is_too_late() {
+    let (allowed, denied, _) = fate(&[&of_network("AFTER_CLASSIC_FIREWALL"), DENY_ALL]);
+    assert_eq!((allowed, denied), (false, true));
+}
+
+#[test]
+fn a_policy_before_the_rules_of_the_network_wins() {
+    let (allowed, denied, _) = fate(&[&of_network("BEFORE_CLASSIC_FIREWALL"), DENY_ALL]);
+    assert_eq!((allowed, denied), (true, false));
+}
+
+#[test]
+fn goto_next_lets_the_rules_of_the_network_decide() {
+    let (allowed, denied, _) = fate(&[&hierarchical("goto_next"), DENY_ALL]);
+    assert_eq!((allowed, denied), (false, true));
+}
+
+#[test]
+fn a_disabled_denial_leaves_the_implied_rule() {
+    let disabled = DENY_ALL.replace("direction: EGRESS", "direction: EGRESS, disabled: true");
+    let (allowed, _, decider) = fate(&[&disabled]);
+    assert_eq!((allowed, decider), (true, Decider::Implied));
+    let all = [cluster(), pool("[]"), disabled].join("---\n");
+    let walk = source::from_text("estate.yaml", all);
+    let report = palisade::audit(&walk, &Config::default());
+    let has = |rule: &str, variant: &str| {
+        report
+            .findings
+            .iter()
+            .map(|reported| &reported.finding)
+            .any(|finding: &Finding| (finding.rule, finding.variant) == (rule, variant))
+    };
+    assert!(has("implied-egress-allow", "no-deny") && has("ineffective-firewall-rule", "disabled"));
+}
+
+#[test]
+fn an_inspection_is_unknown_and_a_module_may_deny() {
+    let (allowed, denied, _) = fate(&[&hierarchical("apply_security_profile_group"), DENY_ALL]);
+    assert_eq!((allowed, denied), (false, false));
+    let module = "resource \"google_container_cluster\" \"main\" {\n  name = \"main\"\n  initial_node_count = 1\n  node_config {}\n}\n\
+        module \"rules\" {\n  source = \"terraform-google-modules/network/google//modules/firewall-rules\"\n\
+        \x20 rules  = [{ name = \"deny-all\", direction = \"EGRESS\", deny = [{ protocol = \"all\", ports = null }] }]\n}\n";
+    let walk = source::from_text("main.tf", module.to_owned());
+    let report = palisade::audit(&walk, &Config::default());
+    assert!(!report.findings.iter().any(|reported| reported.finding.rule == "implied-egress-allow"));
+    assert!(report.findings.iter().any(|reported| reported.finding.variant == "firewall"));
+}
