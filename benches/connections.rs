@@ -75,7 +75,7 @@ spec:
     metadata: {{labels: {{app: app{index}, namespace-of: ns{namespace}}}}}
     spec: {{containers: [{{name: app, image: example.com/app, ports: [{{name: http, containerPort: 8080}}]}}]}}"
     );
-    if index % 3 == 0 {
+    if index.is_multiple_of(3) {
         let client = index + 1;
         write!(
             text,
