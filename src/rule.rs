@@ -1,5 +1,7 @@
 //! What a rule is: a value with an id, a page and a function from facts to findings.
 
+pub mod exits;
+
 use crate::analysis::Facts;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Estate, Layer, Workload};

@@ -10,6 +10,7 @@ pub mod network_policy;
 pub mod outbound;
 pub mod placement;
 pub mod pools;
+pub mod tenancy;
 pub mod tls;
 
 use crate::model::Estate;
@@ -31,8 +32,8 @@ pub struct Facts<'a> {
     pub pools: pools::Pools,
     /// For each pool, what the firewall lets out.
     pub firewall: Vec<firewall::PoolEgress>,
-    /// The direct ways out.
-    pub exits: Vec<exits::Exit>,
+    /// Every way out of every application workload.
+    pub exits: exits::Exits,
 }
 
 /// Works out all facts of an estate.
@@ -45,7 +46,8 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let placement = placement::placement(estate, &egress);
     let pools = pools::pools(estate, &egress, &placement);
     let firewall = firewall::firewall(estate);
-    let mut facts = Facts { egress, capture, outbound, network_policy, placement, pools, firewall, exits: Vec::new() };
+    let mut facts =
+        Facts { egress, capture, outbound, network_policy, placement, pools, firewall, exits: exits::Exits::default() };
     facts.exits = exits::exits(estate, &facts);
     facts
 }
