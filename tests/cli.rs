@@ -80,14 +80,14 @@ fn run(folder: &Path, arguments: &[&str]) -> Ran {
     ran(&palisade(folder, arguments).output().expect("the program starts"))
 }
 
-fn run_with_stdin(folder: &Path, arguments: &[&str], input: &str) -> Ran {
+fn run_with_stdin(folder: &Path, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
     let mut child = palisade(folder, arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    child.stdin.take().expect("the input is a pipe").write_all(input.as_bytes()).expect("the input is read");
+    child.stdin.take().expect("the input is a pipe").write_all(input.as_ref()).expect("the input is read");
     ran(&child.wait_with_output().expect("the program ends"))
 }
 
@@ -174,6 +174,22 @@ fn standard_input_is_read() {
     assert_eq!(report["inputs"]["documents"], 2);
     assert_eq!(report["findings"][0]["location"]["path"], "<stdin>");
     assert_eq!(run_with_stdin(elsewhere.path(), &["check", "-"], "").code, 2);
+}
+
+#[test]
+fn standard_input_is_decoded_as_files_are() {
+    let elsewhere = folder(&[("a.yaml", WITH_ERROR)]);
+    let marked = std::iter::once(0xfeff).chain(WITH_ERROR.encode_utf16());
+    let as_powershell_writes: Vec<u8> = marked.flat_map(u16::to_le_bytes).collect();
+    let ran = run_with_stdin(elsewhere.path(), &["check", "-", "--format", "json"], as_powershell_writes);
+    assert_eq!(parsed(&ran.stdout)["findings"][0]["location"]["path"], "<stdin>", "{}", ran.stderr);
+
+    // What cannot be decoded is said, and is not fatal to the rest.
+    let ran = run_with_stdin(elsewhere.path(), &["check", "-", "a.yaml", "--format", "json"], [0x80, 0x81]);
+    assert_eq!(ran.code, 2);
+    let report = parsed(&ran.stdout);
+    assert_eq!(report["inputs"]["unparsed"][0]["path"], "<stdin>");
+    assert_eq!(report["findings"][0]["location"]["path"], "a.yaml");
 }
 
 #[test]

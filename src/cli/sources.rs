@@ -27,7 +27,7 @@ pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
     }
     let mut walk = if paths.is_empty() { Walk::default() } else { without_settings(source::walk(&paths)?, settings) };
     if !stdin.is_empty() {
-        let typed = source::from_text(STDIN, read_stdin()?);
+        let typed = source::from_bytes(STDIN, read_stdin()?);
         walk.sources = Sources::from_contents([walk.sources.into_contents(), typed.sources.into_contents()].concat());
         walk.skipped.extend(typed.skipped);
     }
@@ -52,14 +52,14 @@ fn without_settings(walk: Walk, named: Option<&Path>) -> Walk {
     Walk { sources: Sources::from_contents(files), skipped: walk.skipped.into_iter().chain(skipped).collect() }
 }
 
-fn read_stdin() -> Result<String, Fault> {
+fn read_stdin() -> Result<Vec<u8>, Fault> {
     let mut stdin = io::stdin().lock();
     if stdin.is_terminal() {
         eprintln!("palisade: reading manifests from the terminal; end them with Ctrl-D");
     }
-    let mut text = String::new();
-    stdin.read_to_string(&mut text).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    stdin.read_to_end(&mut bytes).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;
+    Ok(bytes)
 }
 
 /// What SARIF's paths are relative to: the repository that holds the working directory and what is audited.
