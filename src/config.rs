@@ -38,6 +38,8 @@ pub struct Config {
     pub egress_namespaces: Vec<String>,
     /// Namespaces of the platform, besides the built-in list (semantics A, notation).
     pub system_namespaces: Vec<String>,
+    /// Who may manage egress, besides the cluster's masters: `user:NAME`, `group:NAME`, `serviceAccount:NAMESPACE/NAME`.
+    pub admins: Vec<String>,
     /// Parts of the estate that the input holds completely.
     pub complete: Vec<Part>,
     /// The Istio version, as major and minor; the newest where unknown.
@@ -59,6 +61,7 @@ impl Default for Config {
         Self {
             egress_namespaces: Vec::new(),
             system_namespaces: Vec::new(),
+            admins: Vec::new(),
             complete: Vec::new(),
             istio_version: None,
             levels: BTreeMap::new(),
@@ -109,7 +112,7 @@ pub fn suggestion(word: &str, known: &[&str]) -> String {
     closest(word, known).map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 
-const KEYS: [&str; 5] = ["istio-version", "egress-namespaces", "system-namespaces", "complete", "rules"];
+const KEYS: [&str; 6] = ["istio-version", "egress-namespaces", "system-namespaces", "admins", "complete", "rules"];
 const LEVELS: [Level; 4] = [Level::Off, Level::Note, Level::Warning, Level::Error];
 
 struct Reader<'r> {
@@ -129,9 +132,10 @@ impl Reader<'_> {
             "istio-version" => self.version(value),
             "egress-namespaces" => self.config.egress_namespaces = self.words(value, "namespaces"),
             "system-namespaces" => self.config.system_namespaces = self.words(value, "namespaces"),
+            "admins" => self.config.admins = self.words(value, "subjects"),
             "complete" => self.parts(value),
             "rules" => self.levels(value),
-            name @ ("admins" | "expect" | "ignore") => {
+            name @ ("expect" | "ignore") => {
                 self.problem(entry.key, format!("`{name}` is not supported by this version of palisade; remove it"));
             }
             name => self.problem(entry.key, format!("unknown key `{name}`{}", suggestion(name, &KEYS))),
