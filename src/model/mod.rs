@@ -1,6 +1,7 @@
 //! Resources to one estate: what the input means, whoever wrote it in whichever format. Defaults (semantics C.0) are
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
+pub mod access;
 mod authorization;
 mod dns;
 mod evidence;
@@ -64,6 +65,7 @@ pub struct Estate<'a> {
     pub topology: Topology<'a>,
     pub dns: Dns<'a>,
     pub iam: Iam<'a>,
+    pub access: access::Access<'a>,
     pub evidence: Evidence<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
@@ -86,6 +88,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.topology = network::topology(&directory);
     estate.dns = dns::dns(&directory);
     estate.iam = iam::iam(&directory);
+    estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate
