@@ -13,6 +13,7 @@ mod namespace;
 mod network;
 mod network_policy;
 mod nodes;
+mod peer;
 mod relations;
 mod route;
 mod selector;
@@ -20,13 +21,13 @@ mod service;
 mod tls;
 mod workload;
 
-pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions};
+pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{Iam, IamBinding, Perimeter};
 pub use link::{Identity, Link};
-pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
+pub use mesh::{Mesh, OutboundMode, OutboundPolicy, ServiceEntry, Sidecar, Visibility};
 pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network::{EnforcementOrder, GoogleEndpoint, Nat, Network, Peering, Route as NetworkRoute, Subnet, Topology};
 pub use network_policy::{
@@ -40,6 +41,7 @@ pub use route::{
 };
 pub use selector::{Match, Requirement, Selector};
 pub use service::{Service, ServicePort};
+pub use peer::{PeerAuthentication, PeerMode};
 pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};
 pub use workload::{Container, Placement, Toleration, Workload};
 
@@ -78,6 +80,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
     estate.mesh = mesh::mesh(list);
+    estate.mesh.version = config.istio_version;
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces);
