@@ -35,6 +35,8 @@ pub enum Kind<'a> {
     Workload(Box<kubernetes::Workload<'a>>),
     Node(kubernetes::Node<'a>),
     Service(kubernetes::Service<'a>),
+    /// Endpoints or an `EndpointSlice`.
+    Endpoints(kubernetes::EndpointList<'a>),
     NetworkPolicy(kubernetes::NetworkPolicy<'a>),
     /// AdminNetworkPolicy, BaselineAdminNetworkPolicy or ClusterNetworkPolicy.
     AdminPolicy(Box<kubernetes::AdminPolicy<'a>>),
@@ -50,7 +52,10 @@ pub enum Kind<'a> {
     VirtualService(istio::VirtualService<'a>),
     DestinationRule(istio::DestinationRule<'a>),
     ServiceEntry(istio::ServiceEntry<'a>),
+    WorkloadEntry(istio::WorkloadEntry<'a>),
     Sidecar(istio::Sidecar<'a>),
+    /// `EnvoyFilter`, `WasmPlugin` or `TrafficExtension`.
+    Extension(istio::Extension<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
     /// An object of the cloud, in whichever format.
@@ -182,7 +187,7 @@ fn expand<'a>(node: Node<'a>, inherited: (&'a str, &'a str), found: &mut Vec<Obj
 fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Option<Kind<'a>> {
     let (group, version) = object.api_version.rsplit_once('/').unwrap_or(("", object.api_version));
     let kind = match group {
-        "" | "apps" | "batch" | "extensions" | "networking.k8s.io" => {
+        "" | "apps" | "batch" | "extensions" | "networking.k8s.io" | "discovery.k8s.io" => {
             kubernetes(reader, object, (group, version), embedded)
         }
         "policy.networking.k8s.io" | "cilium.io" | "networking.gke.io" => {
@@ -191,6 +196,9 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
+        "extensions.istio.io" if matches!(object.kind, "WasmPlugin" | "TrafficExtension") => {
+            Some(istio::plugin(reader, object.node).map(Kind::Extension))
+        }
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
@@ -214,6 +222,8 @@ fn kubernetes<'a>(
         ("", "Namespace") => Some(Kind::Namespace),
         ("", "ServiceAccount") => Some(Kind::ServiceAccount),
         ("", "Service") => kubernetes::service(reader, node).map(Kind::Service),
+        ("", "Endpoints") => kubernetes::endpoints(reader, node).map(Kind::Endpoints),
+        ("discovery.k8s.io", "EndpointSlice") => kubernetes::endpoint_slice(reader, node).map(Kind::Endpoints),
         ("", "Node") => Some(Kind::Node(kubernetes::node(reader, node))),
         ("", "ConfigMap") => Some(config_map(reader, object, embedded)),
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
@@ -275,6 +285,8 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "VirtualService" => istio::virtual_service(reader, node).map(Kind::VirtualService),
         "DestinationRule" => istio::destination_rule(reader, node).map(Kind::DestinationRule),
         "ServiceEntry" => istio::service_entry(reader, node).map(Kind::ServiceEntry),
+        "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
+        "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
         "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
         _ => return None,
     })
