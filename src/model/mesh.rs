@@ -201,10 +201,10 @@ fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshCo
 fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a>, namespace: &'a str) {
     let name = resource.meta.name;
     match &resource.kind {
-        Kind::Gateway(written) => mesh.gateways.push(gateway(written, name, namespace)),
+        Kind::Gateway(written) => mesh.gateways.push(gateway(written, resource, namespace)),
         Kind::VirtualService(written) => {
             let seen = visibility(&written.export_to, &exports.virtual_services, namespace);
-            mesh.virtual_services.push(virtual_service(written, name, namespace, seen));
+            mesh.virtual_services.push(virtual_service(written, resource, namespace, seen));
         }
         Kind::DestinationRule(written) => {
             let seen = visibility(&written.export_to, &exports.destination_rules, namespace);

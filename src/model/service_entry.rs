@@ -11,6 +11,8 @@ use crate::traffic::HostPattern;
 #[derive(Clone, Debug)]
 pub struct ServiceEntry<'a> {
     pub namespace: &'a str,
+    /// Where the namespace is said; none where nothing says it.
+    pub namespace_at: Option<Location>,
     pub name: Text<'a>,
     pub hosts: Vec<Text<'a>>,
     /// Whether the host is outside of the mesh, which is the zero value.
@@ -147,6 +149,7 @@ pub(super) fn service_entry<'a>(
     let meta = &resource.meta;
     ServiceEntry {
         namespace,
+        namespace_at: resource.namespace_at(),
         name: meta.name,
         hosts: written.hosts.clone(),
         external: written.location.is_none_or(|location| location.value != "MESH_INTERNAL"),

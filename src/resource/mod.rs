@@ -27,6 +27,16 @@ pub struct Resource<'a> {
     pub namespace: Option<Text<'a>>,
 }
 
+impl Resource<'_> {
+    /// Where the object says its namespace, or its name where a kustomization says it; none where nothing does, so that
+    /// the object goes wherever it is applied.
+    #[must_use]
+    pub fn namespace_at(&self) -> Option<Location> {
+        let around = || self.namespace.filter(|one| one.at != self.meta.name.at).map(|_| self.meta.name.at);
+        self.meta.namespace.map(|one| one.at).or_else(around)
+    }
+}
+
 /// What an object is.
 #[derive(Clone, Debug)]
 pub enum Kind<'a> {

@@ -60,6 +60,7 @@ mod path {
 mod routing {
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
+    pub(super) mod stray_service_entry;
 }
 mod tls {
     pub(super) mod gateway_passthrough;
@@ -114,6 +115,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
