@@ -58,6 +58,8 @@ mod path {
     pub(super) mod incomplete_evidence;
 }
 mod routing {
+    pub(super) mod auto_passthrough_egress;
+    pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
     pub(super) mod stray_service_entry;
@@ -78,6 +80,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
+    &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
@@ -89,6 +92,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
+    &routing::gateway_open_to_all_namespaces::RULE,
     &tls::gateway_passthrough::RULE,
     &nodes::gateway_placement_loose::RULE,
     &nodes::gateway_taint_missing::RULE,

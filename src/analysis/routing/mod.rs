@@ -2,17 +2,21 @@
 
 mod central;
 mod exempt;
+mod listeners;
 
 use super::egress::Egress;
 use crate::model::Estate;
 
 pub use exempt::is_google;
+pub use listeners::{Admission, admission, names, taken};
 
 /// What follows for routes from an estate.
 #[derive(Debug)]
 pub struct Routing<'a> {
     /// The namespaces from which egress is governed, sorted.
     central: Vec<&'a str>,
+    /// The Gateway objects that open listeners on egress proxies, by index, ascending.
+    pub gateways: Vec<usize>,
 }
 
 impl Routing<'_> {
@@ -25,5 +29,5 @@ impl Routing<'_> {
 
 /// Works out the routes of an estate.
 pub(super) fn routing<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>) -> Routing<'a> {
-    Routing { central: central::namespaces(estate, egress) }
+    Routing { central: central::namespaces(estate, egress), gateways: listeners::of_egress(estate, egress) }
 }
