@@ -58,8 +58,11 @@ mod path {
     pub(super) mod incomplete_evidence;
 }
 mod routing {
+    pub(super) mod auto_passthrough_egress;
+    pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
+    pub(super) mod stray_service_entry;
 }
 mod tls {
     pub(super) mod gateway_passthrough;
@@ -77,6 +80,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
+    &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
@@ -88,6 +92,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
+    &routing::gateway_open_to_all_namespaces::RULE,
     &tls::gateway_passthrough::RULE,
     &nodes::gateway_placement_loose::RULE,
     &nodes::gateway_taint_missing::RULE,
@@ -114,6 +119,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
