@@ -84,7 +84,7 @@ fn rules(may_open: bool) -> impl Strategy<Value = Vec<Rule>> {
     let of_network = [&of_both[..], &[Open::Priority]].concat();
     let of_policy = [&of_both[..], &[Open::Names, Open::SecureTag, Open::Action, Open::Inspection]].concat();
     let with = prop::option::weighted(0.3, (prop::sample::select(of_network), prop::sample::select(of_policy)));
-    let one = (rule(), with).prop_map(|(rule, open)| {
+    let one = (rule(), with).prop_map(move |(rule, open)| {
         let open = open.map(|(of_network, of_policy)| if rule.set == Set::Vpc { of_network } else { of_policy });
         // What has no ports cannot leave them open.
         let open = open.filter(|open| may_open && (*open != Open::Ports || !rule.protocol.1.is_empty()));
