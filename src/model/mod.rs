@@ -96,6 +96,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     (estate.clusters, estate.pools) = nodes::nodes(list, &directory);
     (estate.firewall, estate.firewall_policies) = firewall::firewall(&directory, &mut estate.problems);
     estate.topology = network::topology(&directory);
+    estate.suppose_network();
     estate.dns = dns::dns(&directory);
     estate.iam = iam::iam(&directory);
     estate.access = access::access(list, &estate.namespaces, config);
@@ -105,6 +106,17 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
 }
 
 impl<'a> Estate<'a> {
+    /// Puts the pools and rules that leave out their network into the only one that the input names.
+    fn suppose_network(&mut self) {
+        let Some(only) = network::only_network(&self.topology, &self.clusters, &self.firewall) else { return };
+        let of_pools = self.pools.iter_mut().map(|pool| (&mut pool.network, pool.name.at));
+        let of_rules = self.firewall.iter_mut().filter(|rule| rule.set == RuleSet::Vpc);
+        let of_rules = of_rules.map(|rule| (&mut rule.network, rule.name.at));
+        for (network, at) in of_pools.chain(of_rules).filter(|(network, _)| network.is_none()) {
+            *network = Some(only.seen_at(at));
+        }
+    }
+
     /// The namespace of a workload.
     #[must_use]
     pub fn namespace_of(&self, workload: &Workload<'_>) -> &Namespace<'a> {
