@@ -43,6 +43,7 @@ mod logging {
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod external_egress_allowed;
     pub(super) mod missing_egress_isolation;
 }
 mod nodes {
@@ -82,6 +83,7 @@ pub static RULES: &[&Rule] = &[
     &path::direct_internet_path::RULE,
     &dns::dns_tunnel_residual::RULE,
     &firewall::essential_flow_denied::RULE,
+    &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,

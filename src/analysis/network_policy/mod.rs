@@ -4,6 +4,7 @@ mod chain;
 mod connections;
 mod engine;
 mod explain;
+mod openings;
 mod outside;
 mod packet;
 mod pods;
@@ -13,6 +14,7 @@ mod sides;
 
 pub use connections::{Answer, Connections, OutsideAnswer, connections};
 pub use explain::{Because, End, connections_of};
+pub use openings::{Opening, is_whole_internet};
 pub use outside::Outside;
 pub use pods::Dataplane;
 
