@@ -18,6 +18,7 @@ mod cluster {
     pub(super) mod google_access_not_private;
     pub(super) mod nat_port_exhaustion;
     pub(super) mod nat_range_mismatch;
+    pub(super) mod network_policy_not_enforced;
     pub(super) mod public_node;
     pub(super) mod workload_identity_off;
 }
@@ -111,6 +112,7 @@ pub static RULES: &[&Rule] = &[
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
+    &cluster::network_policy_not_enforced::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
     &cluster::public_node::RULE,

@@ -89,15 +89,9 @@ pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
     }
 }
 
-/// The first cluster, where none of them enforces policies. A plugin of the user's own, which its policies give away, may.
+/// The first cluster, where none of them enforces policies.
 fn unenforced<'a>(estate: &Estate<'a>) -> Option<(Text<'a>, Location)> {
-    let of_plugin = |policy: &NetworkPolicy<'_>| {
-        matches!(
-            policy.kind,
-            PolicyKind::Cilium | PolicyKind::CiliumClusterwide | PolicyKind::Cluster | PolicyKind::Admin
-        )
-    };
-    if estate.network_policies.iter().any(of_plugin) || outside::unread(estate).is_some() {
+    if has_own_plugin(estate) {
         return None;
     }
     let mut silent = estate.clusters.iter().map(|cluster| match cluster.enforcement {
@@ -106,6 +100,18 @@ fn unenforced<'a>(estate: &Estate<'a>) -> Option<(Text<'a>, Location)> {
     });
     let first = silent.next()??;
     silent.all(|other| other.is_some()).then_some(first)
+}
+
+/// Whether a network plugin of the user's own, which its policies give away, may enforce policies where the cloud does not.
+#[must_use]
+pub fn has_own_plugin(estate: &Estate<'_>) -> bool {
+    let of_plugin = |policy: &NetworkPolicy<'_>| {
+        matches!(
+            policy.kind,
+            PolicyKind::Cilium | PolicyKind::CiliumClusterwide | PolicyKind::Cluster | PolicyKind::Admin
+        )
+    };
+    estate.network_policies.iter().any(of_plugin) || outside::unread(estate).is_some()
 }
 
 impl<'a> NetworkPolicies<'a> {
