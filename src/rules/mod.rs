@@ -46,6 +46,7 @@ mod logging {
 mod network_policy {
     pub(super) mod external_egress_allowed;
     pub(super) mod missing_egress_isolation;
+    pub(super) mod policy_type_mismatch;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
@@ -115,6 +116,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::network_policy_not_enforced::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
+    &network_policy::policy_type_mismatch::RULE,
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,

@@ -151,6 +151,15 @@ impl<'a> NetworkPolicies<'a> {
         }
     }
 
+    /// The workloads that a policy selects for certain and of whose traffic in a direction it speaks, ascending.
+    #[must_use]
+    pub fn selected_by(&self, policy: usize, direction: Direction) -> Vec<usize> {
+        let selects = |class: &Class| class.selection.of(direction).contains(&(policy, true));
+        let selecting: Vec<bool> = self.classes.iter().map(selects).collect();
+        let workloads = self.class_of.iter().enumerate().filter(|(_, class)| selecting[**class]);
+        workloads.map(|(workload, _)| workload).collect()
+    }
+
     /// Why policies cannot be evaluated to the end, where kinds that decide are in the input but not modelled.
     #[must_use]
     pub fn unread(&self) -> Option<String> {
