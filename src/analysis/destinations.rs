@@ -39,6 +39,7 @@ pub fn internet() -> &'static AddressSet {
 }
 
 static INTERNET_V6: LazyLock<AddressSet> = LazyLock::new(|| block("2000::/3").difference(&google_v6()));
+static LINK_LOCAL: LazyLock<AddressSet> = LazyLock::new(|| block("169.254.0.0/16"));
 static GOOGLE_PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.8/30"));
 static GOOGLE_RESTRICTED: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.4/30"));
 
@@ -55,6 +56,12 @@ fn google_v6() -> AddressSet {
 #[must_use]
 pub fn internet_v6() -> &'static AddressSet {
     &INTERNET_V6
+}
+
+/// Addresses that are the node's own, with the metadata server among them.
+#[must_use]
+pub fn link_local() -> &'static AddressSet {
+    &LINK_LOCAL
 }
 
 /// The public addresses, IPv4 and IPv6, but for those that clusters and subnets of the estate have taken for themselves.

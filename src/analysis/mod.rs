@@ -10,6 +10,7 @@ pub mod network_policy;
 pub mod outbound;
 pub mod placement;
 pub mod pools;
+pub mod resolver;
 pub mod tls;
 
 use crate::model::Estate;

@@ -44,6 +44,7 @@ mod logging {
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod dns_egress_too_wide;
     pub(super) mod external_egress_allowed;
     pub(super) mod missing_egress_isolation;
     pub(super) mod policy_type_mismatch;
@@ -83,6 +84,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
+    &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
     &firewall::essential_flow_denied::RULE,
     &network_policy::external_egress_allowed::RULE,

@@ -31,6 +31,12 @@ pub struct NetworkPolicies<'a> {
     /// The class of each workload, by index.
     class_of: Vec<usize>,
     classes: Vec<Class>,
+    /// The workloads of each class, ascending.
+    members: Vec<Vec<usize>>,
+    /// The classes that each policy selects for certain, egress and ingress apart.
+    selected: Vec<[Vec<usize>; 2]>,
+    /// Whether the input shows pods of each namespace.
+    inhabited: Vec<bool>,
     /// What is allowed to a workload that no policy binds: one on its node's network, or any where no policy is enforced.
     unbound: Outside,
     /// How the clusters of the input take blocks that hold the addresses of pods.
@@ -79,9 +85,23 @@ pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
         let (isolating_egress, isolating_ingress) = (isolating(Direction::Egress), isolating(Direction::Ingress));
         Class { selection, outside, isolating_egress, isolating_ingress }
     };
+    let mut members = vec![Vec::new(); selections.len()];
+    class_of.iter().enumerate().for_each(|(workload, class)| members[*class].push(workload));
+    let mut selected = vec![[Vec::new(), Vec::new()]; estate.network_policies.len()];
+    for (class, (_, selection)) in selections.iter().enumerate() {
+        for (side, direction) in [Direction::Egress, Direction::Ingress].into_iter().enumerate() {
+            let certain = selection.of(direction).iter().filter(|(_, certain)| *certain);
+            certain.for_each(|(policy, _)| selected[*policy][side].push(class));
+        }
+    }
+    let mut inhabited = vec![false; estate.namespaces.len()];
+    estate.workloads.iter().for_each(|workload| inhabited[workload.namespace] = true);
     NetworkPolicies {
         estate,
         class_of,
+        members,
+        selected,
+        inhabited,
         classes: selections.into_iter().map(class).collect(),
         unbound: Outside::unbound(),
         dataplane: Dataplane::of(estate),
@@ -154,10 +174,11 @@ impl<'a> NetworkPolicies<'a> {
     /// The workloads that a policy selects for certain and of whose traffic in a direction it speaks, ascending.
     #[must_use]
     pub fn selected_by(&self, policy: usize, direction: Direction) -> Vec<usize> {
-        let selects = |class: &Class| class.selection.of(direction).contains(&(policy, true));
-        let selecting: Vec<bool> = self.classes.iter().map(selects).collect();
-        let workloads = self.class_of.iter().enumerate().filter(|(_, class)| selecting[**class]);
-        workloads.map(|(workload, _)| workload).collect()
+        let [egress, ingress] = &self.selected[policy];
+        let classes = if direction == Direction::Egress { egress } else { ingress };
+        let mut workloads: Vec<usize> = classes.iter().flat_map(|&class| self.members[class].iter().copied()).collect();
+        workloads.sort_unstable();
+        workloads
     }
 
     /// Why policies cannot be evaluated to the end, where kinds that decide are in the input but not modelled.

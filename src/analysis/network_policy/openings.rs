@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::NetworkPolicies;
 use super::outside::traffic;
-use crate::analysis::destinations::external;
-use crate::model::{ClauseAction, Direction, NamespaceScope, PolicyClause, Role, Tier};
+use crate::analysis::destinations::{external, internet, internet_v6};
+use crate::analysis::resolver::{dns, plain_dns};
+use crate::model::{ClauseAction, Direction, NamespaceScope, Peer, PeerScope, PolicyClause, Role, Tier};
 use crate::traffic::{AddressSet, Traffic};
 
 /// A clause by which traffic leaves the cluster, past every other policy.
@@ -74,24 +75,62 @@ impl<'a> NetworkPolicies<'a> {
 
     /// Policies of application namespaces of which the input shows no pods: what they open is open to any pod that they
     /// select, unless a policy denies it.
-    fn without_pods(&self) -> impl Iterator<Item = usize> {
+    fn without_pods(&self) -> Vec<usize> {
         let estate = self.estate;
         let denies = estate.network_policies.iter().any(|policy| {
             policy.tier == Tier::Admin || policy.egress.clauses.iter().any(|one| one.action == ClauseAction::Deny)
         });
-        let mut inhabited = vec![false; estate.namespaces.len()];
-        estate.workloads.iter().for_each(|workload| inhabited[workload.namespace] = true);
-        let judged = !denies && self.unread().is_none();
-        let policies = estate.network_policies.iter().enumerate().filter(move |_| judged);
-        let is_empty =
-            move |namespace: usize| !inhabited[namespace] && estate.namespaces[namespace].role == Role::Tenant;
-        let wanted = policies.filter(move |(_, policy)| match policy.subject.namespaces {
-            NamespaceScope::Only(namespace) => {
-                policy.section(Direction::Egress).isolates && policy.subject.unknown.is_none() && is_empty(namespace)
-            }
-            NamespaceScope::Matching(_) => false,
-        });
-        wanted.map(|(index, _)| index)
+        if denies || self.unread().is_some() {
+            return Vec::new();
+        }
+        let all = 0..estate.network_policies.len();
+        all.filter(|&policy| self.is_of_unseen_tenants(policy, Direction::Egress)).collect()
+    }
+
+    /// Whether a policy speaks for pods of an application namespace of which the input shows none.
+    fn is_of_unseen_tenants(&self, policy: usize, direction: Direction) -> bool {
+        let policy = &self.estate.network_policies[policy];
+        let NamespaceScope::Only(namespace) = policy.subject.namespaces else { return false };
+        self.estate.namespaces[namespace].role == Role::Tenant
+            && policy.section(direction).isolates
+            && policy.subject.unknown.is_none()
+            && !self.inhabited[namespace]
+    }
+
+    /// The application workloads that a policy selects and of whose traffic in a direction it speaks; empty where the
+    /// input shows no pods of its namespace, and none where it speaks for no application.
+    #[must_use]
+    pub fn tenants_of(&self, policy: usize, direction: Direction) -> Option<Vec<usize>> {
+        let estate = self.estate;
+        let is_tenant = |workload: &usize| {
+            let workload = &estate.workloads[*workload];
+            estate.namespace_of(workload).role == Role::Tenant && !workload.is_gateway
+        };
+        let mut selected = self.selected_by(policy, direction);
+        selected.retain(is_tenant);
+        (!selected.is_empty() || self.is_of_unseen_tenants(policy, direction)).then_some(selected)
+    }
+}
+
+impl Opening<'_> {
+    /// One packet that is let out, as a reader would say it.
+    #[must_use]
+    pub fn packet(&self) -> Option<String> {
+        let sample = self.traffic.first()?;
+        let port = sample.port.map_or(String::new(), |port| format!(" {port}"));
+        Some(format!("{}{port} to {}", sample.protocol, sample.address))
+    }
+
+    /// Whether it is for resolvers alone and lets pods ask any in the world: no peers, or the whole internet.
+    #[must_use]
+    pub fn is_any_resolver(&self) -> bool {
+        let is_any = |peer: &Peer<'_>| match &peer.scope {
+            PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) => is_whole_internet(set),
+            PeerScope::Nodes(_) | PeerScope::Pods(_) | PeerScope::Names(_) | PeerScope::Unknown(_) => false,
+        };
+        let ports = &self.clause.ports;
+        let for_names = ports.numbered.is_subset(dns()) && !ports.numbered.intersection(plain_dns()).is_empty();
+        for_names && self.clause.peers.as_ref().is_none_or(|peers| peers.iter().any(is_any))
     }
 }
 
@@ -99,7 +138,6 @@ impl<'a> NetworkPolicies<'a> {
 /// with whatever exceptions.
 #[must_use]
 pub fn is_whole_internet(addresses: &AddressSet) -> bool {
-    use crate::analysis::destinations::{internet, internet_v6};
     let spans = |all: &AddressSet| {
         let ends = |set: &AddressSet| Some((set.ranges().next()?.0, set.ranges().last()?.1));
         let held = addresses.intersection(all);

@@ -7,7 +7,7 @@ use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Peer, PeerScope, Tier};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
-use crate::traffic::{AddressSet, Protocol, Transport};
+use crate::traffic::AddressSet;
 
 pub(crate) static RULE: Rule = Rule {
     id: "external-egress-allowed",
@@ -35,21 +35,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 /// What administrators allow and what is meant for resolvers has a rule of its own.
 fn is_judged(opening: &Opening<'_>, audit: &Audit<'_>) -> bool {
-    let policy = &audit.estate.network_policies[opening.policy];
-    policy.tier != Tier::Admin && !opening.clause.ports.numbered.is_subset(&dns())
-}
-
-/// One packet that an opening lets out.
-fn packet(opening: &Opening<'_>) -> Option<String> {
-    let sample = opening.traffic.first()?;
-    let port = sample.port.map_or(String::new(), |port| format!(" {port}"));
-    Some(format!("{}{port} to {}", sample.protocol, sample.address))
-}
-
-/// The port of resolvers.
-fn dns() -> Transport {
-    let port = || [53].into_iter().collect();
-    Transport::ports(Protocol::Udp, port()).union(&Transport::ports(Protocol::Tcp, port()))
+    audit.estate.network_policies[opening.policy].tier != Tier::Admin && !opening.is_any_resolver()
 }
 
 fn variant(opening: &Opening<'_>) -> (&'static str, Location) {
@@ -80,7 +66,7 @@ fn finding(
 ) -> Option<Finding> {
     let (first, at) = openings.first()?;
     let name = audit.estate.network_policies[policy].name;
-    let sample = packet(first)?;
+    let sample = first.packet()?;
     let message = match variant {
         "empty-to" => {
             format!("a clause of `{name}` names no peers, so it lets pods out to any address, such as {sample}")
@@ -93,7 +79,7 @@ fn finding(
         _ => "take the public addresses out, by narrower blocks or by `except`; external hosts are reached through the egress gateway",
     });
     for (other, at) in openings.iter().skip(1).take(4) {
-        let sample = packet(other)?;
+        let sample = other.packet()?;
         finding = finding.see(*at, format!("so does this, such as {sample}"));
     }
     let mut workloads: Vec<usize> =
