@@ -10,7 +10,7 @@ use common::program::{CLEAN, WITH_ERROR, folder, run};
 use palisade::config::{Config, KEYS, Part, Scope};
 use palisade::finding::Level;
 use palisade::rules::RULES;
-use palisade::source::{self, Walk};
+use palisade::source::{self, Location, Walk};
 use serde_json::Value;
 
 /// The settings as the contract shows them.

@@ -11,6 +11,7 @@ pub mod network_policy;
 pub mod outbound;
 pub mod placement;
 pub mod pools;
+pub mod resolver;
 pub mod routing;
 pub mod tls;
 
