@@ -1,6 +1,8 @@
 //! What a tenant may change, once admission has had its say (semantics 0.1, T2; C.11, attacker choice). A control that a
 //! tenant may change is none against tenants.
 
+use super::Facts;
+use super::access::{Proof, Target, Verdict, WRITE};
 use crate::model::{Estate, NodePool};
 use crate::source::Location;
 
@@ -9,21 +11,37 @@ use crate::source::Location;
 pub enum Power {
     /// A tenant may, for this reason, which stands here.
     Yes(String, Location),
-    /// No tenant may, for this reason, which stands here.
-    No(String, Location),
-    /// The input does not decide it.
-    Unknown(String),
+    /// No tenant may.
+    No,
+    /// The input does not decide it, for this reason, which stands here.
+    Unknown(String, Location),
 }
 
-/// Whether tenants of a namespace can take its pods out from under the namespace's network policies: by writing policies
-/// that allow more, by deleting those that isolate, or by moving pods to their nodes' network.
+impl Power {
+    fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Certain(Proof { reason, at, .. }) => Self::Yes(reason, at),
+            Verdict::Unknown(unknown) => Self::Unknown(unknown.reason, unknown.at),
+            Verdict::No(_) => Self::No,
+        }
+    }
+}
+
+/// Whether tenants of a namespace can take its pods out from under the namespace's network policies, by writing policies
+/// that allow more or by deleting those that isolate.
 #[must_use]
-pub fn unbinds_policies(_estate: &Estate<'_>, _namespace: usize) -> Power {
-    Power::Unknown("whether tenants may write network policies here is not known".to_owned())
+pub fn unbinds_policies(estate: &Estate<'_>, facts: &Facts<'_>, namespace: usize) -> Power {
+    Power::of(facts.access.write(namespace, Target::NETWORK_POLICIES, estate.namespaces[namespace].name))
 }
 
 /// Whether tenants of a namespace can have a pod of theirs run on a pool that its taints keep for others.
 #[must_use]
-pub fn lands_on(_estate: &Estate<'_>, _namespace: usize, pool: &NodePool<'_>) -> Power {
-    Power::Unknown(format!("whether tenants may tolerate the taints of `{}` is not known", pool.name))
+pub fn lands_on(estate: &Estate<'_>, facts: &Facts<'_>, namespace: usize, pool: &NodePool<'_>) -> Power {
+    let name = estate.namespaces[namespace].name;
+    match Power::of(facts.access.may(namespace, &Target::POD_MAKERS, &WRITE, name)) {
+        Power::Yes(reason, at) => {
+            Power::Unknown(format!("{reason}, and whether admission lets them onto `{}` is not known", pool.name), at)
+        }
+        other => other,
+    }
 }

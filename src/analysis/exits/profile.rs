@@ -52,16 +52,16 @@ pub(super) fn profile<'f>(
     let workload = &estate.workloads[index];
     let policies = facts.network_policy.egress_outside(index);
     let open = facts.network_policy.egress_if_rewritten(index);
-    let rewritten = match tenancy::unbinds_policies(estate, workload.namespace) {
+    let rewritten = match tenancy::unbinds_policies(estate, facts, workload.namespace) {
         Power::Yes(..) => (Cow::Borrowed(&open.certain), &open.allowed),
-        Power::No(..) => (Cow::Borrowed(&policies.certain), &policies.allowed),
+        Power::No => (Cow::Borrowed(&policies.certain), &policies.allowed),
         // What is open either way is open.
-        Power::Unknown(_) => (Cow::Owned(policies.certain.intersection(&open.certain)), &open.allowed),
+        Power::Unknown(..) => (Cow::Owned(policies.certain.intersection(&open.certain)), &open.allowed),
     };
-    let tenants = |&pool: &usize| match tenancy::lands_on(estate, workload.namespace, &estate.pools[pool]) {
+    let tenants = |&pool: &usize| match tenancy::lands_on(estate, facts, workload.namespace, &estate.pools[pool]) {
         Power::Yes(..) => Decision::Allow,
-        Power::No(..) => Decision::Deny,
-        Power::Unknown(_) => Decision::Unknown,
+        Power::No => Decision::Deny,
+        Power::Unknown(..) => Decision::Unknown,
     };
     let landings = facts.placement.landings(index).iter().map(|landing| (landing.pool, landing.certain));
     Profile {

@@ -145,9 +145,9 @@ impl Teller<'_, '_> {
     }
 
     fn rewritten(&self, decision: Decision) -> Said {
-        match tenancy::unbinds_policies(self.estate, self.workload.namespace) {
+        match tenancy::unbinds_policies(self.estate, self.facts, self.workload.namespace) {
             Power::Yes(reason, at) if decision == Decision::Allow => (reason, at),
-            Power::Unknown(reason) if decision == Decision::Unknown => (reason, self.workload.name.at),
+            Power::Unknown(reason, at) if decision == Decision::Unknown => (reason, at),
             _ => self.policies(),
         }
     }
@@ -179,9 +179,9 @@ impl Teller<'_, '_> {
 
     fn landing_of_tenants(&self, pool: usize) -> Said {
         let described = &self.estate.pools[pool];
-        match tenancy::lands_on(self.estate, self.workload.namespace, described) {
-            Power::Yes(reason, at) | Power::No(reason, at) => (reason, at),
-            Power::Unknown(reason) => (reason, described.name.at),
+        match tenancy::lands_on(self.estate, self.facts, self.workload.namespace, described) {
+            Power::Yes(reason, at) | Power::Unknown(reason, at) => (reason, at),
+            Power::No => self.landing(pool, Decision::Deny),
         }
     }
 
