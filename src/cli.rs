@@ -3,6 +3,7 @@
 pub mod connections;
 pub mod messages;
 pub mod outputs;
+pub mod paths;
 pub mod screen;
 pub mod settings;
 pub mod show;
@@ -49,6 +50,8 @@ pub enum Command {
     Check(Box<Check>),
     /// List which workload may open which connection, by network policies alone
     Connections(Box<connections::Connections>),
+    /// List every way out of every workload: who can leave, how, and what stops them
+    Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules

@@ -9,7 +9,7 @@ use clap::Parser;
 
 use cli::outputs::{Format, Output, print};
 use cli::settings::Fault;
-use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, show, sources};
+use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, paths, screen, settings, show, sources};
 use palisade::report::{self, Terminal};
 use palisade::rules::RULES;
 
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Check(command) => check(&command, color),
         Command::Connections(command) => connections::run(&command),
+        Command::Paths(command) => paths::run(&command, color),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
     };

@@ -23,6 +23,9 @@ pub enum Fault {
     Config(Vec<String>),
     #[error("the paths have different settings, {} and {}; name one with --config, or audit them apart", .0.display(), .1.display())]
     Ambiguous(PathBuf, PathBuf),
+    /// What was asked for is not in the input.
+    #[error("{0}")]
+    Asked(String),
 }
 
 /// The config file that holds for the paths: the one that is named, else the nearest above them.

@@ -111,7 +111,7 @@ struct RelatedShape<'a> {
 }
 
 #[derive(Serialize)]
-struct HopShape<'a> {
+pub(super) struct HopShape<'a> {
     hop: &'a str,
     decision: &'static str,
     reason: &'a str,
@@ -190,7 +190,7 @@ fn related_place<'a>(label: &'a Label, sources: &'a Sources) -> RelatedShape<'a>
     RelatedShape { message: &label.message, location: location(label.at, sources) }
 }
 
-fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
+pub(super) fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
     HopShape {
         hop: &hop.name,
         decision: hop.decision.as_str(),

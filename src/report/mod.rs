@@ -3,9 +3,11 @@
 mod catalogue;
 pub mod connections;
 mod excerpt;
+mod hops;
 mod json;
 mod page;
 mod palette;
+pub mod paths;
 mod sarif;
 mod schema;
 mod summary;

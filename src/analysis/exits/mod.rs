@@ -27,6 +27,7 @@ pub use step::Step;
 
 use profile::{Profile, profile};
 use sheet::Desk;
+use wanted::Wanted;
 
 /// One way out, shared by all workloads that nothing can tell apart.
 #[derive(Clone, Debug)]
@@ -97,7 +98,17 @@ impl Exits {
 
 /// Works out the ways out of all application workloads.
 pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
-    let desk = Desk { estate, pools: pools::Pools::new(estate, facts), wanted: wanted::Wanted::new(estate) };
+    of_wanted(estate, facts, Wanted::new(estate))
+}
+
+/// Works out the ways out by which some traffic leaves, as if there were no other.
+#[must_use]
+pub fn exits_to(estate: &Estate<'_>, facts: &Facts<'_>, traffic: &Traffic) -> Exits {
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic))
+}
+
+fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted) -> Exits {
+    let desk = Desk { estate, pools: pools::Pools::new(estate, facts), wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
     let mut sheets: FxHashMap<Profile<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();

@@ -23,6 +23,14 @@ pub struct Step {
     pub(super) what: What,
 }
 
+impl Step {
+    /// Whether it is unknown because nothing of the layer is in the input, so that there is no place to look at.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self.what, What::Missing(_))
+    }
+}
+
 /// What decides at a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum What {

@@ -31,6 +31,18 @@ impl Wanted {
             private: vec![Traffic::new(&connected, Transport::protocol(Protocol::Tcp))],
         }
     }
+
+    /// The part of the traffic that is in a set.
+    pub(super) fn narrowed(self, traffic: &Traffic) -> Self {
+        let within = |all: Vec<Traffic>| all.iter().map(|one| one.intersection(traffic)).collect();
+        Self {
+            internet: within(self.internet),
+            internet_v6: within(self.internet_v6),
+            google: within(self.google),
+            metadata: within(self.metadata),
+            private: within(self.private),
+        }
+    }
 }
 
 /// Google lets no mail out by itself, and of the protocols without ports hardly more than ICMP (semantics C.4).
