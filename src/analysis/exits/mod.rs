@@ -32,7 +32,7 @@ use wanted::Wanted;
 /// One way out, shared by all workloads that nothing can tell apart.
 #[derive(Clone, Debug)]
 pub struct Exit {
-    /// The weakest attacker of whom the verdict is true.
+    /// Of whom this is said; where it is open, the weakest attacker who succeeds.
     pub tier: Tier,
     pub via: Via,
     pub class: Class,
@@ -76,6 +76,15 @@ impl Exit {
     pub fn hop(&self, step: &Step, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Hop {
         let own = &estate.workloads[workload];
         step::Teller { exit: self, index: workload, workload: own, estate, facts }.hop(step)
+    }
+
+    /// Whether the same layers stop both ways and leave both open.
+    #[must_use]
+    pub fn has_layers_of(&self, other: &Self) -> bool {
+        let decisive = |exit: &Self| -> Vec<(Control, Decision)> {
+            exit.cut().chain(exit.gaps()).map(|step| (step.control, step.decision)).collect()
+        };
+        decisive(self) == decisive(other)
     }
 
     /// The layers that stop it, each for itself.

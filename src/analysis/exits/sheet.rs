@@ -56,13 +56,14 @@ impl<'f> Desk<'f, '_> {
         let wanted = &self.wanted;
         add(Via::Direct, Class::Internet, &Tier::ALL, &applications, &wanted.internet);
         add(Via::Direct, Class::InternetV6, &Tier::ALL, &self.v6(&applications), &wanted.internet_v6);
-        add(Via::Direct, Class::Metadata, &STRONG, &applications, &wanted.metadata);
+        add(Via::Direct, Class::Metadata, &STRONG[..2], &applications, &wanted.metadata);
         if profile.proxy != Proxy::None {
             add(Via::Sidecar, Class::Internet, &[Tier::Application], &applications, &wanted.internet[..1]);
         }
         add(Via::GatewayNode, Class::Internet, &Tier::ALL, &gateways, &wanted.internet);
         add(Via::GatewayNode, Class::InternetV6, &Tier::ALL, &self.v6(&gateways), &wanted.internet_v6);
         add(Via::GoogleApi, Class::GoogleApi, &STRONG, &applications, &wanted.google);
+        add(Via::GoogleApi, Class::GoogleApi, &STRONG, &self.v6(&applications), &wanted.google_v6);
         add(Via::Private, Class::Private, &Tier::ALL, &applications, &wanted.private);
         exits
     }
@@ -96,8 +97,7 @@ impl<'f> Desk<'f, '_> {
         places.iter().filter(|place| place.pool.is_some_and(|pool| self.pools.views[pool].v6)).copied().collect()
     }
 
-    /// The answers about some traffic, attacker by attacker: what a stronger one opens besides, and where he meets other
-    /// layers.
+    /// The answers about some traffic, attacker by attacker. What is open to a weaker one is not told again.
     fn ask(&self, route: Route, want: &Traffic, tiers: &[Tier], places: &[Place], profile: &Profile<'f>) -> Vec<Exit> {
         let mut found: Vec<Exit> = Vec::new();
         let mut open = Traffic::none();
@@ -110,11 +110,7 @@ impl<'f> Desk<'f, '_> {
                 if part.verdict == Verdict::Open {
                     open = open.union(&part.traffic);
                 }
-                let before = found.iter().rev().find(|exit| exit.verdict == part.verdict);
-                let same = before.is_some_and(|exit| part.verdict != Verdict::Open && same_layers(exit, &part.steps));
-                if !same {
-                    found.push(self.exit(route, tier, part));
-                }
+                found.push(self.exit(route, tier, part));
             }
         }
         found
@@ -280,20 +276,11 @@ fn part(verdict: Verdict, traffic: Traffic, sample: Sample, gates: &[Gate<'_>]) 
     Part { verdict, traffic, sample, steps: gates.iter().map(step).collect() }
 }
 
-/// Whether the layers of an answer decide as those of another, so that the stronger attacker has nothing new.
-fn same_layers(exit: &Exit, steps: &[Step]) -> bool {
-    let decisive = |steps: &[Step]| -> Vec<(Control, Decision)> {
-        let decides = |step: &&Step| matches!(step.decision, Decision::Deny | Decision::Unknown);
-        steps.iter().filter(decides).map(|step| (step.control, step.decision)).collect()
-    };
-    decisive(&exit.steps) == decisive(steps)
-}
-
 /// Whether one of the known answers, about another protocol, says what a new one would, so that the new one is none.
 fn says_more(new: &Exit, known: &[Exit]) -> bool {
     let as_weak = |exit: &Exit| match (exit.verdict, new.verdict) {
         (Verdict::Open, Verdict::Open) => false,
-        (known, new_one) if known == new_one => exit.tier <= new.tier && same_layers(exit, &new.steps),
+        (known, new_one) if known == new_one => exit.tier == new.tier && exit.has_layers_of(new),
         _ => false,
     };
     known.iter().any(as_weak)

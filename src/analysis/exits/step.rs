@@ -6,7 +6,7 @@ use super::judge::holds;
 use super::kinds::{Control, Via};
 use crate::analysis::Facts;
 use crate::analysis::capture::{Injection, Tier};
-use crate::analysis::firewall::Decider;
+use crate::analysis::firewall::{Decider, METADATA};
 use crate::analysis::pools::node_exit;
 use crate::analysis::tenancy::{self, Power};
 use crate::finding::{Decision, Hop};
@@ -202,6 +202,10 @@ impl Teller<'_, '_> {
                 None => ("it cannot be decided".to_owned(), described.name.at),
             };
             return ("firewall".to_owned(), decision, reason, at);
+        }
+        if self.exit.sample.address == METADATA {
+            let reason = "the metadata server answers whatever the rules say".to_owned();
+            return ("firewall".to_owned(), decision, reason, described.name.at);
         }
         match egress.decider(&self.exit.sample) {
             Decider::Rule(rule) => {

@@ -12,6 +12,7 @@ pub(super) struct Wanted {
     pub internet: Vec<Traffic>,
     pub internet_v6: Vec<Traffic>,
     pub google: Vec<Traffic>,
+    pub google_v6: Vec<Traffic>,
     pub metadata: Vec<Traffic>,
     /// Private addresses that are not the clusters' own.
     pub private: Vec<Traffic>,
@@ -26,7 +27,8 @@ impl Wanted {
         Self {
             internet: by_protocol(internet()),
             internet_v6: by_protocol(internet_v6()),
-            google: tcp(google(), 443),
+            google: tcp(&google().intersection(&AddressSet::all_v4()), 443),
+            google_v6: tcp(&google().intersection(&AddressSet::all_v6()), 443),
             metadata: tcp(&METADATA.into(), 80),
             private: vec![Traffic::new(&connected, Transport::protocol(Protocol::Tcp))],
         }
@@ -39,6 +41,7 @@ impl Wanted {
             internet: within(self.internet),
             internet_v6: within(self.internet_v6),
             google: within(self.google),
+            google_v6: within(self.google_v6),
             metadata: within(self.metadata),
             private: within(self.private),
         }

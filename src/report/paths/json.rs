@@ -8,6 +8,7 @@ use super::listing::{Destination, Listing, Stop, Way};
 use crate::report::SCHEMA;
 use crate::report::json::{HopShape, LocationShape, hop_shape, location};
 use crate::source::Sources;
+use crate::traffic::AddressSet;
 
 #[derive(Serialize)]
 struct ExitShape<'a> {
@@ -60,7 +61,7 @@ pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -
 }
 
 fn shape<'a>(workload: &'a str, way: &'a Way, to: &'a Destination, sources: &'a Sources) -> ExitShape<'a> {
-    let ranges = to.addresses.iter().flat_map(|addresses| addresses.ranges());
+    let ranges = to.addresses.iter().flat_map(AddressSet::ranges);
     let range = |(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") };
     ExitShape {
         workload,

@@ -72,6 +72,7 @@ pub struct Stop {
 pub struct Cell {
     pub tier: Tier,
     pub via: Via,
+    pub class: Class,
     pub verdict: Verdict,
     pub approved: bool,
     /// How many layers stop it, each for itself.
@@ -109,18 +110,49 @@ fn row(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -
     let name = |workload: usize| estate.display(&estate.workloads[workload]);
     let is_wanted = |name: &str| filter.from.as_ref().is_none_or(|from| from.holds(name));
     let named = group.workloads.iter().map(|&workload| (workload, name(workload)));
-    let workloads = named.filter(|(_, name)| is_wanted(name)).map(|(workload, name)| {
-        let listed = asked.iter().filter(|exit| filter.lists(exit.verdict));
-        (name, listed.map(|exit| way(exit, workload, estate, facts)).collect())
-    });
+    let listed = folded(&asked, filter);
+    let workloads = named
+        .filter(|(_, name)| is_wanted(name))
+        .map(|(workload, name)| (name, listed.iter().map(|exit| way(exit, workload, estate, facts)).collect()));
     let workloads: Vec<(String, Vec<Way>)> = workloads.collect();
     let cells = asked.iter().map(|exit| cell(exit)).collect();
     (!workloads.is_empty()).then_some(Row { workloads, cells })
 }
 
 fn cell(exit: &Exit) -> Cell {
-    let Exit { tier, via, verdict, approved, .. } = *exit;
-    Cell { tier, via, verdict, approved, controls: exit.cut().count() }
+    let Exit { tier, via, class, verdict, approved, .. } = *exit;
+    Cell { tier, via, class, verdict, approved, controls: exit.cut().count() }
+}
+
+/// The ways to list. Where nobody asks for an attacker, what is undecided for the same reasons is listed for the weakest,
+/// and of what is closed, once for each destination, what stops code that runs in the pod.
+fn folded<'e>(asked: &[&'e Exit], filter: &Filter) -> Vec<&'e Exit> {
+    let mut listed: Vec<&Exit> = Vec::new();
+    for exit in asked.iter().copied().filter(|exit| filter.lists(exit.verdict)) {
+        let same = |other: &Exit| {
+            other.verdict == exit.verdict && (other.via, other.class, &other.host) == (exit.via, exit.class, &exit.host)
+        };
+        match exit.verdict {
+            Verdict::Unknown if filter.tier.is_none() => {
+                if !listed.iter().any(|other| same(other) && other.has_layers_of(exit)) {
+                    listed.push(exit);
+                }
+            }
+            Verdict::Closed if filter.tier.is_none() => {
+                if exit.tier > Tier::CodeExecution {
+                    continue;
+                }
+                let rank = |exit: &Exit| (exit.cut().count(), exit.sample.protocol);
+                match listed.iter_mut().find(|other| same(other)) {
+                    Some(known) if rank(exit) < rank(known) => *known = exit,
+                    Some(_) => {}
+                    None => listed.push(exit),
+                }
+            }
+            _ => listed.push(exit),
+        }
+    }
+    listed
 }
 
 fn way(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Way {

@@ -23,27 +23,86 @@ pub fn terminal(listing: &Listing, sources: &Sources, options: &Terminal) -> Str
         return "no application workload to look at\n".to_owned();
     }
     let mut text = table(listing, &options);
-    let wanted = |verdict, approved: bool| {
-        listing.rows.iter().filter_map(move |row| {
-            let (first, ways) = row.workloads.first()?;
-            let ways = ways.iter().filter(move |way| way.verdict == verdict && way.approved == approved);
-            Some(ways.map(move |way| (row, first, way)))
-        })
-    };
-    for (row, first, way) in wanted(Verdict::Open, false).flatten() {
-        text.push_str(&told(&named(first, row), way, sources, &options));
-    }
-    text.push_str(&undecided(listing, palette, &options));
-    for (row, first, way) in wanted(Verdict::Open, true).flatten() {
-        text.push_str(&told(&named(first, row), way, sources, &options));
-    }
-    for (row, first, way) in wanted(Verdict::Closed, false).flatten() {
-        text.push_str(&told(&named(first, row), way, sources, &options));
+    for (verdict, approved) in [(Verdict::Open, false), (Verdict::Closed, false)] {
+        for told in told_once(listing, verdict, approved) {
+            text.push_str(&drawn(&told, sources, &options));
+        }
+        if verdict == Verdict::Open {
+            text.push_str(&undecided(listing, palette, &options));
+            text.push_str(&approved_ways(listing, sources, &options));
+        }
     }
     if !options.quiet {
         text.push_str(&summary(listing, palette));
     }
     text
+}
+
+/// Ways that are alike hop by hop, over whichever protocols and to whichever of a namespace's workloads: told once.
+struct Told<'l> {
+    names: Vec<&'l str>,
+    ways: Vec<&'l Way>,
+}
+
+/// What makes two ways alike.
+type Alike<'l> = (&'l str, Via, Class, Option<&'l str>, Tier, Vec<&'l str>);
+
+fn told_once(listing: &Listing, verdict: Verdict, approved: bool) -> Vec<Told<'_>> {
+    let mut all: Vec<Told<'_>> = Vec::new();
+    let mut known: BTreeMap<Alike<'_>, usize> = BTreeMap::new();
+    for (name, ways) in listing.rows.iter().flat_map(|row| &row.workloads) {
+        let namespace = name.split('/').next().unwrap_or_default();
+        for way in ways.iter().filter(|way| way.verdict == verdict && way.approved == approved) {
+            let reasons: Vec<&str> = way.witness.iter().map(|hop| hop.reason.as_str()).collect();
+            let key = (namespace, way.via, way.class, way.host.as_deref(), way.tier, reasons);
+            let index = *known.entry(key).or_insert(all.len());
+            if index == all.len() {
+                all.push(Told { names: Vec::new(), ways: Vec::new() });
+            }
+            let told = &mut all[index];
+            if told.names.last() != Some(&name.as_str()) {
+                told.names.push(name);
+            }
+            // The other workloads have the same ways.
+            if told.names.len() == 1 {
+                told.ways.push(way);
+            }
+        }
+    }
+    all.sort_by_key(|told| told.ways.first().map(|way| way.tier));
+    all
+}
+
+/// What is meant to be open: names and destinations, and the hops only where more is asked for.
+fn approved_ways(listing: &Listing, sources: &Sources, options: &Terminal) -> String {
+    let all = told_once(listing, Verdict::Open, true);
+    if options.verbose {
+        return all.iter().map(|told| drawn(told, sources, options)).collect();
+    }
+    let palette = Palette::new(options.color);
+    let mut by_way: BTreeMap<(Via, String), Vec<&str>> = BTreeMap::new();
+    for told in &all {
+        let Some(way) = told.ways.first() else { continue };
+        by_way.entry((way.via, leads(&told.ways))).or_default().extend(&told.names);
+    }
+    let mut text = String::new();
+    for ((via, leads), names) in by_way {
+        text.push_str(&format!("{} {}, {leads}\n", palette.green("approved"), via.as_str()));
+        for line in wrapped(&few(&names), options.width - 2) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The first few names, and how many there are besides.
+fn few(names: &[&str]) -> String {
+    let named = names.iter().take(NAMED).map(|name| clean(name).into_owned()).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// The first workload of a row, and how many are alike.
@@ -71,6 +130,11 @@ fn letter(tier: Tier) -> char {
         Tier::Tenant => 't',
         Tier::NodeRoot => 'r',
     }
+}
+
+/// The cells of a way that the table speaks of: where pods get their own identity from is no way out.
+fn of_way(row: &Row, via: Via) -> Vec<&Cell> {
+    row.cells.iter().filter(|cell| cell.via == via && cell.class != Class::Metadata).collect()
 }
 
 /// One cell: what is open and to whom; else how many controls stop code that runs in the pod, and who meets fewer.
@@ -104,13 +168,13 @@ fn cell(cells: &[&Cell]) -> (Look, String) {
 
 fn table(listing: &Listing, options: &Terminal) -> String {
     let palette = Palette::new(options.color);
-    let has = |via: &Via| listing.rows.iter().any(|row| row.cells.iter().any(|cell| cell.via == *via));
+    let has = |via: &Via| listing.rows.iter().any(|row| !of_way(row, *via).is_empty());
     let vias: Vec<Via> = Via::ALL.into_iter().filter(has).collect();
     // Rows that say the same of one namespace are one line.
     let mut lines: Vec<(String, Vec<(Look, String)>)> = Vec::new();
     for row in &listing.rows {
         let Some((first, _)) = row.workloads.first() else { continue };
-        let cells = vias.iter().map(|via| cell(&row.cells.iter().filter(|cell| cell.via == *via).collect::<Vec<_>>()));
+        let cells = vias.iter().map(|via| cell(&of_way(row, *via)));
         lines.push((clean(&named(first, row)).into_owned(), cells.collect()));
     }
     let name_width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("workload".len());
@@ -149,18 +213,18 @@ fn table(listing: &Listing, options: &Terminal) -> String {
     text
 }
 
-/// One way with its hops.
-fn told(name: &str, way: &Way, sources: &Sources, options: &Terminal) -> String {
+/// Ways that are alike with their hops.
+fn drawn(told: &Told<'_>, sources: &Sources, options: &Terminal) -> String {
     let palette = Palette::new(options.color);
+    let Some(way) = told.ways.first() else { return String::new() };
     let verdict = match (way.verdict, way.approved) {
         (Verdict::Open, true) => palette.green("approved"),
         (Verdict::Open, false) => palette.red("open"),
         (Verdict::Closed, _) => palette.green(&format!("closed by {}", counted(way.blocked_by.len(), "control"))),
         (Verdict::Unknown, _) => palette.cyan("unknown"),
     };
-    let name = clean(name);
-    let said = format!("{}, {}: {}", way.via.as_str(), attacker(way.tier), leads(way));
-    let mut text = format!("{} {}\n", verdict, palette.bold(&name));
+    let said = format!("{} {}, {}", way.via.as_str(), attacker(way.tier), leads(&told.ways));
+    let mut text = format!("{} {}\n", verdict, palette.bold(&few(&told.names)));
     for line in wrapped(&said, options.width - 2) {
         text.push_str(&format!("  {line}\n"));
     }
@@ -176,8 +240,9 @@ fn attacker(tier: Tier) -> &'static str {
     }
 }
 
-/// Where a way leads, such as `TCP 443 to the internet`.
-fn leads(way: &Way) -> String {
+/// Where ways lead that differ in their protocols alone, such as `TCP 443 to the internet`.
+fn leads(ways: &[&Way]) -> String {
+    let Some(way) = ways.first() else { return String::new() };
     let to = match (way.class, &way.host) {
         (_, Some(host)) => clean(host).into_owned(),
         (Class::Internet, _) => "the internet".to_owned(),
@@ -188,9 +253,10 @@ fn leads(way: &Way) -> String {
         (Class::Dns, _) => "resolvers".to_owned(),
         (Class::Host, None) => "a host".to_owned(),
     };
-    let mut spoken: Vec<String> = way.destinations.iter().map(protocol).collect();
+    let destinations: Vec<&Destination> = ways.iter().flat_map(|way| &way.destinations).collect();
+    let mut spoken: Vec<String> = destinations.iter().map(|destination| protocol(destination)).collect();
     spoken.dedup();
-    format!("{} to {to}{}", spoken.join(", "), addresses(way))
+    format!("{} to {to}{}", spoken.join(", "), addresses(&destinations))
 }
 
 fn protocol(destination: &Destination) -> String {
@@ -206,32 +272,34 @@ fn is_almost_all(ports: &PortSet) -> bool {
 }
 
 /// The addresses, where they are few.
-fn addresses(way: &Way) -> String {
-    let all: Vec<String> = way.destinations.iter().filter_map(|to| Some(to.addresses.as_ref()?.cidr_text())).collect();
+fn addresses(destinations: &[&Destination]) -> String {
+    let all: Vec<String> = destinations.iter().filter_map(|to| Some(to.addresses.as_ref()?.cidr_text())).collect();
     match all.as_slice() {
         [first, ..] if first.len() < 60 && all.iter().all(|other| other == first) => format!(", {first}"),
         _ => String::new(),
     }
 }
 
-/// What is undecided for the same reasons is said once, with all whom it concerns.
+/// What the same layers leave undecided is said once, with all whom it concerns.
 fn undecided(listing: &Listing, palette: Palette, options: &Terminal) -> String {
-    let mut known: BTreeMap<(Via, Tier, Class, String), Vec<&str>> = BTreeMap::new();
+    type Key = (Via, Tier, Class, Vec<&'static str>);
+    let mut known: BTreeMap<Key, (String, Vec<&str>)> = BTreeMap::new();
     for (name, ways) in listing.rows.iter().flat_map(|row| &row.workloads) {
         for way in ways.iter().filter(|way| way.verdict == Verdict::Unknown) {
-            let reasons: Vec<String> = way.unknown.iter().map(reason).collect();
-            let said = format!("{}: {}", leads(way), reasons.join("; "));
-            known.entry((way.via, way.tier, way.class, said)).or_default().push(name);
+            let layers = way.unknown.iter().map(|stop| stop.layer.as_str()).collect();
+            let reasons = || way.unknown.iter().map(reason).collect::<Vec<_>>().join("; ");
+            let (_, names) = known
+                .entry((way.via, way.tier, way.class, layers))
+                .or_insert_with(|| (format!("{}: {}", leads(&[way]), reasons()), Vec::new()));
+            if names.last() != Some(&name.as_str()) {
+                names.push(name);
+            }
         }
     }
     let mut text = String::new();
-    for ((via, tier, _, said), names) in known {
-        let mut named = names.iter().take(NAMED).map(|name| clean(name).into_owned()).collect::<Vec<_>>().join(", ");
-        if names.len() > NAMED {
-            named.push_str(&format!(" and {} more", names.len() - NAMED));
-        }
-        text.push_str(&format!("{} {}, {}\n", palette.cyan("unknown"), via.as_str(), attacker(tier)));
-        for line in wrapped(&said, options.width - 2).iter().chain(&wrapped(&named, options.width - 2)) {
+    for ((via, tier, ..), (said, names)) in known {
+        text.push_str(&format!("{} {} {}\n", palette.cyan("unknown"), via.as_str(), attacker(tier)));
+        for line in wrapped(&said, options.width - 2).iter().chain(&wrapped(&few(&names), options.width - 2)) {
             text.push_str(&format!("  {line}\n"));
         }
         text.push('\n');
