@@ -64,8 +64,10 @@ mod path {
 mod routing {
     pub(super) mod auto_passthrough_egress;
     pub(super) mod gateway_open_to_all_namespaces;
+    pub(super) mod gateway_selector_collision;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
+    pub(super) mod proxy_extension_in_path;
     pub(super) mod stray_service_entry;
 }
 mod tls {
@@ -101,6 +103,7 @@ pub static RULES: &[&Rule] = &[
     &routing::gateway_open_to_all_namespaces::RULE,
     &tls::gateway_passthrough::RULE,
     &nodes::gateway_placement_loose::RULE,
+    &routing::gateway_selector_collision::RULE,
     &nodes::gateway_taint_missing::RULE,
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
@@ -124,6 +127,7 @@ pub static RULES: &[&Rule] = &[
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
+    &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,

@@ -1,22 +1,26 @@
 //! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
 
-use crate::analysis::egress::Egress;
+use crate::analysis::egress::{Egress, EgressProxy};
 use crate::model::{Estate, Gateway, GatewayReference, Server, VirtualService};
 use crate::traffic::HostPattern;
 
 /// The Gateway objects that open listeners on egress proxies, by index, ascending: those that are for egress, and every
 /// other one whose selector picks the same pods.
 pub(super) fn of_egress(estate: &Estate<'_>, egress: &Egress<'_>) -> Vec<usize> {
-    let picks = |index: usize, gateway: &Gateway<'_>| {
-        egress.proxies.iter().any(|proxy| match (gateway.selector, proxy.workload) {
-            (None, _) => true,
-            (Some(_), Some(workload)) => estate.gateway_workloads(index).any(|(selected, _)| selected == workload),
-            // Of pods that are not in the input a selector tells some labels.
-            (Some(selector), None) => proxy.labels.is_some_and(|labels| selector.is_subset(labels)),
-        })
-    };
+    let any = |index| egress.proxies.iter().any(|proxy| configures(index, proxy, estate));
     let all = estate.mesh.gateways.iter().enumerate();
-    all.filter(|(index, gateway)| gateway.egress || picks(*index, gateway)).map(|(index, _)| index).collect()
+    all.filter(|(index, gateway)| gateway.egress || any(*index)).map(|(index, _)| index).collect()
+}
+
+/// Whether a Gateway object configures a proxy: its selector picks the pods, wherever they stand, or it has none.
+#[must_use]
+pub fn configures(gateway: usize, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> bool {
+    match (estate.mesh.gateways[gateway].selector, proxy.workload) {
+        (None, _) => true,
+        (Some(_), Some(workload)) => estate.gateway_workloads(gateway).any(|(selected, _)| selected == workload),
+        // Of pods that are not in the input a selector tells some labels.
+        (Some(selector), None) => proxy.labels.is_some_and(|labels| selector.is_subset(labels)),
+    }
 }
 
 /// A host of a server: whose virtual services may bind, and what they may be for.

@@ -8,7 +8,7 @@ use super::egress::Egress;
 use crate::model::Estate;
 
 pub use exempt::is_google;
-pub use listeners::{Admission, admission, names, taken};
+pub use listeners::{Admission, admission, configures, names, taken};
 
 /// What follows for routes from an estate.
 #[derive(Debug)]
