@@ -85,6 +85,10 @@ pub struct Check {
     #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]
     pub fail_on: Option<Level>,
 
+    /// Report what a finding about a path explains one by one
+    #[arg(long, help_heading = JUDGEMENT)]
+    pub all: bool,
+
     /// Report this rule only; may be repeated
     #[arg(long = "rule", value_name = "ID", value_parser = rule, help_heading = JUDGEMENT)]
     pub rules: Vec<&'static Rule>,

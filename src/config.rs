@@ -93,6 +93,8 @@ pub struct Config {
     pub fail_on: Level,
     /// Documents that could not be parsed do not make the audit incomplete.
     pub allow_unparsed: bool,
+    /// Tell what a finding about a path explains by itself as well.
+    pub all: bool,
     /// The day on which an ignore must not have ended; where there is none, no ignore ends.
     pub today: Option<Date>,
     /// Where each setting that the file has was written, by its key; a level by `rules.` and the rule's id.
@@ -116,6 +118,7 @@ impl Default for Config {
             min_confidence: Confidence::Low,
             fail_on: Level::Error,
             allow_unparsed: false,
+            all: false,
             today: None,
             written: BTreeMap::new(),
         }

@@ -48,6 +48,7 @@ impl Rule {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            parts: None,
         }
     }
 

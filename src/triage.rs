@@ -1,5 +1,7 @@
 //! From findings to the report: levels, filters, order, fingerprints and the verdict. Everything is sorted and filtered here, once.
 
+mod absorb;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -67,7 +69,7 @@ pub struct Unmodelled {
 }
 
 /// A finding with what triage adds to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reported {
     pub finding: Finding,
     pub level: Level,
@@ -75,6 +77,8 @@ pub struct Reported {
     pub object: Option<Object>,
     /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
     pub fingerprint: String,
+    /// The findings that it explains and that are told with it.
+    pub absorbed: Vec<Reported>,
 }
 
 /// What the outputs show.
@@ -118,9 +122,10 @@ pub fn triage(findings: Vec<Finding>, mut inputs: Inputs, objects: &dyn Objects,
     let report = |(level, finding): (Level, Finding)| {
         let object = objects.object(finding.at);
         let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
-        Reported { finding, level, object, fingerprint }
+        Reported { finding, level, object, fingerprint, absorbed: Vec::new() }
     };
     let findings: Vec<Reported> = kept.into_iter().map(report).collect();
+    let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
     Report { verdict: verdict(&findings, &inputs, config), inputs, findings }
 }
 
@@ -257,6 +262,7 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            parts: None,
         }
     }
 

@@ -50,6 +50,7 @@ pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
         min_confidence: check.min_confidence.unwrap_or(config.min_confidence),
         fail_on: check.fail_on.unwrap_or(config.fail_on),
         allow_unparsed: check.allow_unparsed || config.allow_unparsed,
+        all: check.all,
         ..config
     })
 }

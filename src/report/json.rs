@@ -89,6 +89,8 @@ struct FindingShape<'a> {
     related: Vec<RelatedShape<'a>>,
     witness: Vec<HopShape<'a>>,
     help: &'a str,
+    /// What a path finding explains; `check --all` lists it as findings.
+    absorbed: Vec<AbsorbedShape<'a>>,
     fingerprint: &'a str,
     /// Findings that are shown are not suppressed; the field is there for those that will be.
     suppressed: Option<()>,
@@ -108,6 +110,17 @@ struct ResourceShape<'a> {
 struct RelatedShape<'a> {
     message: &'a str,
     location: LocationShape<'a>,
+}
+
+#[derive(Serialize)]
+struct AbsorbedShape<'a> {
+    rule: &'static str,
+    variant: &'static str,
+    level: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    location: LocationShape<'a>,
+    fingerprint: &'a str,
 }
 
 #[derive(Serialize)]
@@ -159,7 +172,8 @@ fn unmodelled(unmodelled: &Unmodelled) -> UnmodelledShape<'_> {
 }
 
 fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
-    let Finding { rule, variant, severity, confidence, message, at, related, witness, help } = &reported.finding;
+    let Finding { rule, variant, severity, confidence, message, at, related, witness, help, parts: _ } =
+        &reported.finding;
     FindingShape {
         rule,
         variant,
@@ -172,8 +186,22 @@ fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a>
         related: related.iter().map(|label| related_place(label, sources)).collect(),
         witness: witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
         help,
+        absorbed: reported.absorbed.iter().map(|part| absorbed(part, sources)).collect(),
         fingerprint: &reported.fingerprint,
         suppressed: None,
+    }
+}
+
+fn absorbed<'a>(part: &'a Reported, sources: &'a Sources) -> AbsorbedShape<'a> {
+    let Finding { rule, variant, severity, message, at, .. } = &part.finding;
+    AbsorbedShape {
+        rule,
+        variant,
+        level: part.level.as_str(),
+        severity: severity.as_str(),
+        message,
+        location: location(*at, sources),
+        fingerprint: &part.fingerprint,
     }
 }
 

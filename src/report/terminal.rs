@@ -8,6 +8,7 @@ use miette::{
     SourceSpan, SpanContents,
 };
 
+use super::Place;
 use super::excerpt::{Excerpt, Mark};
 use super::hops::hops;
 use super::palette::{Palette, clean, wrapped};
@@ -72,9 +73,27 @@ fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
         text.push_str(&format!("  {}\n", palette.cyan("hop by hop:")));
         text.push_str(&hops(&finding.witness, sources, options));
     }
+    text.push_str(&explained(&reported.absorbed, sources, options));
     if !finding.help.is_empty() {
         let lines = wrapped(&worded(&finding.help, options), options.width - 8);
         let _ = writeln!(text, "  {} {}", palette.cyan("help:"), lines.join("\n        "));
+    }
+    text
+}
+
+/// What a path finding explains, one line each.
+fn explained(parts: &[Reported], sources: &Sources, options: &Terminal) -> String {
+    if parts.is_empty() {
+        return String::new();
+    }
+    let palette = Palette::new(options.color);
+    let mut text = format!("  {} (--all tells them one by one)\n", palette.cyan("explains:"));
+    for part in parts {
+        let finding = &part.finding;
+        let name = format!("{}/{}:", finding.rule, finding.variant);
+        let said = wrapped(&format!("{name} {}", worded(&finding.message, options)), options.width.saturating_sub(6));
+        let _ = writeln!(text, "    {}", said.join("\n      "));
+        let _ = writeln!(text, "      {}", palette.dim(&clean(&Place::new(finding.at, sources).position())));
     }
     text
 }

@@ -6,8 +6,9 @@ use rustc_hash::FxHashMap;
 
 use super::{Audit, NAMED};
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::Exit;
+use crate::analysis::exits::{Class, Exit, Group, Verdict, Via};
 use crate::finding::Finding;
+use crate::source::Location;
 use crate::traffic::Sample;
 
 /// Workloads of one namespace whose ways out have the same reasons at every hop.
@@ -21,9 +22,19 @@ impl<'a> Audit<'a> {
     /// For each workload the first of its ways out that are wanted, by rank; workloads of a namespace with the same reasons
     /// at every hop are one.
     pub fn exits_alike<R: Ord>(&self, wanted: impl Fn(&Exit) -> bool, rank: impl Fn(&Exit) -> R) -> Vec<Alike<'a>> {
+        self.exits_alike_of(self.facts.exits.groups.iter(), wanted, rank)
+    }
+
+    /// The same for some groups alone.
+    pub fn exits_alike_of<R: Ord>(
+        &self,
+        groups: impl Iterator<Item = &'a Group>,
+        wanted: impl Fn(&Exit) -> bool,
+        rank: impl Fn(&Exit) -> R,
+    ) -> Vec<Alike<'a>> {
         let mut all: Vec<Alike<'a>> = Vec::new();
         let mut known: FxHashMap<(usize, Vec<String>), usize> = FxHashMap::default();
-        for group in &self.facts.exits.groups {
+        for group in groups {
             let exits = group.exits.iter().map(|exit| &**exit).filter(|exit| wanted(exit));
             let Some(exit) = exits.min_by_key(|exit| rank(exit)) else { continue };
             let Some(&first) = group.workloads.first() else { continue };
@@ -39,6 +50,12 @@ impl<'a> Audit<'a> {
         all
     }
 
+    /// The groups that have no direct way out, for ways that would be detours to those that have.
+    pub fn without_direct_exit(&self) -> impl Iterator<Item = &'a Group> {
+        let has = |group: &&Group| group.exits.iter().any(|exit| is_direct_exit(exit));
+        self.facts.exits.groups.iter().filter(move |group| !has(group))
+    }
+
     /// Who can do something, for the start of a message: the workload itself, or whoever has a part of it.
     #[must_use]
     pub fn attacker(&self, tier: Tier, workload: usize) -> String {
@@ -49,6 +66,16 @@ impl<'a> Audit<'a> {
             Tier::Tenant => format!("a tenant who may change `{name}` can"),
             Tier::NodeRoot => format!("root on a node of `{name}` can"),
         }
+    }
+
+    /// The places that a way out is about: what decides at its hops, the workloads that take it, and their namespace.
+    #[must_use]
+    pub fn places_of(&self, alike: &Alike<'_>) -> Vec<Location> {
+        let workloads = || alike.workloads.iter().map(|&index| &self.estate.workloads[index]);
+        let hops = alike.workloads.first().map(|&first| alike.exit.witness(first, self.estate, self.facts));
+        let namespace = workloads().next().map(|workload| self.estate.namespace_of(workload).at.at);
+        let hops = hops.into_iter().flatten().map(|hop| hop.at);
+        hops.chain(workloads().map(|workload| workload.name.at)).chain(namespace).collect()
     }
 
     /// Adds the first few of the other workloads that share a way out.
@@ -71,6 +98,16 @@ impl Alike<'_> {
             more => format!(", as can {} more workloads of its namespace", more - 1),
         }
     }
+}
+
+/// Whether a way out is open to the application or code in its pod, around or through the proxy to all of the internet.
+#[must_use]
+pub fn is_direct_exit(exit: &Exit) -> bool {
+    exit.verdict == Verdict::Open
+        && matches!(exit.via, Via::Direct | Via::Sidecar)
+        && matches!(exit.class, Class::Internet | Class::InternetV6)
+        && exit.tier <= Tier::CodeExecution
+        && !exit.approved
 }
 
 /// A packet in words: `TCP 443 to 203.0.113.10`.

@@ -59,7 +59,12 @@ mod nodes {
 }
 mod path {
     pub(super) mod direct_internet_path;
+    pub(super) mod gateway_node_landing;
+    pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
+    pub(super) mod mesh_bypass_path;
+    pub(super) mod private_network_path;
+    pub(super) mod single_control_path;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
@@ -98,6 +103,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
     &firewall::gateway_egress_too_wide::RULE,
+    &path::gateway_node_landing::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
     &routing::gateway_open_to_all_namespaces::RULE,
@@ -108,6 +114,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
     &cluster::google_access_not_private::RULE,
+    &path::google_api_exfiltration_path::RULE,
     &dns::google_api_vip_mixed::RULE,
     &dns::google_api_zone_missing::RULE,
     &capture::host_network_workload::RULE,
@@ -116,6 +123,7 @@ pub static RULES: &[&Rule] = &[
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
     &firewall::ipv6_egress_open::RULE,
+    &path::mesh_bypass_path::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
@@ -127,10 +135,12 @@ pub static RULES: &[&Rule] = &[
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
+    &path::private_network_path::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &path::single_control_path::RULE,
     &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,

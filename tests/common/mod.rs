@@ -57,10 +57,10 @@ pub fn walk(folder: &Path) -> Walk {
     source::walk(&[folder.to_owned()]).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
-/// Audits one text with the default settings.
+/// Audits one text with the default settings, and tells what findings about paths explain as well.
 pub fn audit_text(text: &str) -> (Walk, Report) {
     let walk = source::from_text("input.yaml", text.to_owned());
-    let report = palisade::audit(&walk, &Config::default());
+    let report = palisade::audit(&walk, &Config { all: true, ..Config::default() });
     (walk, report)
 }
 

@@ -1,10 +1,9 @@
 //! PA01: a workload reaches the internet without the gateway, past every layer.
 
-use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Exit, Verdict, Via};
-use crate::finding::{Confidence, Finding, Severity};
+use crate::analysis::exits::Exit;
+use crate::finding::{Confidence, Finding, Parts, Severity};
 use crate::model::Layer;
-use crate::rule::exits::{Alike, packet};
+use crate::rule::exits::{Alike, is_direct_exit, packet};
 use crate::rule::{Audit, Rule};
 use crate::traffic::Protocol;
 
@@ -20,16 +19,36 @@ pub(crate) static RULE: Rule = Rule {
     check,
 };
 
+/// What opens each layer of a direct way.
+const PARTS: &[&str] = &[
+    "workload-outside-mesh",
+    "host-network-workload",
+    "runs-as-proxy-identity",
+    "network-capability",
+    "capture-excluded",
+    "proxy-container-overridden",
+    "uncaptured-init-container",
+    "mesh-wide-capture-gap",
+    "ambient-egress-gap",
+    "outbound-allow-any",
+    "mesh-bypass-path",
+    "missing-egress-isolation",
+    "external-egress-allowed",
+    "policy-type-mismatch/no-effect",
+    "policy-type-mismatch/empty-egress",
+    "network-policy-overridden",
+    "network-policy-not-enforced",
+    "implied-egress-allow",
+    "ipv6-egress-open",
+    "app-node-egress-allowed",
+    "firewall-policy-overrides-deny",
+    "single-control-path",
+];
+
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let is_direct = |exit: &Exit| {
-        exit.verdict == Verdict::Open
-            && matches!(exit.via, Via::Direct | Via::Sidecar)
-            && matches!(exit.class, Class::Internet | Class::InternetV6)
-            && exit.tier <= Tier::CodeExecution
-    };
     // The weakest attacker's way, and of those over TCP.
     let rank = |exit: &Exit| (exit.tier, exit.sample.protocol != Protocol::Tcp);
-    findings.extend(audit.exits_alike(is_direct, rank).iter().filter_map(|alike| finding(alike, audit)));
+    findings.extend(audit.exits_alike(is_direct_exit, rank).iter().filter_map(|alike| finding(alike, audit)));
 }
 
 fn finding(alike: &Alike<'_>, audit: &Audit<'_>) -> Option<Finding> {
@@ -43,8 +62,10 @@ fn finding(alike: &Alike<'_>, audit: &Audit<'_>) -> Option<Finding> {
     );
     let finding = RULE.finding(exit.tier.as_str(), audit.estate.workloads[first].name.at, message);
     let finding = audit.name_others(finding.witness(exit.witness(first, audit.estate, audit.facts)), alike);
+    let parts = Parts { rules: PARTS, about: audit.places_of(alike), yields: false };
     Some(
         finding
+            .made_of(parts)
             .help("close at least two of the hops: deny egress in the firewall and in a default-deny network policy"),
     )
 }
