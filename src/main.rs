@@ -9,7 +9,7 @@ use clap::Parser;
 
 use cli::outputs::{Format, Output, print};
 use cli::settings::Fault;
-use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, sources};
+use cli::{Check, Cli, Color, Command, ListFormat, connections, install, messages, screen, settings, sources};
 use palisade::report::{self, Terminal};
 use palisade::rules::RULES;
 
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         Command::Connections(command) => connections::run(&command),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
+        Command::Completions(command) => print(&install::completions(command.shell)).map(|()| 0),
+        Command::Man(command) => install::manual(command.command.as_deref()).and_then(|page| print(&page)).map(|()| 0),
     };
     ExitCode::from(done.unwrap_or_else(|fault| {
         eprintln!("palisade: {fault}");
