@@ -1,5 +1,6 @@
 //! Estate to facts: typed answers with the places that make them so, each worked out once. Rules only word them.
 
+pub mod access;
 pub mod authorization;
 pub mod capture;
 pub mod destinations;
@@ -31,6 +32,8 @@ pub struct Facts<'a> {
     pub pools: pools::Pools,
     /// For each pool, what the firewall lets out.
     pub firewall: Vec<firewall::PoolEgress>,
+    /// What tenants may write, and where.
+    pub access: access::Access<'a>,
     /// The direct ways out.
     pub exits: Vec<exits::Exit>,
 }
@@ -45,7 +48,9 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let placement = placement::placement(estate, &egress);
     let pools = pools::pools(estate, &egress, &placement);
     let firewall = firewall::firewall(estate);
-    let mut facts = Facts { egress, capture, outbound, network_policy, placement, pools, firewall, exits: Vec::new() };
+    let access = access::access(estate);
+    let exits = Vec::new();
+    let mut facts = Facts { egress, capture, outbound, network_policy, placement, pools, firewall, access, exits };
     facts.exits = exits::exits(estate, &facts);
     facts
 }

@@ -1,6 +1,7 @@
 //! Resources to one estate: what the input means, whoever wrote it in whichever format. Defaults (semantics C.0) are
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
+pub mod access;
 mod authorization;
 mod dns;
 mod evidence;
@@ -12,6 +13,7 @@ mod namespace;
 mod network;
 mod network_policy;
 mod nodes;
+mod peer;
 mod relations;
 mod route;
 mod selector;
@@ -19,13 +21,13 @@ mod service;
 mod tls;
 mod workload;
 
-pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions};
+pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{Iam, IamBinding, Perimeter};
 pub use link::{Identity, Link};
-pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
+pub use mesh::{Mesh, OutboundMode, OutboundPolicy, ServiceEntry, Sidecar, Visibility};
 pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network::{EnforcementOrder, GoogleEndpoint, Nat, Network, Peering, Route as NetworkRoute, Subnet, Topology};
 pub use network_policy::{
@@ -33,6 +35,7 @@ pub use network_policy::{
     Tier,
 };
 pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning, Taint};
+pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
@@ -64,6 +67,7 @@ pub struct Estate<'a> {
     pub topology: Topology<'a>,
     pub dns: Dns<'a>,
     pub iam: Iam<'a>,
+    pub access: access::Access<'a>,
     pub evidence: Evidence<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
@@ -76,6 +80,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
     estate.mesh = mesh::mesh(list);
+    estate.mesh.version = config.istio_version;
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces);
@@ -86,6 +91,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.topology = network::topology(&directory);
     estate.dns = dns::dns(&directory);
     estate.iam = iam::iam(&directory);
+    estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate

@@ -120,6 +120,12 @@ pub static RULES: &[&Rule] = &[
     &capture::workload_outside_mesh::RULE,
 ];
 
+/// The ids of all rules, sorted.
+#[must_use]
+pub fn ids() -> Vec<&'static str> {
+    RULES.iter().map(|rule| rule.id).collect()
+}
+
 /// Runs the rules whose layers are in evidence.
 #[must_use]
 pub fn run(audit: &Audit<'_>) -> Vec<Finding> {
