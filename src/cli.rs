@@ -2,6 +2,7 @@
 
 pub mod connections;
 pub mod install;
+pub mod lsp;
 pub mod messages;
 pub mod outputs;
 pub mod screen;
@@ -62,6 +63,8 @@ pub enum Command {
     Explain(Explain),
     /// List the rules
     Rules(Rules),
+    /// Serve an editor: findings as you type, over standard input and output
+    Lsp(lsp::Lsp),
     /// Write what a shell needs to complete the command line
     #[command(after_help = COMPLETIONS)]
     Completions(install::Completions),
