@@ -1,6 +1,7 @@
 //! An editor as the language server sees it: it writes messages to the binary and reads what comes back.
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 #![allow(dead_code)] // Each test file uses a part of this.
+#![allow(clippy::needless_pass_by_value)] // Messages are written where they are sent.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// How long the server may take for anything before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Editor {
     child: Child,
