@@ -94,8 +94,16 @@ pub struct Check {
     #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
 
+    /// Silence nothing: show what ignores hide
+    #[arg(long, help_heading = JUDGEMENT)]
+    pub no_ignores: bool,
+
     #[command(flatten)]
     pub outputs: Outputs,
+
+    /// Also write silenced findings to SARIF; GitHub shows them as open alerts
+    #[arg(long, help_heading = OUTPUT)]
+    pub sarif_suppressed: bool,
 
     /// Print the settings in force and where each comes from, and audit nothing
     #[arg(long, help_heading = OUTPUT)]

@@ -10,7 +10,7 @@ mod words;
 use std::collections::BTreeMap;
 
 pub use date::Date;
-pub use ignores::{Fault as IgnoreFault, Ignore, Said, Scope, in_comment};
+pub use ignores::{Fault, Ignore, Ignores, Judged, Outcome, Said, Scope, in_comment};
 pub use keys::{Form, KEYS, Key, Shape, WAYS};
 pub use read::read;
 pub use words::{closest, listed, suggestion};
@@ -93,6 +93,11 @@ pub struct Config {
     pub fail_on: Level,
     /// Documents that could not be parsed do not make the audit incomplete.
     pub allow_unparsed: bool,
+    /// Nothing is silenced, so that what ignores hide is seen.
+    pub no_ignores: bool,
+    /// The input holds everything that the settings speak of; where it is only a part, an ignore without an object is none
+    /// of its business.
+    pub is_whole: bool,
     /// The day on which an ignore must not have ended; where there is none, no ignore ends.
     pub today: Option<Date>,
     /// Where each setting that the file has was written, by its key; a level by `rules.` and the rule's id.
@@ -116,6 +121,8 @@ impl Default for Config {
             min_confidence: Confidence::Low,
             fail_on: Level::Error,
             allow_unparsed: false,
+            no_ignores: false,
+            is_whole: true,
             today: None,
             written: BTreeMap::new(),
         }

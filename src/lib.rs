@@ -19,14 +19,14 @@ pub mod traffic;
 pub mod triage;
 
 use analysis::network_policy::Dataplane;
-use config::Config;
+use config::{Config, Ignore, Ignores};
 use finding::Object;
 use model::Estate;
 use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
 use source::{Document, Location, Problem, Unparsed, Walk};
-use triage::{Inputs, Objects, Report, Unmodelled};
+use triage::{Inputs, Marked, Objects, Report, Unmodelled};
 
 /// Reads the settings that stand among the sources of a walk; the defaults where there are none.
 ///
@@ -57,9 +57,14 @@ pub fn audit(walk: &Walk, config: &Config) -> Report {
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
-    let findings = rules::run(&Audit { estate: &estate, facts: &facts, rules: rules::RULES });
+    let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
+    let findings = rules::run(&audit);
+    let places = Places::new(&resources, &parsed.documents);
+    let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let (mut findings, ignores) = triage::silence(findings, comments, &places, config);
+    findings.extend(rules::about_ignores(&Audit { ignores: &ignores, ..audit }).into_iter().map(Marked::from));
     let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
-    triage::triage(findings, inputs, &Places::new(&resources, &parsed.documents), config)
+    triage::triage(findings, inputs, &places, config)
 }
 
 /// What to list of the connections that network policies allow.
@@ -153,15 +158,18 @@ fn holding<T: Copy>(list: &[(Location, T)], at: Location) -> Option<(Location, T
     of_source.into_iter().find(|(extent, _)| at.span.end <= extent.span.end).copied()
 }
 
+fn object(resource: &resource::Resource<'_>) -> Object {
+    Object {
+        api_version: resource.meta.api_version.to_owned(),
+        kind: resource.meta.kind.to_owned(),
+        namespace: resource.namespace.map(|namespace| namespace.value.to_owned()),
+        name: resource.meta.name.value.to_owned(),
+    }
+}
+
 impl Objects for Places<'_> {
     fn object(&self, at: Location) -> Option<Object> {
-        let (_, resource) = holding(&self.objects, at)?;
-        Some(Object {
-            api_version: resource.meta.api_version.to_owned(),
-            kind: resource.meta.kind.to_owned(),
-            namespace: resource.namespace.map(|namespace| namespace.value.to_owned()),
-            name: resource.meta.name.value.to_owned(),
-        })
+        holding(&self.objects, at).map(|(_, resource)| object(resource))
     }
 
     fn field(&self, at: Location) -> String {
@@ -170,5 +178,12 @@ impl Objects for Places<'_> {
         // As seen from the object, so that it stays the same wherever the object stands in its file.
         let own = holding(&self.objects, at).map(|(extent, _)| document.path_at(extent)).unwrap_or_default();
         path.strip_prefix(own.as_str()).map_or(path.clone(), |rest| rest.trim_start_matches('.').to_owned())
+    }
+    fn line(&self, at: Location) -> usize {
+        holding(&self.documents, at).map_or(0, |(_, document)| document.source().line_column(at.span.start).line)
+    }
+
+    fn names(&self, ignore: &Ignore) -> bool {
+        self.objects.iter().any(|(_, resource)| ignore.names(&object(resource)))
     }
 }

@@ -18,8 +18,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("resource", &["finding", "source", "traffic"]),
     ("model", &["config", "resource", "finding", "source", "traffic"]),
     ("analysis", &["model", "finding", "source", "traffic"]),
-    ("rule", &["analysis", "model", "finding", "source", "traffic"]),
-    ("rules", &["rule", "analysis", "model", "finding", "source", "traffic"]),
+    ("rule", &["config", "analysis", "model", "finding", "source", "traffic"]),
+    ("rules", &["rule", "config", "analysis", "model", "finding", "source", "traffic"]),
     ("triage", &["config", "finding", "source"]),
     ("report", &["triage", "config", "rule", "finding", "source"]),
     // A listing of what an analysis knows, not of findings.

@@ -10,7 +10,7 @@ use common::program::{CLEAN, WITH_ERROR, folder, run};
 use palisade::config::{Config, KEYS, Part, Scope};
 use palisade::finding::Level;
 use palisade::rules::RULES;
-use palisade::source::{self, Walk};
+use palisade::source::{self, Location, Walk};
 use serde_json::Value;
 
 /// The settings as the contract shows them.
@@ -58,7 +58,7 @@ fn the_settings_of_the_contract_are_read_with_their_places() {
     assert_eq!(config.complete, Part::ALL);
     assert_eq!(config.levels["gateway-not-scaled"], Level::Off);
 
-    let quoted = |at: palisade::source::Location| &CONTRACT[at.span.range()];
+    let quoted = |at: Location| &CONTRACT[at.span.range()];
     let [deny, allow] = config.expectations.as_slice() else { panic!("{:?}", config.expectations) };
     assert_eq!((quoted(deny.at), deny.allows, deny.from.value.as_str(), &deny.via), ("deny", false, "team-y", &None));
     assert_eq!((quoted(allow.to.at), allow.to.value.as_str()), ("example.com:443", "example.com:443"));

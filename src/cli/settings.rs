@@ -47,6 +47,8 @@ pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
         min_confidence: check.min_confidence.unwrap_or(config.min_confidence),
         fail_on: check.fail_on.unwrap_or(config.fail_on),
         allow_unparsed: check.allow_unparsed || config.allow_unparsed,
+        no_ignores: check.no_ignores,
+        is_whole: is_whole(&check.paths, walk),
         ..config
     })
 }
@@ -85,6 +87,16 @@ fn nearest(path: &Path) -> Option<PathBuf> {
 fn shown(path: PathBuf) -> PathBuf {
     let here = std::env::current_dir().and_then(fs::canonicalize);
     here.ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(path)
+}
+
+/// Whether the paths hold everything that the settings may speak of: all that is below their folder.
+fn is_whole(paths: &[PathBuf], walk: &Walk) -> bool {
+    let Some(settings) = walk.sources.settings() else { return true };
+    let Ok(file) = fs::canonicalize(settings.path()) else { return false };
+    let holds = |path: &Path| {
+        fs::canonicalize(path).is_ok_and(|path| file.parent().is_some_and(|folder| folder.starts_with(path)))
+    };
+    if paths.is_empty() { holds(Path::new(".")) } else { paths.iter().any(|path| holds(path)) }
 }
 
 /// Reads the settings that stand among the sources; the defaults where there are none.

@@ -72,7 +72,7 @@ pub fn repository(paths: &[PathBuf]) -> Sarif {
     let audited = paths.first().and_then(|path| std::path::absolute(path).ok()).unwrap_or_else(|| here.clone());
     let root = root_above(&here).filter(|root| audited.starts_with(root)).or_else(|| root_above(&audited));
     let text = |path: &Path| path.display().to_string();
-    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here) }
+    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here), suppressed: false }
 }
 
 fn root_above(path: &Path) -> Option<&Path> {

@@ -37,6 +37,11 @@ mod firewall {
     pub(super) mod ipv6_egress_open;
     pub(super) mod weak_firewall_target;
 }
+mod ignores {
+    pub(super) mod expired_ignore;
+    pub(super) mod malformed_ignore;
+    pub(super) mod unused_ignore;
+}
 mod logging {
     pub(super) mod firewall_log_off;
     pub(super) mod nat_log_off;
@@ -82,6 +87,7 @@ pub static RULES: &[&Rule] = &[
     &path::direct_internet_path::RULE,
     &dns::dns_tunnel_residual::RULE,
     &firewall::essential_flow_denied::RULE,
+    &ignores::expired_ignore::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
@@ -102,6 +108,7 @@ pub static RULES: &[&Rule] = &[
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
     &firewall::ipv6_egress_open::RULE,
+    &ignores::malformed_ignore::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
@@ -115,6 +122,7 @@ pub static RULES: &[&Rule] = &[
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &dns::untrusted_resolver::RULE,
+    &ignores::unused_ignore::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
@@ -124,6 +132,17 @@ pub static RULES: &[&Rule] = &[
 #[must_use]
 pub fn ids() -> Vec<&'static str> {
     RULES.iter().map(|rule| rule.id).collect()
+}
+
+/// The folder of the rules that speak of what silences the others.
+const IGNORES: &str = "ignores";
+
+/// Runs the rules that speak of ignores, once it is known what came of these.
+#[must_use]
+pub fn about_ignores(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    RULES.iter().filter(|rule| rule.topic == IGNORES).for_each(|rule| (rule.check)(audit, &mut findings));
+    findings
 }
 
 /// Runs the rules whose layers are in evidence.
