@@ -73,7 +73,7 @@ pub struct Config {
     pub egress_namespaces: Vec<String>,
     /// Namespaces of the platform, besides the built-in list (semantics A, notation).
     pub system_namespaces: Vec<String>,
-    /// Subjects that are allowed to manage egress, as `group:…`, `user:…` or `serviceAccount:…`.
+    /// Who may manage egress, besides the cluster's masters: `user:NAME`, `group:NAME`, `serviceAccount:NAMESPACE/NAME`.
     pub admins: Vec<Spanned<String>>,
     /// Parts of the estate that the input holds completely.
     pub complete: Vec<Part>,

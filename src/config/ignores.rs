@@ -86,6 +86,8 @@ pub enum Outcome {
     Unused,
     /// No object in the input has the name that it gives.
     NoObject,
+    /// Its object is not in the input, which is only a part of what the settings speak of.
+    Unjudged,
     /// Its last day has passed.
     Ended,
     /// It is newer than the state that it is held against, and silences nothing.

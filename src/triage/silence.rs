@@ -69,6 +69,6 @@ fn outcome(ignore: &Ignore, used: bool, objects: &dyn Objects, config: &Config) 
         false if is_about_an_object() => Outcome::Unused,
         // Of a part of the estate nothing can be said about the rest.
         false if config.is_whole => Outcome::NoObject,
-        false => Outcome::Used,
+        false => Outcome::Unjudged,
     }
 }
