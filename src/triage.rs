@@ -6,12 +6,13 @@ mod silence;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
-pub use silence::{comments, silence};
+pub use silence::{accepted, comments, silence};
 
-use crate::config::{Config, Ignore};
+use crate::config::{Changed, Config, Ignore};
 use crate::finding::{Decision, Finding, Level, Object};
-use crate::source::{Location, Problem, Skipped, Unparsed};
+use crate::source::{Location, Problem, Skipped, SourceId, Unparsed};
 use fingerprint::{fingerprint, numbered};
 
 /// Whether the estate passed.
@@ -110,6 +111,8 @@ pub struct Report {
     pub findings: Vec<Reported>,
     /// What ignores silence.
     pub suppressed: Vec<Reported>,
+    /// How many findings are left out because no line that they point at has changed, and since when.
+    pub untouched: Option<(usize, String)>,
 }
 
 impl Report {
@@ -128,8 +131,11 @@ pub trait Objects {
     /// The path of the field at a place, relative to the object that holds it.
     fn field(&self, at: Location) -> String;
 
-    /// The line that a place begins on, from 1.
-    fn line(&self, at: Location) -> usize;
+    /// The lines that a place is on, from 1.
+    fn lines(&self, at: Location) -> RangeInclusive<usize>;
+
+    /// What stands on a line, in words that moving the line does not change: its object and field.
+    fn site(&self, source: SourceId, line: usize) -> String;
 
     /// Whether any object in the input has a name that an ignore gives.
     fn names(&self, ignore: &Ignore) -> bool;
@@ -154,9 +160,21 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
         Reported { finding, level, object, fingerprint, ignore, order }
     };
-    let (suppressed, findings): (Vec<_>, Vec<_>) =
-        kept.into_iter().enumerate().map(report).partition(|reported| reported.ignore.is_some());
-    Report { verdict: verdict(&findings, &inputs, config), inputs, findings, suppressed }
+    let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
+    let is_touched = |reported: &Reported| {
+        config.changed.as_ref().is_none_or(|changed| touches(changed, &reported.finding, objects))
+    };
+    let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_touched);
+    let untouched = config.changed.as_ref().map(|changed| (untouched.len(), changed.since.clone()));
+    let (suppressed, findings): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
+    Report { verdict: verdict(&findings, &inputs, config), inputs, findings, suppressed, untouched }
+}
+
+/// Whether a finding points at a line that has changed, be it its own, a related one or a hop of its witness.
+fn touches(changed: &Changed, finding: &Finding, objects: &dyn Objects) -> bool {
+    let related = finding.related.iter().map(|label| label.at);
+    let hops = finding.witness.iter().map(|hop| hop.at);
+    std::iter::once(finding.at).chain(related).chain(hops).any(|at| changed.touches(at.source, &objects.lines(at)))
 }
 
 fn level(finding: &Finding, config: &Config) -> Level {
@@ -227,8 +245,12 @@ mod tests {
             format!("field{}", at.span.start / 10)
         }
 
-        fn line(&self, _: Location) -> usize {
-            1
+        fn lines(&self, _: Location) -> RangeInclusive<usize> {
+            1..=1
+        }
+
+        fn site(&self, _: SourceId, _: usize) -> String {
+            String::new()
         }
 
         fn names(&self, _: &Ignore) -> bool {

@@ -216,7 +216,11 @@ fn the_hash_of_the_line_follows_the_line() {
 #[test]
 fn paths_are_relative_to_the_repository() {
     let (_, text) = first_example();
-    let options = Sarif { root: "/work/repository".to_owned(), directory: "/work/repository/deploy".to_owned() };
+    let options = Sarif {
+        root: "/work/repository".to_owned(),
+        directory: "/work/repository/deploy".to_owned(),
+        suppressed: false,
+    };
     for (path, uri) in [
         ("mesh/a.yaml", "deploy/mesh/a.yaml"),
         ("./a b.yaml", "deploy/a%20b.yaml"),

@@ -72,7 +72,7 @@ fn understanding(group: &mut BenchmarkGroup<'_, WallTime>, walk: &Walk) {
         bencher.iter_batched(
             || findings.clone(),
             |findings| {
-                let places = Places::new(&resources, &parsed.documents);
+                let places = Places::new(&resources, &parsed.documents, &walk.sources);
                 triage(findings.into_iter().map(Marked::from).collect(), Inputs::default(), &places, &config)
             },
             BatchSize::LargeInput,

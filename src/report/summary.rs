@@ -47,6 +47,10 @@ pub(super) fn summary(report: &Report, sources: &Sources, options: &Terminal) ->
     rows.row(&format!("{}:", report.verdict.as_str()), &found(report, rows.palette));
     rows.row("read:", &read(&report.inputs, options));
     ignored(&mut rows, report, sources, options);
+    if let Some((count, since)) = report.untouched.as_ref().filter(|(count, _)| *count > 0) {
+        let said = format!("{} on lines that have not changed since {}", counted(*count, "finding"), clean(since));
+        rows.row("not shown:", &said);
+    }
     not_understood(&mut rows, &report.inputs, sources, limit);
     rows.text
 }

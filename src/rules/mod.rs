@@ -41,6 +41,7 @@ mod firewall {
 mod ignores {
     pub(super) mod expired_ignore;
     pub(super) mod malformed_ignore;
+    pub(super) mod new_ignore;
     pub(super) mod unused_ignore;
 }
 mod logging {
@@ -83,7 +84,7 @@ mod tls {
 
 use rayon::prelude::*;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
@@ -131,6 +132,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
     &cluster::network_policy_not_enforced::RULE,
+    &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
@@ -150,6 +152,12 @@ pub static RULES: &[&Rule] = &[
 #[must_use]
 pub fn ids() -> Vec<&'static str> {
     RULES.iter().map(|rule| rule.id).collect()
+}
+
+/// The level that a rule has by itself; `Off` for a rule that there is not.
+#[must_use]
+pub fn default_level(id: &str) -> Level {
+    RULES.iter().find(|rule| rule.id == id).map_or(Level::Off, |rule| rule.severity.level())
 }
 
 /// The folder of the rules that speak of what silences the others.

@@ -5,7 +5,7 @@
 //! leaves the finding about the path.
 
 use super::{Marked, Objects};
-use crate::config::{Config, Fault, Ignore, Ignores, Judged, Outcome, Said, Scope, in_comment};
+use crate::config::{Accepted, Config, Fault, Ignore, Ignores, Judged, Outcome, Said, Scope, Site, in_comment};
 use crate::finding::Finding;
 use crate::source::Document;
 
@@ -36,29 +36,61 @@ pub fn silence(
     config: &Config,
 ) -> (Vec<Marked>, Ignores) {
     let ignores: Vec<Ignore> = config.ignores.iter().cloned().chain(comments).collect();
+    let is_new: Vec<bool> = ignores.iter().map(|ignore| is_new(ignore, objects, config)).collect();
     let mut used = vec![false; ignores.len()];
     let mut marked = Vec::with_capacity(findings.len());
     for finding in findings {
         let mut ignore = None;
         for (index, candidate) in ignores.iter().enumerate().filter(|(_, ignore)| reaches(ignore, &finding, objects)) {
             used[index] = true;
-            if ignore.is_none() && !config.no_ignores && !candidate.has_ended(config.today) {
+            let holds = !(config.no_ignores || is_new[index] || candidate.has_ended(config.today));
+            if ignore.is_none() && holds {
                 ignore = Some(candidate.clone());
             }
         }
         marked.push(Marked { finding, ignore });
     }
-    let judge = |(ignore, used): (Ignore, bool)| Judged { outcome: outcome(&ignore, used, objects, config), ignore };
-    let judged = ignores.into_iter().zip(used).map(judge).collect();
-    (marked, Ignores { judged, faults, widened: Vec::new() })
+    let judge = |((ignore, used), is_new): ((Ignore, bool), bool)| {
+        let outcome = if is_new { Outcome::New } else { outcome(&ignore, used, objects, config) };
+        Judged { ignore, outcome }
+    };
+    let judged = ignores.into_iter().zip(used).zip(is_new).map(judge).collect();
+    let widened = config.before.as_ref().map(|before| before.widened.clone()).unwrap_or_default();
+    (marked, Ignores { judged, faults, widened })
 }
 
 fn reaches(ignore: &Ignore, finding: &Finding, objects: &dyn Objects) -> bool {
     ignore.rule.value == finding.rule
         && match ignore.scope {
-            Scope::Line(source, line) => source == finding.at.source && line == objects.line(finding.at),
+            Scope::Line(source, line) => source == finding.at.source && line == *objects.lines(finding.at).start(),
             Scope::Objects(_) => objects.object(finding.at).is_some_and(|object| ignore.names(&object)),
         }
+}
+
+/// Whether an earlier state, where there is one to be held against, does not have the ignore.
+fn is_new(ignore: &Ignore, objects: &dyn Objects, config: &Config) -> bool {
+    config.before.as_ref().is_some_and(|before| before.lacks(ignore, &field(ignore, objects)))
+}
+
+/// What a comment is about, in words that moving lines does not change.
+fn field(ignore: &Ignore, objects: &dyn Objects) -> String {
+    match ignore.scope {
+        Scope::Line(source, line) => objects.site(source, line),
+        Scope::Objects(_) => String::new(),
+    }
+}
+
+/// What a state accepts, for a later one to be held against.
+#[must_use]
+pub fn accepted(ignores: impl Iterator<Item = Ignore>, objects: &dyn Objects) -> Vec<Accepted> {
+    let accepted = |ignore: Ignore| {
+        let site = match &ignore.scope {
+            Scope::Objects(pattern) => Site::Objects(pattern.value.clone()),
+            Scope::Line(..) => Site::Field(field(&ignore, objects)),
+        };
+        Accepted { rule: ignore.rule.value, site, until: ignore.until.map(|until| until.value) }
+    };
+    ignores.map(accepted).collect()
 }
 
 fn outcome(ignore: &Ignore, used: bool, objects: &dyn Objects, config: &Config) -> Outcome {
