@@ -176,7 +176,7 @@ fn each_foreign_crate_has_one_door() {
     assert_only("hcl_edit", |path| path == "source/hcl.rs");
     assert_only("miette", |path| path == "report/terminal.rs");
     assert_only("clap", |path| path == "main.rs" || path.starts_with("cli"));
-    assert_only("ignore::", |path| path == "source/walk.rs");
+    assert_only("use ignore::", |path| path == "source/walk.rs");
     assert_only("petgraph", |path| path.starts_with("model") || path.starts_with("analysis"));
 }
 
