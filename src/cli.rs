@@ -1,6 +1,7 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
 pub mod connections;
+pub mod git;
 pub mod install;
 pub mod lsp;
 pub mod messages;
@@ -111,8 +112,24 @@ pub struct Check {
     #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
 
+    /// Audit everything, and report what points at a line that has changed since a git revision
+    #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
+    pub changed_since: Option<String>,
+
+    /// Accept nothing that a git revision does not: new ignores and lowered settings have no effect and fail the audit
+    #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
+    pub deny_new_ignores: Option<String>,
+
+    /// Silence nothing: show what ignores hide
+    #[arg(long, help_heading = JUDGEMENT)]
+    pub no_ignores: bool,
+
     #[command(flatten)]
     pub outputs: Outputs,
+
+    /// Also write silenced findings to SARIF; GitHub shows them as open alerts
+    #[arg(long, help_heading = OUTPUT)]
+    pub sarif_suppressed: bool,
 
     /// Print the settings in force and where each comes from, and audit nothing
     #[arg(long, help_heading = OUTPUT)]

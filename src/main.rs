@@ -12,7 +12,7 @@ use cli::settings::Fault;
 use cli::{
     Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, screen, settings, show, sources,
 };
-use palisade::report::{self, Terminal};
+use palisade::report::{self, Sarif, Terminal};
 use palisade::rules::RULES;
 
 fn main() -> ExitCode {
@@ -57,7 +57,10 @@ fn check(check: &Check, color: Color) -> Result<u8, Fault> {
             }
             (Format::Terminal, Some(_)) => report::terminal(&report, &walk.sources, &screen::file(check, color)),
             (Format::Json, _) => report::json(&report, &walk.sources),
-            (Format::Sarif, _) => report::sarif(&report, &walk.sources, RULES, &sources::repository(&check.paths)),
+            (Format::Sarif, _) => {
+                let options = Sarif { suppressed: check.sarif_suppressed, ..sources::repository(&check.paths) };
+                report::sarif(&report, &walk.sources, RULES, &options)
+            }
         };
         Output::write(output, &text)?;
     }

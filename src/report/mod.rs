@@ -20,6 +20,7 @@ pub use terminal::{Terminal, terminal};
 
 use crate::rule::Rule;
 use crate::source::{LineColumn, Location, Source, Sources};
+use crate::triage::{Report, Reported};
 
 /// The version of the shapes of our own machine-readable outputs.
 const SCHEMA: u32 = 1;
@@ -53,6 +54,13 @@ impl<'s> Place<'s> {
 fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
+}
+
+/// The findings that count and those that are silenced, in one order.
+fn all(report: &Report) -> Vec<&Reported> {
+    let mut all: Vec<&Reported> = report.findings.iter().chain(&report.suppressed).collect();
+    all.sort_by_key(|reported| reported.order);
+    all
 }
 
 /// A shape of ours as indented JSON with a newline at its end.

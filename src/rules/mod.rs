@@ -38,6 +38,12 @@ mod firewall {
     pub(super) mod ipv6_egress_open;
     pub(super) mod weak_firewall_target;
 }
+mod ignores {
+    pub(super) mod expired_ignore;
+    pub(super) mod malformed_ignore;
+    pub(super) mod new_ignore;
+    pub(super) mod unused_ignore;
+}
 mod logging {
     pub(super) mod firewall_log_off;
     pub(super) mod nat_log_off;
@@ -78,7 +84,7 @@ mod tls {
 
 use rayon::prelude::*;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
@@ -93,6 +99,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
     &firewall::essential_flow_denied::RULE,
+    &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
@@ -116,6 +123,7 @@ pub static RULES: &[&Rule] = &[
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
     &firewall::ipv6_egress_open::RULE,
+    &ignores::malformed_ignore::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
@@ -124,6 +132,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
     &cluster::network_policy_not_enforced::RULE,
+    &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
@@ -133,6 +142,7 @@ pub static RULES: &[&Rule] = &[
     &nodes::scheduler_bypass::RULE,
     &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
+    &ignores::unused_ignore::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
@@ -142,6 +152,23 @@ pub static RULES: &[&Rule] = &[
 #[must_use]
 pub fn ids() -> Vec<&'static str> {
     RULES.iter().map(|rule| rule.id).collect()
+}
+
+/// The level that a rule has by itself; `Off` for a rule that there is not.
+#[must_use]
+pub fn default_level(id: &str) -> Level {
+    RULES.iter().find(|rule| rule.id == id).map_or(Level::Off, |rule| rule.severity.level())
+}
+
+/// The folder of the rules that speak of what silences the others.
+const IGNORES: &str = "ignores";
+
+/// Runs the rules that speak of ignores, once it is known what came of these.
+#[must_use]
+pub fn about_ignores(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    RULES.iter().filter(|rule| rule.topic == IGNORES).for_each(|rule| (rule.check)(audit, &mut findings));
+    findings
 }
 
 /// Runs the rules whose layers are in evidence.

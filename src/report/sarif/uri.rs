@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn at(root: &str, directory: &str, path: &str) -> String {
-        uri(path, &Sarif { root: root.to_owned(), directory: directory.to_owned() })
+        uri(path, &Sarif { root: root.to_owned(), directory: directory.to_owned(), suppressed: false })
     }
 
     #[test]
