@@ -46,6 +46,7 @@ mod logging {
 mod network_policy {
     pub(super) mod dns_egress_too_wide;
     pub(super) mod external_egress_allowed;
+    pub(super) mod forgeable_namespace_label;
     pub(super) mod missing_egress_isolation;
     pub(super) mod policy_type_mismatch;
 }
@@ -91,6 +92,7 @@ pub static RULES: &[&Rule] = &[
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &network_policy::forgeable_namespace_label::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
