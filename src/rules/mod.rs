@@ -49,6 +49,7 @@ mod network_policy {
     pub(super) mod forgeable_namespace_label;
     pub(super) mod missing_egress_isolation;
     pub(super) mod policy_type_mismatch;
+    pub(super) mod unguarded_gateway_namespace;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
@@ -124,6 +125,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
