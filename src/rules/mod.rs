@@ -48,6 +48,7 @@ mod network_policy {
     pub(super) mod external_egress_allowed;
     pub(super) mod forgeable_namespace_label;
     pub(super) mod missing_egress_isolation;
+    pub(super) mod network_policy_overridden;
     pub(super) mod policy_type_mismatch;
     pub(super) mod unguarded_gateway_namespace;
 }
@@ -119,6 +120,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
     &cluster::network_policy_not_enforced::RULE,
+    &network_policy::network_policy_overridden::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,

@@ -6,7 +6,7 @@ use super::NetworkPolicies;
 use super::outside::traffic;
 use crate::analysis::destinations::{external, internet, internet_v6};
 use crate::analysis::resolver::{dns, plain_dns};
-use crate::model::{ClauseAction, Direction, NamespaceScope, Peer, PolicyClause, Role, Tier};
+use crate::model::{ClauseAction, Direction, NamespaceScope, NetworkPolicy, Peer, PolicyClause, Role, Tier};
 use crate::source::Location;
 use crate::traffic::{AddressSet, Traffic};
 
@@ -58,12 +58,30 @@ impl<'a> NetworkPolicies<'a> {
                 continue;
             }
             for &(policy, certain) in &class.selection.egress {
-                if certain {
+                // A baseline is not asked about pods that a policy of their namespace isolates.
+                let asked =
+                    self.estate.network_policies[policy].tier != Tier::Baseline || class.isolating_egress.is_empty();
+                if certain && asked {
                     self.add_openings(policy, &open, &workloads, &mut found);
                 }
             }
         }
         found
+    }
+
+    /// The clause of a policy, which is not asked about a workload, that denies something which the workload may send to
+    /// public addresses; with one packet.
+    #[must_use]
+    pub fn opened_against<'p>(
+        &self,
+        policy: &'p NetworkPolicy<'a>,
+        workload: usize,
+    ) -> Option<(&'p PolicyClause<'a>, String)> {
+        let open = self.class(workload).outside.certain.restrict_addresses(&external(self.estate));
+        let denies = policy.egress.clauses.iter().filter(|clause| clause.action == ClauseAction::Deny);
+        denies
+            .map(|clause| (clause, open.intersection(&traffic(clause, &clause.ports.numbered, false))))
+            .find_map(|(clause, both)| Some((clause, packet(&both)?)))
     }
 
     fn add_openings(&self, policy: usize, open: &Traffic, workloads: &[usize], found: &mut Openings<'a>) {
@@ -131,9 +149,7 @@ impl Opening<'_> {
     /// One packet that is let out, as a reader would say it.
     #[must_use]
     pub fn packet(&self) -> Option<String> {
-        let sample = self.traffic.first()?;
-        let port = sample.port.map_or(String::new(), |port| format!(" {port}"));
-        Some(format!("{}{port} to {}", sample.protocol, sample.address))
+        packet(&self.traffic)
     }
 
     /// Whether it is for resolvers alone and lets pods ask any in the world: no peers, or the whole internet.
@@ -144,6 +160,12 @@ impl Opening<'_> {
         let for_names = ports.numbered.is_subset(dns()) && !ports.numbered.intersection(plain_dns()).is_empty();
         for_names && self.clause.peers.as_ref().is_none_or(|peers| peers.iter().any(is_any))
     }
+}
+
+fn packet(traffic: &Traffic) -> Option<String> {
+    let sample = traffic.first()?;
+    let port = sample.port.map_or(String::new(), |port| format!(" {port}"));
+    Some(format!("{}{port} to {}", sample.protocol, sample.address))
 }
 
 /// Whether a set of addresses reaches from one end of the public addresses to the other, as `0.0.0.0/0` and `::/0` do
