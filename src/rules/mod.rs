@@ -50,6 +50,7 @@ mod network_policy {
     pub(super) mod missing_egress_isolation;
     pub(super) mod network_policy_overridden;
     pub(super) mod policy_type_mismatch;
+    pub(super) mod required_flow_blocked;
     pub(super) mod unguarded_gateway_namespace;
 }
 mod nodes {
@@ -125,6 +126,7 @@ pub static RULES: &[&Rule] = &[
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &cluster::public_node::RULE,
+    &network_policy::required_flow_blocked::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,

@@ -5,6 +5,7 @@ mod chain;
 mod connections;
 mod engine;
 mod explain;
+mod flows;
 mod openings;
 mod outside;
 mod packet;
@@ -15,6 +16,7 @@ mod sides;
 
 pub use connections::{Answer, Connections, OutsideAnswer, connections};
 pub use explain::{Because, End, connections_of};
+pub use flows::{Target, UnseenPods};
 pub use openings::{Opening, is_whole_internet};
 pub use outside::Outside;
 pub use pods::Dataplane;
@@ -200,6 +202,12 @@ impl<'a> NetworkPolicies<'a> {
             return &self.unbound;
         }
         &self.class(workload).outside
+    }
+
+    /// How the clusters of the input take blocks that hold the addresses of pods.
+    #[must_use]
+    pub fn dataplane(&self) -> Dataplane {
+        self.dataplane
     }
 
     /// Whether some IPv4 traffic leaves a workload of which no policy speaks, so that it passes by default.

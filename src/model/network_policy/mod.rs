@@ -240,6 +240,8 @@ pub(super) fn network_policies<'a>(
             _ => {}
         }
     }
+    // Which of several is named first must not depend on the order of the input.
+    found.sort_by_key(|policy| (policy.namespace, policy.kind, policy.name.value, policy.name.at));
     found
 }
 
