@@ -52,8 +52,12 @@ mod logging {
 mod network_policy {
     pub(super) mod dns_egress_too_wide;
     pub(super) mod external_egress_allowed;
+    pub(super) mod forgeable_namespace_label;
     pub(super) mod missing_egress_isolation;
+    pub(super) mod network_policy_overridden;
     pub(super) mod policy_type_mismatch;
+    pub(super) mod required_flow_blocked;
+    pub(super) mod unguarded_gateway_namespace;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
@@ -104,6 +108,7 @@ pub static RULES: &[&Rule] = &[
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &network_policy::forgeable_namespace_label::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
@@ -132,15 +137,18 @@ pub static RULES: &[&Rule] = &[
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
     &cluster::network_policy_not_enforced::RULE,
+    &network_policy::network_policy_overridden::RULE,
     &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
+    &network_policy::required_flow_blocked::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::stray_service_entry::RULE,
+    &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
     &firewall::weak_firewall_target::RULE,
