@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Place, SCHEMA};
+use crate::config::Ignore;
 use crate::finding::{Finding, Hop, Label, Object};
 use crate::source::{LineColumn, Location, Sources};
 use crate::triage::{Inputs, Report, Reported, Unmodelled};
@@ -15,7 +16,7 @@ pub fn json(report: &Report, sources: &Sources) -> String {
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         verdict: report.verdict.as_str(),
         inputs: inputs(&report.inputs, sources),
-        findings: report.findings.iter().map(|reported| finding(reported, sources)).collect(),
+        findings: super::all(report).into_iter().map(|reported| finding(reported, sources)).collect(),
     };
     super::pretty(&document)
 }
@@ -92,8 +93,17 @@ struct FindingShape<'a> {
     /// What a path finding explains; `check --all` lists it as findings.
     absorbed: Vec<AbsorbedShape<'a>>,
     fingerprint: &'a str,
-    /// Findings that are shown are not suppressed; the field is there for those that will be.
-    suppressed: Option<()>,
+    suppressed: Option<SuppressedShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct SuppressedShape<'a> {
+    /// `settings` or `comment`.
+    by: &'static str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    location: LocationShape<'a>,
 }
 
 #[derive(Serialize)]
@@ -188,7 +198,16 @@ fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a>
         help,
         absorbed: reported.absorbed.iter().map(|part| absorbed(part, sources)).collect(),
         fingerprint: &reported.fingerprint,
-        suppressed: None,
+        suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
+    }
+}
+
+fn suppressed<'a>(ignore: &'a Ignore, sources: &'a Sources) -> SuppressedShape<'a> {
+    SuppressedShape {
+        by: if ignore.is_comment() { "comment" } else { "settings" },
+        reason: &ignore.reason,
+        until: ignore.until.map(|until| until.value.to_string()),
+        location: location(ignore.at, sources),
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) fn absorb(findings: Vec<Reported>, objects: &dyn Objects) -> Vec<Repo
     // Whoever is a part of several paths is named at each of them.
     for &(path, part) in &edges {
         let root = root(path, &above);
-        if above[part].is_some() && root != part {
+        let sums_up = findings[path].finding.parts.as_ref().is_some_and(|parts| parts.yields);
+        if above[part].is_some() && root != part && !sums_up {
             attached[root].insert(part);
         }
     }
@@ -87,7 +88,7 @@ fn above(findings: &[Reported], edges: &[(usize, usize)]) -> Vec<Option<usize>> 
             above[path] = Some(part);
             continue;
         }
-        for part in parts().filter(|_| !yields(path)) {
+        for part in parts().filter(|&part| !yields(path) || findings[part].level < findings[path].level) {
             if above[part].is_none() && root(path, &above) != part {
                 above[part] = Some(path);
             }
@@ -106,9 +107,9 @@ fn root(mut index: usize, above: &[Option<usize>]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::{Inputs, triage};
-    use crate::config::Config;
+    use crate::config::{Config, Ignore};
     use crate::finding::{Confidence, Finding, Parts, Severity};
-    use crate::source::{Location, Sources, Span};
+    use crate::source::{Location, SourceId, Sources, Span};
 
     /// Every ten bytes are an object.
     struct Tens;
@@ -121,6 +122,18 @@ mod tests {
 
         fn field(&self, at: Location) -> String {
             at.span.start.to_string()
+        }
+
+        fn lines(&self, _: Location) -> std::ops::RangeInclusive<usize> {
+            1..=1
+        }
+
+        fn site(&self, _: SourceId, _: usize) -> String {
+            String::new()
+        }
+
+        fn names(&self, _: &Ignore) -> bool {
+            false
         }
     }
 
@@ -146,6 +159,7 @@ mod tests {
 
     fn told(findings: Vec<Finding>) -> Vec<String> {
         let inputs = Inputs { resources: 1, documents: 1, ..Inputs::default() };
+        let findings = findings.into_iter().map(super::super::Marked::from).collect();
         let report = triage(findings, inputs, &Tens, &Config::default());
         let line = |reported: &super::Reported| {
             let parts: Vec<&str> = reported.absorbed.iter().map(|part| part.finding.rule).collect();
