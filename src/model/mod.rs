@@ -1,6 +1,7 @@
 //! Resources to one estate: what the input means, whoever wrote it in whichever format. Defaults (semantics C.0) are
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
+mod access_log;
 mod authorization;
 mod dns;
 mod evidence;
@@ -19,6 +20,7 @@ mod service;
 mod tls;
 mod workload;
 
+pub use access_log::{AccessLogs, MeshLog, Telemetry};
 pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions};
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
@@ -57,6 +59,7 @@ pub struct Estate<'a> {
     pub services: Vec<Service<'a>>,
     pub network_policies: Vec<NetworkPolicy<'a>>,
     pub mesh: Mesh<'a>,
+    pub access_logs: AccessLogs<'a>,
     pub clusters: Vec<Cluster<'a>>,
     pub pools: Vec<NodePool<'a>>,
     pub firewall: Vec<FirewallRule<'a>>,
@@ -76,6 +79,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
     estate.mesh = mesh::mesh(list);
+    estate.access_logs = access_log::access_logs(list);
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces);

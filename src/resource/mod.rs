@@ -53,6 +53,7 @@ pub enum Kind<'a> {
     Sidecar(istio::Sidecar<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
+    Telemetry(istio::Telemetry<'a>),
     /// An object of the cloud, in whichever format.
     Cloud(Box<gcp::Cloud<'a>>),
     /// An object of a modelled kind without the part that makes it one, such as a patch.
@@ -193,6 +194,9 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
+        "telemetry.istio.io" if object.kind == "Telemetry" => {
+            Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
+        }
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }

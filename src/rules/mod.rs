@@ -39,6 +39,7 @@ mod firewall {
 }
 mod logging {
     pub(super) mod firewall_log_off;
+    pub(super) mod gateway_access_log_off;
     pub(super) mod nat_log_off;
     pub(super) mod platform_log_off;
 }
@@ -85,6 +86,7 @@ pub static RULES: &[&Rule] = &[
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &logging::gateway_access_log_off::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
