@@ -43,8 +43,7 @@ pub(super) fn iam<'a>(directory: &Directory<'a>) -> Iam<'a> {
                     found.is_known = true;
                     let Some(role) = grant.role.known() else { continue };
                     let conditional = grant.condition.known().is_some();
-                    let written =
-                        grant.members.items.iter().filter(|member| member.value.starts_with("serviceAccount:"));
+                    let written = grant.members.iter().filter(|member| member.value.starts_with("serviceAccount:"));
                     let members =
                         written.map(|member| Reference::Written(*member)).chain(grant.accounts.iter().copied());
                     found.bindings.extend(members.map(|member| IamBinding {

@@ -46,6 +46,7 @@ mod ignores {
 }
 mod logging {
     pub(super) mod firewall_log_off;
+    pub(super) mod gateway_access_log_off;
     pub(super) mod nat_log_off;
     pub(super) mod platform_log_off;
 }
@@ -109,6 +110,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
     &network_policy::forgeable_namespace_label::RULE,
+    &logging::gateway_access_log_off::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
