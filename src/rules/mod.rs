@@ -59,8 +59,10 @@ mod path {
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
+    pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
+    pub(super) mod ignored_source_match;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
     pub(super) mod proxy_extension_in_path;
@@ -91,6 +93,7 @@ pub static RULES: &[&Rule] = &[
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &routing::foreign_route_on_gateway::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
@@ -106,6 +109,7 @@ pub static RULES: &[&Rule] = &[
     &dns::google_api_zone_missing::RULE,
     &capture::host_network_workload::RULE,
     &authorization::identity_without_mtls::RULE,
+    &routing::ignored_source_match::RULE,
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
