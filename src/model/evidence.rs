@@ -92,6 +92,12 @@ impl<'a> Evidence<'a> {
         self.complete.contains(&Part::Mesh)
     }
 
+    /// Whether the user says that the input holds all there is of the cluster's own objects.
+    #[must_use]
+    pub fn kubernetes_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Kubernetes)
+    }
+
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
     #[must_use]
     pub fn is_decided(&self, layer: Layer) -> bool {

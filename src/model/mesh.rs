@@ -2,13 +2,14 @@
 
 use super::authorization::{AuthorizationPolicy, authorization_policy};
 use super::extension::{Extension, extension};
+use super::peer::{PeerAuthentication, peer_authentication};
 use super::route::{Gateway, GatewayReference, VirtualService, gateway, virtual_service};
 use super::service_entry::{ServiceEntry, service_entry};
 use super::sidecar::{Sidecar, sidecar};
 use super::tls::{DestinationRule, destination_rule};
 use super::version::IstioVersion;
 use super::{Labels, Text};
-use crate::resource::istio::{MeshConfig, Setting};
+use crate::resource::istio::{ExtensionProvider, MeshConfig, Setting};
 use crate::resource::{Kind, Resource};
 use crate::source::Location;
 use crate::traffic::HostPattern;
@@ -20,6 +21,14 @@ pub struct Mesh<'a> {
     pub version: IstioVersion,
     /// Objects in this namespace apply to the whole mesh.
     pub root_namespace: &'a str,
+    /// The domain in the identities of workloads, where the mesh configuration sets it.
+    pub trust_domain: Option<Text<'a>>,
+    /// Other names of that domain.
+    pub trust_domain_aliases: Vec<Text<'a>>,
+    /// Who may be asked by CUSTOM policies, and whether they judge requests alone.
+    pub providers: Vec<ExtensionProvider<'a>>,
+    /// Where automatic mutual TLS is switched off.
+    pub auto_mtls_off: Option<Location>,
     /// The mesh's mode for unknown destinations, where it is set.
     pub outbound: Option<OutboundPolicy>,
     /// Whether the mesh configuration itself is in the input.
@@ -44,6 +53,10 @@ impl Default for Mesh<'_> {
         Self {
             version: IstioVersion::default(),
             root_namespace: "istio-system",
+            trust_domain: None,
+            trust_domain_aliases: Vec::new(),
+            providers: Vec::new(),
+            auto_mtls_off: None,
             outbound: None,
             configured: false,
             interception_mode: None,
@@ -107,14 +120,6 @@ pub struct WorkloadEntry<'a> {
     pub name: Text<'a>,
     pub address: Option<Text<'a>>,
     pub labels: &'a Labels<'a>,
-}
-
-/// How strictly workloads ask their peers for a certificate.
-#[derive(Clone, Debug)]
-pub struct PeerAuthentication<'a> {
-    pub namespace: &'a str,
-    pub name: Text<'a>,
-    pub selector: Option<&'a Labels<'a>>,
 }
 
 pub(super) fn outbound(setting: Setting<'_>, empty: OutboundMode) -> OutboundPolicy {
@@ -182,6 +187,11 @@ fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshCo
     mesh.configured |= config.found;
     mesh.root_namespace = config.root_namespace.map_or(mesh.root_namespace, |root| root.value);
     mesh.interception_mode = mesh.interception_mode.or(config.interception_mode);
+    mesh.trust_domain = mesh.trust_domain.or(config.trust_domain);
+    mesh.trust_domain_aliases.extend(&config.trust_domain_aliases);
+    mesh.providers.extend(&config.providers);
+    let off = config.auto_mtls.filter(|auto| !auto.value);
+    mesh.auto_mtls_off = mesh.auto_mtls_off.or(off.map(|auto| auto.at));
     let found = config.outbound.map(|setting| outbound(setting, OutboundMode::AllowAny));
     let is_strict = |policy: &OutboundPolicy| policy.mode == OutboundMode::RegistryOnly;
     if mesh.outbound.is_none_or(|known| is_strict(&known)) && found.is_some() {
@@ -225,7 +235,7 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
             mesh.authorization_policies.push(authorization_policy(written, &resource.meta, namespace));
         }
         Kind::PeerAuthentication(written) => {
-            mesh.peer_authentications.push(PeerAuthentication { namespace, name, selector: written.selector.as_ref() });
+            mesh.peer_authentications.push(peer_authentication(written, name, namespace));
         }
         _ => {}
     }

@@ -54,6 +54,10 @@ pub enum Kind<'a> {
     CiliumPolicy(Vec<kubernetes::CiliumPolicy<'a>>),
     /// FQDNNetworkPolicy.
     NamePolicy(kubernetes::NamePolicy<'a>),
+    /// Role or ClusterRole.
+    AccessRole(kubernetes::AccessRole<'a>),
+    /// RoleBinding or ClusterRoleBinding.
+    AccessBinding(kubernetes::AccessBinding<'a>),
     /// A ConfigMap that does not hold the mesh configuration.
     ConfigMap,
     MeshConfig(Box<istio::MeshConfig<'a>>),
@@ -203,6 +207,7 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "policy.networking.k8s.io" | "cilium.io" | "networking.gke.io" => {
             other_policies(reader, object, (group, version))
         }
+        "rbac.authorization.k8s.io" => access(reader, object),
         "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
@@ -260,6 +265,16 @@ fn other_policies<'a>(reader: &mut Reader, object: &Object<'a>, (group, version)
         ("networking.gke.io", "v1alpha1" | "v1alpha3", "FQDNNetworkPolicy") => {
             kubernetes::name_policy(reader, node).map(Kind::NamePolicy)
         }
+        _ => return None,
+    })
+}
+
+/// Who may do what: of every version of the group, which are alike.
+fn access<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    let node = object.node;
+    Some(match object.kind {
+        "Role" | "ClusterRole" => Some(Kind::AccessRole(kubernetes::access_role(reader, node))),
+        "RoleBinding" | "ClusterRoleBinding" => kubernetes::access_binding(reader, node).map(Kind::AccessBinding),
         _ => return None,
     })
 }

@@ -18,6 +18,7 @@ mod cluster {
     pub(super) mod google_access_not_private;
     pub(super) mod nat_port_exhaustion;
     pub(super) mod nat_range_mismatch;
+    pub(super) mod network_policy_not_enforced;
     pub(super) mod public_node;
     pub(super) mod workload_identity_off;
 }
@@ -43,7 +44,10 @@ mod logging {
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod dns_egress_too_wide;
+    pub(super) mod external_egress_allowed;
     pub(super) mod missing_egress_isolation;
+    pub(super) mod policy_type_mismatch;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
@@ -88,8 +92,10 @@ pub static RULES: &[&Rule] = &[
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
+    &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
     &firewall::essential_flow_denied::RULE,
+    &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
@@ -121,8 +127,10 @@ pub static RULES: &[&Rule] = &[
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
+    &cluster::network_policy_not_enforced::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
+    &network_policy::policy_type_mismatch::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
@@ -133,6 +141,12 @@ pub static RULES: &[&Rule] = &[
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
 ];
+
+/// The ids of all rules, sorted.
+#[must_use]
+pub fn ids() -> Vec<&'static str> {
+    RULES.iter().map(|rule| rule.id).collect()
+}
 
 /// Runs the rules whose layers are in evidence.
 #[must_use]

@@ -1,5 +1,6 @@
 //! What changes a proxy beyond Istio's own kinds: `EnvoyFilter`, `WasmPlugin` and `TrafficExtension`.
 
+use super::authorization::{TargetRef, targets};
 use super::workload_selector;
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::Node;
@@ -17,24 +18,6 @@ pub struct Extension<'a> {
     pub subjects: Vec<Text<'a>>,
 }
 
-/// An entry of `targetRefs`.
-#[derive(Clone, Copy, Debug)]
-pub struct TargetRef<'a> {
-    pub kind: Option<Text<'a>>,
-    pub name: Text<'a>,
-}
-
-/// Reads `targetRefs`, and the single `targetRef` of older versions.
-pub(in crate::resource) fn target_refs<'a>(reader: &mut Reader, spec: Node<'a>) -> Vec<TargetRef<'a>> {
-    let target = |reader: &mut Reader, node: Node<'a>| {
-        let node = reader.mapping(node)?;
-        Some(TargetRef { kind: reader.text_at(node, "kind"), name: reader.text_at(node, "name")? })
-    };
-    let mut targets = reader.list_at(spec, "targetRefs", target);
-    targets.extend(Reader::field(spec, "targetRef").and_then(|node| target(reader, node)));
-    targets
-}
-
 pub(in crate::resource) fn envoy_filter<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Extension<'a>> {
     let spec = reader.mapping_at(node, "spec")?;
     let patches = reader.list_at(spec, "configPatches", |reader, item| {
@@ -45,7 +28,7 @@ pub(in crate::resource) fn envoy_filter<'a>(reader: &mut Reader, node: Node<'a>)
     });
     Some(Extension {
         selector: workload_selector(reader, spec, "workloadSelector", "labels"),
-        targets: target_refs(reader, spec),
+        targets: targets(reader, spec).map(|targets| targets.value).unwrap_or_default(),
         contexts: patches.iter().map(|(context, _)| *context).collect(),
         subjects: patches.iter().filter_map(|(_, subject)| *subject).collect(),
     })
@@ -57,7 +40,7 @@ pub(in crate::resource) fn plugin<'a>(reader: &mut Reader, node: Node<'a>) -> Op
     let wasm = reader.mapping_at(spec, "wasm").unwrap_or(spec);
     Some(Extension {
         selector: workload_selector(reader, spec, "selector", "matchLabels"),
-        targets: target_refs(reader, spec),
+        targets: targets(reader, spec).map(|targets| targets.value).unwrap_or_default(),
         contexts: Vec::new(),
         subjects: reader.text_at(wasm, "url").into_iter().collect(),
     })

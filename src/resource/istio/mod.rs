@@ -10,11 +10,13 @@ mod service_entry;
 mod sidecar;
 mod virtual_service;
 
-pub use authorization::{AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, Source};
+pub use authorization::{
+    AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, Source, TargetRef,
+};
 pub use destination_rule::{ClientTls, DestinationRule, PortTls, Subset, TrafficPolicy};
-pub use extension::{Extension, TargetRef};
+pub use extension::Extension;
 pub use gateway::{Gateway, Server, ServerTls};
-pub use mesh_config::MeshConfig;
+pub use mesh_config::{ExtensionProvider, MeshConfig};
 pub use operator::{Operator, OperatorGateway};
 pub use service_entry::{ServiceEntry, ServiceEntryPort, WorkloadEntry};
 pub use sidecar::{Sidecar, SidecarEgress};
