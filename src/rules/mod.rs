@@ -70,6 +70,8 @@ mod routing {
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
     pub(super) mod proxy_extension_in_path;
+    pub(super) mod service_entry_overexported;
+    pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
 }
 mod tls {
@@ -135,6 +137,8 @@ pub static RULES: &[&Rule] = &[
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &routing::service_entry_overexported::RULE,
+    &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,
