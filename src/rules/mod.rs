@@ -73,6 +73,7 @@ mod routing {
     pub(super) mod service_entry_overexported;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
+    pub(super) mod wildcard_external_host;
 }
 mod tls {
     pub(super) mod gateway_passthrough;
@@ -142,6 +143,7 @@ pub static RULES: &[&Rule] = &[
     &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,
+    &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
 ];

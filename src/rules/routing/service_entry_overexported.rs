@@ -42,6 +42,10 @@ fn everywhere(entry: &ServiceEntry<'_>, estate: &Estate<'_>) -> Option<Finding> 
 
 /// An entry that the gateway's namespace does not see, although a route of the gateway leads to its host.
 fn hidden_from_gateway(entry: &ServiceEntry<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    // What `.` means is open where the entry goes wherever it is applied.
+    if entry.namespace_at.is_none() && entry.export_to.iter().any(|one| one.value == ".") {
+        return None;
+    }
     let blind = |proxy: &&EgressProxy<'_>| !proxy.namespaces.iter().any(|namespace| entry.visibility.from(namespace));
     let mut proxies = audit.facts.egress.proxies.iter().filter(blind);
     let (proxy, at) = proxies.find_map(|proxy| Some((proxy, leading_to(entry, proxy, audit.estate)?)))?;
