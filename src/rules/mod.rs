@@ -66,6 +66,7 @@ mod routing {
     pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
+    pub(super) mod hidden_external_backend;
     pub(super) mod ignored_source_match;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
@@ -116,6 +117,7 @@ pub static RULES: &[&Rule] = &[
     &cluster::google_access_not_private::RULE,
     &dns::google_api_vip_mixed::RULE,
     &dns::google_api_zone_missing::RULE,
+    &routing::hidden_external_backend::RULE,
     &capture::host_network_workload::RULE,
     &authorization::identity_without_mtls::RULE,
     &routing::ignored_source_match::RULE,
