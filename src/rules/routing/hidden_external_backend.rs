@@ -69,7 +69,9 @@ fn entry_endpoints(entry: &ServiceEntry<'_>, public: &AddressSet) -> Option<Find
     let (address, what) = addresses.into_iter().find_map(|address| Some((address, hidden(&address)?)))?;
     let host = entry.hosts.first()?;
     let message = format!("behind `{host}` stands {what} `{address}`");
-    Some(RULE.finding("entry-endpoints", address.at, message).help(HELP))
+    let finding = RULE.finding("entry-endpoints", address.at, message).help(HELP);
+    // Part of the mesh by its own account, such as a VM or another cluster.
+    Some(if entry.external { finding } else { finding.severity(Severity::Medium) })
 }
 
 fn workload_entry(entry: &WorkloadEntry<'_>, public: &AddressSet) -> Option<Finding> {
