@@ -71,6 +71,7 @@ mod routing {
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
     pub(super) mod proxy_extension_in_path;
+    pub(super) mod route_skips_gateway;
     pub(super) mod service_entry_overexported;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
@@ -138,6 +139,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::policy_type_mismatch::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
+    &routing::route_skips_gateway::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::service_entry_overexported::RULE,
