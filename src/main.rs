@@ -9,8 +9,10 @@ use clap::Parser;
 
 use cli::outputs::{Format, Output, print};
 use cli::settings::Fault;
-use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, show, sources};
-use palisade::report::{self, Terminal};
+use cli::{
+    Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, screen, settings, show, sources,
+};
+use palisade::report::{self, Sarif, Terminal};
 use palisade::rules::RULES;
 
 fn main() -> ExitCode {
@@ -20,6 +22,9 @@ fn main() -> ExitCode {
         Command::Connections(command) => connections::run(&command),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
+        Command::Lsp(_) => Ok(lsp::run()),
+        Command::Completions(command) => print(&install::completions(command.shell)).map(|()| 0),
+        Command::Man(command) => install::manual(command.command.as_deref()).and_then(|page| print(&page)).map(|()| 0),
     };
     ExitCode::from(done.unwrap_or_else(|fault| {
         eprintln!("palisade: {fault}");
@@ -52,7 +57,10 @@ fn check(check: &Check, color: Color) -> Result<u8, Fault> {
             }
             (Format::Terminal, Some(_)) => report::terminal(&report, &walk.sources, &screen::file(check, color)),
             (Format::Json, _) => report::json(&report, &walk.sources),
-            (Format::Sarif, _) => report::sarif(&report, &walk.sources, RULES, &sources::repository(&check.paths)),
+            (Format::Sarif, _) => {
+                let options = Sarif { suppressed: check.sarif_suppressed, ..sources::repository(&check.paths) };
+                report::sarif(&report, &walk.sources, RULES, &options)
+            }
         };
         Output::write(output, &text)?;
     }

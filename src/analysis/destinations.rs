@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
-use crate::model::{Estate, Setting};
+use crate::model::{Estate, Setting, Text};
 use crate::traffic::AddressSet;
 
 /// IPv4 blocks that are not the internet: private and shared ranges, loopback, link-local with the metadata server,
@@ -80,6 +80,16 @@ pub fn own(estate: &Estate<'_>) -> AddressSet {
 #[must_use]
 pub fn external(estate: &Estate<'_>) -> AddressSet {
     internet().union(internet_v6()).difference(&own(estate))
+}
+
+/// The first address of a block with which a zone of the input answers.
+#[must_use]
+pub fn answered<'a>(block: &AddressSet, estate: &Estate<'a>) -> Option<Text<'a>> {
+    let zones = estate.dns.zones.iter().flat_map(|zone| zone.records.iter().copied());
+    let records = zones.chain(estate.dns.stray_records.iter().copied());
+    let data = records.flat_map(|record| record.data.items.iter().copied());
+    let inside = |data: &Text<'_>| data.value.parse::<std::net::IpAddr>().is_ok_and(|address| block.contains(address));
+    data.filter(inside).min_by_key(|data| data.at)
 }
 
 /// Where `private.googleapis.com` is: every API, whoever owns what lies behind it (semantics A.3).

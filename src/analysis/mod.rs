@@ -7,6 +7,7 @@ pub mod destinations;
 pub mod egress;
 pub mod exits;
 pub mod firewall;
+pub mod needs;
 pub mod network_policy;
 pub mod outbound;
 pub mod placement;

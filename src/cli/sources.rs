@@ -25,11 +25,23 @@ pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
     if stdin.is_empty() && paths.is_empty() {
         paths.push(PathBuf::from("."));
     }
-    let walk = if paths.is_empty() { Walk::default() } else { source::walk(&paths)? };
+    let typed =
+        if stdin.is_empty() { Vec::new() } else { source::from_bytes(STDIN, read_stdin()?).sources.into_contents() };
+    together(&paths, typed, settings)
+}
+
+/// Reads files and folders, and the settings beside them.
+///
+/// # Errors
+/// A path cannot be read.
+pub fn walk_files(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
+    together(paths, Vec::new(), settings)
+}
+
+fn together(paths: &[PathBuf], typed: Vec<(String, Contents)>, settings: Option<&Path>) -> Result<Walk, Fault> {
+    let walk = if paths.is_empty() { Walk::default() } else { source::walk(paths)? };
     let (mut files, mut skipped) = without_settings(walk, settings);
-    if !stdin.is_empty() {
-        files.extend(source::from_bytes(STDIN, read_stdin()?).sources.into_contents());
-    }
+    files.extend(typed);
     let Some(settings) = settings else { return Ok(Walk { sources: Sources::from_contents(files), skipped }) };
     for (path, contents) in source::walk(&[settings.to_owned()])?.sources.into_contents() {
         skipped.retain(|skipped| skipped.path != path);
@@ -72,7 +84,7 @@ pub fn repository(paths: &[PathBuf]) -> Sarif {
     let audited = paths.first().and_then(|path| std::path::absolute(path).ok()).unwrap_or_else(|| here.clone());
     let root = root_above(&here).filter(|root| audited.starts_with(root)).or_else(|| root_above(&audited));
     let text = |path: &Path| path.display().to_string();
-    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here) }
+    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here), suppressed: false }
 }
 
 fn root_above(path: &Path) -> Option<&Path> {

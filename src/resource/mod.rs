@@ -96,6 +96,13 @@ pub struct Embedded<'s> {
     problems: Vec<Problem>,
 }
 
+impl<'s> Embedded<'s> {
+    /// The documents that stand inside others.
+    pub fn documents(&self) -> impl Iterator<Item = &Document<'s>> {
+        self.documents.iter().map(|(_, document)| document)
+    }
+}
+
 /// Finds and parses the mesh configurations that `ConfigMaps` named `istio*` hold under `mesh`.
 #[must_use]
 pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
