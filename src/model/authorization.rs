@@ -272,11 +272,7 @@ fn is_open(values: &[Text<'_>], open: &[Location]) -> bool {
     values.iter().any(|value| open.contains(&value.at))
 }
 
-fn block<'a>(
-    fields: &'a Fields<'a>,
-    attribute: fn(&'a str) -> Attribute<'a>,
-    open: &[Location],
-) -> Vec<Condition<'a>> {
+fn block<'a>(fields: &'a Fields<'a>, attribute: fn(&'a str) -> Attribute<'a>, open: &[Location]) -> Vec<Condition<'a>> {
     let test = |(name, values): &'a (Text<'a>, Vec<Text<'a>>)| {
         let positive = name.value.strip_prefix("not").map(lower_first);
         Condition {

@@ -34,13 +34,13 @@ pub use network_policy::{
     Tier,
 };
 pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning, Taint};
+pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
 };
 pub use selector::{Match, Requirement, Selector};
 pub use service::{Service, ServicePort};
-pub use peer::{PeerAuthentication, PeerMode};
 pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};
 pub use workload::{Container, Placement, Toleration, Workload};
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use palisade::config::Config;
 use palisade::source::{self, Location, Sources, Walk};
 use palisade::triage::{Report, Reported};
+use palisade::{analysis, model, resource};
 
 /// A path in the project.
 pub fn project(path: &str) -> PathBuf {
@@ -61,6 +62,26 @@ pub fn audit_text(text: &str) -> (Walk, Report) {
     let walk = source::from_text("input.yaml", text.to_owned());
     let report = palisade::audit(&walk, &Config::default());
     (walk, report)
+}
+
+/// What an estate comes down to under some settings, as its model and the facts that follow.
+pub fn judged_with<T>(
+    text: &str,
+    config: &Config,
+    judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T,
+) -> T {
+    let walk = source::from_text("estate.yaml", text.to_owned());
+    let parsed = source::parse_all(&walk.sources);
+    assert!(parsed.unparsed.is_empty(), "{:?}", parsed.unparsed);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let estate = model::lower(&resources, config);
+    judge(&estate, &analysis::analyze(&estate))
+}
+
+/// What an estate comes down to, as its model and the facts that follow.
+pub fn judged<T>(text: &str, judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T) -> T {
+    judged_with(text, &Config::default(), judge)
 }
 
 /// `line:column-line:column`, the end exclusive.
