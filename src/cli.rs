@@ -5,6 +5,7 @@ pub mod messages;
 pub mod outputs;
 pub mod screen;
 pub mod settings;
+pub mod show;
 pub mod sources;
 
 use std::path::PathBuf;
@@ -13,10 +14,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use outputs::Outputs;
-use palisade::config::{Part, istio_version, suggestion};
+use palisade::config::{Part, failing_word, istio_version, suggestion};
 use palisade::finding::{Confidence, Level, Severity};
 use palisade::rule::Rule;
-use palisade::rules::RULES;
+use palisade::rules::{self, RULES};
 
 /// Audits the egress control of a Kubernetes estate: mesh, network policy, nodes and VPC firewall.
 #[derive(Parser)]
@@ -86,15 +87,19 @@ pub struct Check {
     pub rules: Vec<&'static Rule>,
 
     /// Report nothing less severe
-    #[arg(long, value_name = "SEVERITY", value_parser = words(&SEVERITIES, Severity::as_str), help_heading = JUDGEMENT)]
+    #[arg(long, value_name = "SEVERITY", value_parser = words(&Severity::ALL, Severity::as_str), help_heading = JUDGEMENT)]
     pub min_severity: Option<Severity>,
 
     /// Report nothing less certain
-    #[arg(long, value_name = "CONFIDENCE", value_parser = words(&CONFIDENCES, Confidence::as_str), help_heading = JUDGEMENT)]
+    #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
 
     #[command(flatten)]
     pub outputs: Outputs,
+
+    /// Print the settings in force and where each comes from, and audit nothing
+    #[arg(long, help_heading = OUTPUT)]
+    pub show_config: bool,
 
     /// Findings only, without the closing lines
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
@@ -136,10 +141,6 @@ pub enum ListFormat {
     Json,
 }
 
-const SEVERITIES: [Severity; 5] = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
-const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
-const FAIL_LEVELS: [Level; 4] = [Level::Error, Level::Warning, Level::Note, Level::Off];
-
 /// A parser for the values of one of the library's enums, by the words that the outputs use.
 fn words<T>(values: &'static [T], word: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
@@ -150,7 +151,7 @@ where
 }
 
 fn fail_levels() -> impl TypedValueParser<Value = Level> {
-    words(&FAIL_LEVELS, |level| if level == Level::Off { "never" } else { level.as_str() })
+    words(&Level::ALL, failing_word)
 }
 
 fn version(text: &str) -> Result<(u32, u32), &'static str> {
@@ -158,7 +159,6 @@ fn version(text: &str) -> Result<(u32, u32), &'static str> {
 }
 
 fn rule(id: &str) -> Result<&'static Rule, String> {
-    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-    let missing = || format!("there is no such rule{}; `palisade rules` lists all", suggestion(id, &ids));
+    let missing = || format!("there is no such rule{}; `palisade rules` lists all", suggestion(id, &rules::ids()));
     RULES.iter().copied().find(|rule| rule.id == id).ok_or_else(missing)
 }

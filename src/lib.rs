@@ -28,6 +28,27 @@ use rule::Audit;
 use source::{Document, Location, Problem, Unparsed, Walk};
 use triage::{Inputs, Objects, Report, Unmodelled};
 
+/// Reads the settings that stand among the sources of a walk; the defaults where there are none.
+///
+/// # Errors
+/// Everything in the file that is not understood, each at its place.
+pub fn settings(walk: &Walk) -> Result<Config, Vec<Problem>> {
+    let Some(source) = walk.sources.settings() else { return Ok(Config::default()) };
+    let parsed = source::parse(source);
+    let unparsed = parsed.unparsed.into_iter().map(|unparsed| Problem { at: unparsed.at, message: unparsed.reason });
+    let mut problems: Vec<Problem> = unparsed.chain(parsed.problems).collect();
+    problems.extend(parsed.documents.get(1).map(|second| Problem {
+        at: second.root().head(),
+        message: "a second document; the settings are one".to_owned(),
+    }));
+    let read =
+        parsed.documents.first().map_or_else(|| Ok(Config::default()), |first| config::read(first, &rules::ids()));
+    match read {
+        Ok(config) if problems.is_empty() => Ok(config),
+        read => Err(problems.into_iter().chain(read.err().into_iter().flatten()).collect()),
+    }
+}
+
 /// Audits everything that a walk has found: parses, models, analyzes, runs the rules and judges.
 #[must_use]
 pub fn audit(walk: &Walk, config: &Config) -> Report {
@@ -84,7 +105,7 @@ fn inputs(
     unparsed: Vec<Unparsed>,
 ) -> Inputs {
     Inputs {
-        files: walk.sources.len(),
+        files: walk.sources.manifests().count(),
         bytes: walk.sources.bytes(),
         documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + unparsed.len(),
         resources: resources.list.len(),

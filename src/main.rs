@@ -9,7 +9,7 @@ use clap::Parser;
 
 use cli::outputs::{Format, Output, print};
 use cli::settings::Fault;
-use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, sources};
+use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, show, sources};
 use palisade::report::{self, Terminal};
 use palisade::rules::RULES;
 
@@ -36,9 +36,13 @@ fn listed(format: ListFormat) -> String {
 
 fn check(check: &Check, color: Color) -> Result<u8, Fault> {
     let started = Instant::now();
-    let settings = settings::settings(check)?;
-    let walk = sources::walk(&check.paths, settings.file.as_deref())?;
-    let report = palisade::audit(&walk, &settings.config);
+    let file = settings::find(check.config.as_deref(), &check.paths)?;
+    let walk = sources::walk(&check.paths, file.as_deref())?;
+    let config = settings::settings(check, &walk)?;
+    if check.show_config {
+        return print(&show::config(&config, check, &walk)).map(|()| 0);
+    }
+    let report = palisade::audit(&walk, &config);
     let elapsed = Some(started.elapsed());
 
     for output in &check.outputs.0 {
@@ -52,7 +56,7 @@ fn check(check: &Check, color: Color) -> Result<u8, Fault> {
         };
         Output::write(output, &text)?;
     }
-    if let Some(file) = settings.file.filter(|_| check.verbose) {
+    if let Some(file) = file.filter(|_| check.verbose) {
         eprintln!("palisade: settings from {}", file.display());
     }
     for said in messages::closing(&report, &walk.sources, check) {

@@ -76,6 +76,15 @@ impl Audit<'_> {
         })
     }
 
+    /// A finding about a policy; a note where no cluster enforces policies, with the place that says so (semantics D,
+    /// roll-up 6).
+    #[must_use]
+    pub fn if_enforced(&self, finding: Finding) -> Finding {
+        let Some((cluster, at)) = self.facts.network_policy.unenforced else { return finding };
+        let severity = finding.severity.min(Severity::Low);
+        finding.severity(severity).see(at, format!("cluster `{cluster}` does not enforce network policies anyway"))
+    }
+
     /// Workloads in the order of their names.
     #[must_use]
     pub fn sorted(&self, workloads: &[usize]) -> Vec<&Workload<'_>> {

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Check;
-use palisade::config::{Config, FILE_NAME, read};
-use palisade::rules::RULES;
-use palisade::source::{self, Location, Sources, WalkError};
+use palisade::config::{Config, Date, FILE_NAME};
+use palisade::source::{Location, Sources, Walk, WalkError};
 
 /// Why there was no audit. All of them end in exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -25,36 +25,21 @@ pub enum Fault {
     Ambiguous(PathBuf, PathBuf),
 }
 
-/// The settings, and the file that they come from.
-pub struct Settings {
-    pub config: Config,
-    pub file: Option<PathBuf>,
-}
-
-/// Finds and reads the config file, and puts the command line on top.
+/// The config file that holds for the paths: the one that is named, else the nearest above them.
 ///
 /// # Errors
-/// The file cannot be read or understood, or the paths have several.
-pub fn settings(check: &Check) -> Result<Settings, Fault> {
-    let Settings { config, file } = read_settings(check.config.as_deref(), &check.paths)?;
-    Ok(Settings { config: with_options(config, check), file })
+/// The paths have several.
+pub fn find(named: Option<&Path>, paths: &[PathBuf]) -> Result<Option<PathBuf>, Fault> {
+    named.map_or_else(|| found(paths), |file| Ok(Some(file.to_owned())))
 }
 
-/// Finds and reads the config file: the one that is named, else the nearest above the paths.
+/// Reads the settings that stand among the sources, and puts the command line on top.
 ///
 /// # Errors
-/// The file cannot be read or understood, or the paths have several.
-pub fn read_settings(named: Option<&Path>, paths: &[PathBuf]) -> Result<Settings, Fault> {
-    let file = match named {
-        Some(file) => Some(file.to_owned()),
-        None => found(paths)?,
-    };
-    let config = file.as_deref().map_or_else(|| Ok(Config::default()), from_file)?;
-    Ok(Settings { config, file })
-}
-
-fn with_options(config: Config, check: &Check) -> Config {
-    Config {
+/// The file cannot be understood.
+pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
+    let config = read_settings(walk)?;
+    Ok(Config {
         complete: check.complete.clone().unwrap_or(config.complete),
         istio_version: check.istio_version.or(config.istio_version),
         only: check.rules.iter().map(|rule| rule.id.to_owned()).collect(),
@@ -63,7 +48,7 @@ fn with_options(config: Config, check: &Check) -> Config {
         fail_on: check.fail_on.unwrap_or(config.fail_on),
         allow_unparsed: check.allow_unparsed || config.allow_unparsed,
         ..config
-    }
+    })
 }
 
 /// The nearest config file above the paths: one for all of them.
@@ -102,26 +87,21 @@ fn shown(path: PathBuf) -> PathBuf {
     here.ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(path)
 }
 
-fn from_file(path: &Path) -> Result<Config, Fault> {
-    let text = fs::read_to_string(path).map_err(|error| Fault::Read(path.to_owned(), error))?;
-    let walk = source::from_text(&path.display().to_string(), text);
-    let parsed = source::parse_all(&walk.sources);
-    let unparsed = parsed.unparsed.iter().map(|unparsed| (unparsed.at, unparsed.reason.as_str()));
-    let problems = parsed.problems.iter().map(|problem| (problem.at, problem.message.as_str()));
-    let mut faults: Vec<String> = unparsed.chain(problems).map(|(at, said)| line(at, said, &walk.sources)).collect();
-    if let Some(second) = parsed.documents.get(1) {
-        faults.push(line(second.root().head(), "a second document; the settings are one", &walk.sources));
-    }
-    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-    let config = parsed.documents.first().map_or_else(|| Ok(Config::default()), |document| read(document, &ids));
-    match config {
-        Ok(config) if faults.is_empty() => return Ok(config),
-        Ok(_) => {}
-        Err(problems) => {
-            faults.extend(problems.iter().map(|problem| line(problem.at, &problem.message, &walk.sources)));
-        }
-    }
-    Err(Fault::Config(faults))
+/// Reads the settings that stand among the sources; the defaults where there are none.
+///
+/// # Errors
+/// The file cannot be understood.
+pub fn read_settings(walk: &Walk) -> Result<Config, Fault> {
+    let config = palisade::settings(walk).map_err(|problems| {
+        Fault::Config(problems.iter().map(|problem| line(problem.at, &problem.message, &walk.sources)).collect())
+    })?;
+    Ok(Config { today: Some(today()), ..config })
+}
+
+/// The day, by Greenwich.
+fn today() -> Date {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    Date::from_days(i64::try_from(seconds / 86_400).unwrap_or(0))
 }
 
 fn line(at: Location, said: &str, sources: &Sources) -> String {

@@ -7,6 +7,7 @@ mod json;
 mod page;
 mod palette;
 mod sarif;
+mod schema;
 mod summary;
 mod terminal;
 
@@ -14,6 +15,7 @@ pub use catalogue::{catalogue, catalogue_json};
 pub use json::json;
 pub use page::page;
 pub use sarif::{Sarif, sarif};
+pub use schema::config_schema;
 pub use terminal::{Terminal, terminal};
 
 use crate::rule::Rule;

@@ -112,8 +112,11 @@ fn not_understood(rows: &mut Rows, inputs: &Inputs, sources: &Sources, limit: us
 fn most_frequent(unmodelled: &[Unmodelled]) -> Vec<String> {
     let mut sorted: Vec<&Unmodelled> = unmodelled.iter().collect();
     sorted.sort_by_key(|unmodelled| std::cmp::Reverse(unmodelled.count));
-    let said =
-        |entry: &&Unmodelled| clean(&format!("{} {}: {}", entry.api_version, entry.kind, entry.count)).into_owned();
+    let name = |entry: &Unmodelled| match entry.kind.as_str() {
+        "" => "without a kind".to_owned(),
+        kind => format!("{} {kind}", entry.api_version),
+    };
+    let said = |entry: &&Unmodelled| clean(&format!("{}: {}", name(entry), entry.count)).into_owned();
     sorted.iter().map(said).collect()
 }
 

@@ -18,6 +18,7 @@ mod cluster {
     pub(super) mod google_access_not_private;
     pub(super) mod nat_port_exhaustion;
     pub(super) mod nat_range_mismatch;
+    pub(super) mod network_policy_not_enforced;
     pub(super) mod public_node;
     pub(super) mod workload_identity_off;
 }
@@ -43,7 +44,10 @@ mod logging {
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod dns_egress_too_wide;
+    pub(super) mod external_egress_allowed;
     pub(super) mod missing_egress_isolation;
+    pub(super) mod policy_type_mismatch;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
@@ -58,8 +62,13 @@ mod path {
     pub(super) mod incomplete_evidence;
 }
 mod routing {
+    pub(super) mod auto_passthrough_egress;
+    pub(super) mod gateway_open_to_all_namespaces;
+    pub(super) mod gateway_selector_collision;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
+    pub(super) mod proxy_extension_in_path;
+    pub(super) mod stray_service_entry;
 }
 mod tls {
     pub(super) mod gateway_passthrough;
@@ -77,19 +86,24 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
+    &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
+    &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
     &firewall::essential_flow_denied::RULE,
+    &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
+    &routing::gateway_open_to_all_namespaces::RULE,
     &tls::gateway_passthrough::RULE,
     &nodes::gateway_placement_loose::RULE,
+    &routing::gateway_selector_collision::RULE,
     &nodes::gateway_taint_missing::RULE,
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
@@ -109,16 +123,26 @@ pub static RULES: &[&Rule] = &[
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
+    &cluster::network_policy_not_enforced::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
+    &network_policy::policy_type_mismatch::RULE,
+    &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
 ];
+
+/// The ids of all rules, sorted.
+#[must_use]
+pub fn ids() -> Vec<&'static str> {
+    RULES.iter().map(|rule| rule.id).collect()
+}
 
 /// Runs the rules whose layers are in evidence.
 #[must_use]

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test file uses a part of this.
 
 pub mod page;
+pub mod program;
 
 use std::fs;
 use std::path::{Path, PathBuf};

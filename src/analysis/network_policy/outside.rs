@@ -98,7 +98,7 @@ fn clause_unknown(clause: &PolicyClause<'_>) -> Option<Unknown> {
 }
 
 /// What a clause matches of the outside: the least of it, or the most.
-fn traffic(clause: &PolicyClause<'_>, ports: &Transport, most: bool) -> Traffic {
+pub(super) fn traffic(clause: &PolicyClause<'_>, ports: &Transport, most: bool) -> Traffic {
     if clause.unknown.is_some() && !most {
         return Traffic::none();
     }

@@ -28,7 +28,7 @@ pub struct NetworkPolicy<'a> {
     pub subject: PodScope<'a>,
     pub egress: Section<'a>,
     pub ingress: Section<'a>,
-    /// The place of `policyTypes`, where it is written.
+    /// The first of the `policyTypes`, where they are written.
     pub types_at: Option<Location>,
     /// The key `spec`: where a field that the policy leaves out would stand.
     pub spec_at: Location,

@@ -114,7 +114,8 @@ fn target<'a>(reader: &mut Reader, node: Node<'a>) -> Option<TargetRef<'a>> {
     Some(TargetRef { kind: reader.text_at(node, "kind")?, name: reader.text_at(node, "name")? })
 }
 
-fn targets<'a>(reader: &mut Reader, spec: Node<'a>) -> Option<Spanned<Vec<TargetRef<'a>>>> {
+/// Reads `targetRefs`, or the single `targetRef` of older versions.
+pub(super) fn targets<'a>(reader: &mut Reader, spec: Node<'a>) -> Option<Spanned<Vec<TargetRef<'a>>>> {
     if let Some(one) = spec.entry("targetRef").filter(|entry| !entry.value.is_null()) {
         return Some(Spanned::new(target(reader, one.value).into_iter().collect(), one.key.at()));
     }
