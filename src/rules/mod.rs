@@ -71,6 +71,7 @@ mod routing {
     pub(super) mod stray_service_entry;
 }
 mod tls {
+    pub(super) mod destination_rule_drops_tls;
     pub(super) mod gateway_passthrough;
     pub(super) mod gateway_without_mutual_tls;
     pub(super) mod missing_istio_mutual;
@@ -89,6 +90,7 @@ pub static RULES: &[&Rule] = &[
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
+    &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
     &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
