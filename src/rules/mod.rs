@@ -72,9 +72,13 @@ mod routing {
 }
 mod tls {
     pub(super) mod destination_rule_drops_tls;
+    pub(super) mod double_tls;
     pub(super) mod gateway_passthrough;
     pub(super) mod gateway_without_mutual_tls;
     pub(super) mod missing_istio_mutual;
+    pub(super) mod missing_tls_origination;
+    pub(super) mod permissive_mtls;
+    pub(super) mod unverified_tls_origination;
 }
 
 use rayon::prelude::*;
@@ -94,6 +98,7 @@ pub static RULES: &[&Rule] = &[
     &path::direct_internet_path::RULE,
     &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
+    &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
     &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
@@ -122,11 +127,13 @@ pub static RULES: &[&Rule] = &[
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
+    &tls::missing_tls_origination::RULE,
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
     &cluster::network_policy_not_enforced::RULE,
     &routing::outbound_allow_any::RULE,
+    &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &routing::proxy_extension_in_path::RULE,
@@ -135,6 +142,7 @@ pub static RULES: &[&Rule] = &[
     &nodes::scheduler_bypass::RULE,
     &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
+    &tls::unverified_tls_origination::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,

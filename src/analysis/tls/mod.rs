@@ -3,9 +3,11 @@
 
 mod approaches;
 mod departures;
+mod peers;
 
 pub use approaches::{Approach, approaches};
 pub use departures::{Departure, departures};
+pub use peers::{PeerRule, peer_rule};
 
 use crate::model::{ClientMode, ClientTls, DestinationRule, Estate, Labels, Text, TlsLayer};
 use crate::source::Location;
@@ -165,9 +167,10 @@ fn of_port<'a>(layer: &TlsLayer<'a>, port: Option<i64>) -> Option<(Option<Client
 fn namespaces<'e>(estate: &'e Estate<'_>, client: Client<'e>, host: &'e str) -> Vec<&'e str> {
     let root = estate.mesh.root_namespace;
     let of_service = host.strip_suffix(".svc.cluster.local").and_then(|name| name.split_once('.'));
-    let entries = estate.mesh.service_entries.iter().filter(|entry| {
-        entry.hosts.iter().any(|known| known.value == host) && entry.visibility.from(client.namespace)
-    });
+    let entries =
+        estate.mesh.service_entries.iter().filter(|entry| {
+            entry.hosts.iter().any(|known| known.value == host) && entry.visibility.from(client.namespace)
+        });
     let homes = of_service.map(|(_, namespace)| namespace).into_iter().chain(entries.map(|entry| entry.namespace));
     let mut all: Vec<&str> = Vec::new();
     let own = (client.namespace != root).then_some(client.namespace);

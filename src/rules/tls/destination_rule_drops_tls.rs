@@ -60,7 +60,8 @@ fn finding(at: Location, loss: &Loss<'_, '_>) -> Option<Finding> {
     let clients: Vec<String> = loss.clients.iter().take(5).map(|client| format!("`{client}`")).collect();
     let clients = clients.join(", ");
     let Some(lost) = loss.view.lost else {
-        let message = format!("`tls` in destination rule `{own}` leaves its mode out, which means DISABLE for {clients}");
+        let message =
+            format!("`tls` in destination rule `{own}` leaves its mode out, which means DISABLE for {clients}");
         let help = "write the mode that is meant: `ISTIO_MUTUAL` inside of the mesh, `SIMPLE` or `MUTUAL` outside";
         return Some(RULE.finding("mode-missing", at, message).help(help));
     };

@@ -55,9 +55,7 @@ fn fault(approach: &Approach<'_, '_>) -> Option<(&'static str, Location, String)
         (Some(tls), _) if tls.defaulted || matches!(tls.mode, ClientMode::IstioMutual | ClientMode::Unknown) => {
             return None;
         }
-        (Some(tls), _) if tls.mode == ClientMode::Disable => {
-            ("disabled", tls.at, "the mode is `DISABLE`".to_owned())
-        }
+        (Some(tls), _) if tls.mode == ClientMode::Disable => ("disabled", tls.at, "the mode is `DISABLE`".to_owned()),
         (Some(tls), _) => {
             ("simple", tls.at, format!("the mode is `{}`, which presents no identity of the mesh", tls.mode.as_str()))
         }
