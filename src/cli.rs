@@ -1,6 +1,8 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
 pub mod connections;
+pub mod install;
+pub mod lsp;
 pub mod messages;
 pub mod outputs;
 pub mod screen;
@@ -8,10 +10,11 @@ pub mod settings;
 pub mod show;
 pub mod sources;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use outputs::Outputs;
 use palisade::config::{Part, failing_word, istio_version, suggestion};
@@ -38,6 +41,13 @@ Exit codes:
   1  audited, with at least one finding at or above --fail-on
   2  could not audit: wrong usage, an unreadable path, nothing to audit, or a document that cannot be parsed";
 
+/// Where shells look for completions.
+const COMPLETIONS: &str = "\
+Where to put it:
+  bash  palisade completions bash > ~/.local/share/bash-completion/completions/palisade
+  zsh   palisade completions zsh > _palisade, in a directory of $fpath
+  fish  palisade completions fish > ~/.config/fish/completions/palisade.fish";
+
 const INPUT: &str = "Input";
 const JUDGEMENT: &str = "Judgement";
 const OUTPUT: &str = "Output";
@@ -53,6 +63,13 @@ pub enum Command {
     Explain(Explain),
     /// List the rules
     Rules(Rules),
+    /// Serve an editor: findings as you type, over standard input and output
+    Lsp(lsp::Lsp),
+    /// Write what a shell needs to complete the command line
+    #[command(after_help = COMPLETIONS)]
+    Completions(install::Completions),
+    /// Write the manual, in roff
+    Man(install::Manual),
 }
 
 /// `palisade check`.
@@ -83,7 +100,7 @@ pub struct Check {
     pub fail_on: Option<Level>,
 
     /// Report this rule only; may be repeated
-    #[arg(long = "rule", value_name = "ID", value_parser = rule, help_heading = JUDGEMENT)]
+    #[arg(long = "rule", value_name = "ID", value_parser = RuleId, hide_possible_values = true, help_heading = JUDGEMENT)]
     pub rules: Vec<&'static Rule>,
 
     /// Report nothing less severe
@@ -114,7 +131,7 @@ pub struct Check {
 #[derive(Args)]
 pub struct Explain {
     /// The id of a rule, as findings and `palisade rules` name it
-    #[arg(value_name = "RULE", value_parser = rule)]
+    #[arg(value_name = "RULE", value_parser = RuleId, hide_possible_values = true)]
     pub rule: &'static Rule,
 }
 
@@ -156,6 +173,22 @@ fn fail_levels() -> impl TypedValueParser<Value = Level> {
 
 fn version(text: &str) -> Result<(u32, u32), &'static str> {
     istio_version(text).ok_or("not a version such as 1.28")
+}
+
+/// Reads the id of a rule, and lets shells complete it.
+#[derive(Clone)]
+struct RuleId;
+
+impl TypedValueParser for RuleId {
+    type Value = &'static Rule;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Self::Value, clap::Error> {
+        rule.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(RULES.iter().map(|rule| PossibleValue::new(rule.id).help(rule.summary))))
+    }
 }
 
 fn rule(id: &str) -> Result<&'static Rule, String> {

@@ -177,7 +177,7 @@ fn fill(config: &mut Config, Entry { key, value }: Entry<'_>) {
         "system-namespaces" => config.system_namespaces = words(value).map(|name| name.value).collect(),
         "admins" => config.admins = words(value).collect(),
         "complete" => {
-            config.complete = value.items().filter_map(|item| of_word(&Part::ALL, Part::as_str, item)).collect()
+            config.complete = value.items().filter_map(|item| of_word(&Part::ALL, Part::as_str, item)).collect();
         }
         "rules" => {
             for Entry { key, value } in value.entries() {
@@ -191,7 +191,7 @@ fn fill(config: &mut Config, Entry { key, value }: Entry<'_>) {
         "estates" => config.sections = value.entries().map(section).collect(),
         "fail-on" => config.fail_on = of_word(&Level::ALL, failing_word, value).unwrap_or(config.fail_on),
         "min-severity" => {
-            config.min_severity = of_word(&Severity::ALL, Severity::as_str, value).unwrap_or(Severity::Info)
+            config.min_severity = of_word(&Severity::ALL, Severity::as_str, value).unwrap_or(Severity::Info);
         }
         "min-confidence" => {
             config.min_confidence = of_word(&Confidence::ALL, Confidence::as_str, value).unwrap_or(Confidence::Low);
@@ -205,7 +205,7 @@ fn of_word<T: Copy>(all: &[T], word: fn(T) -> &'static str, node: Node<'_>) -> O
     all.iter().copied().find(|&value| Some(word(value)) == node.text())
 }
 
-fn words<'a>(list: Node<'a>) -> impl Iterator<Item = Spanned<String>> + use<'a> {
+fn words(list: Node<'_>) -> impl Iterator<Item = Spanned<String>> + use<'_> {
     list.items().filter_map(text)
 }
 

@@ -108,7 +108,7 @@ pub(super) fn services<'a>(
 }
 
 /// The names in an annotation's list, each at the place of the whole.
-fn names<'a>(list: Text<'a>) -> impl Iterator<Item = Text<'a>> {
+fn names(list: Text<'_>) -> impl Iterator<Item = Text<'_>> {
     let names = list.value.split(',').map(str::trim).filter(|name| !name.is_empty());
     names.map(move |name| Spanned::new(name, list.at))
 }

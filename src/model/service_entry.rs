@@ -124,7 +124,7 @@ impl PortProtocol {
     }
 }
 
-impl<'a> ServiceEntry<'a> {
+impl ServiceEntry<'_> {
     /// Whether one of its hosts stands for every name that a pattern stands for.
     #[must_use]
     pub fn covers(&self, host: &str) -> bool {

@@ -14,7 +14,7 @@ mod terminal;
 pub use catalogue::{catalogue, catalogue_json};
 pub use json::json;
 pub use page::page;
-pub use sarif::{Sarif, sarif};
+pub use sarif::{Sarif, file_uri, sarif};
 pub use schema::config_schema;
 pub use terminal::{Terminal, terminal};
 
@@ -25,7 +25,8 @@ use crate::source::{LineColumn, Location, Source, Sources};
 const SCHEMA: u32 = 1;
 
 /// The web page of a rule.
-fn rule_uri(rule: &Rule) -> String {
+#[must_use]
+pub fn rule_uri(rule: &Rule) -> String {
     format!("{}/blob/main/rules/{}/{}.md", env!("CARGO_PKG_REPOSITORY"), rule.topic, rule.id)
 }
 

@@ -54,9 +54,9 @@ pub enum Kind<'a> {
     CiliumPolicy(Vec<kubernetes::CiliumPolicy<'a>>),
     /// FQDNNetworkPolicy.
     NamePolicy(kubernetes::NamePolicy<'a>),
-    /// Role or ClusterRole.
+    /// Role or `ClusterRole`.
     AccessRole(kubernetes::AccessRole<'a>),
-    /// RoleBinding or ClusterRoleBinding.
+    /// `RoleBinding` or `ClusterRoleBinding`.
     AccessBinding(kubernetes::AccessBinding<'a>),
     /// A ConfigMap that does not hold the mesh configuration.
     ConfigMap,

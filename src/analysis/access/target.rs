@@ -119,7 +119,7 @@ pub fn covers<'a>(rule: &Rule<'a>, target: Target, verbs: &[&str]) -> Option<Wor
     let by_name =
         |verb: &str| rule.names.is_empty() || !matches!(verb, "create" | "list" | "watch" | "deletecollection");
     let allows = |verb: &&str| by_name(verb) && rule.verbs.iter().any(|word| word.text == "*" || word.text == *verb);
-    if !rule.groups.iter().any(of_group) || !verbs.iter().any(|verb| allows(&verb)) {
+    if !rule.groups.iter().any(of_group) || !verbs.iter().any(allows) {
         return None;
     }
     rule.resources.iter().copied().find(|word| is_resource(word.text, target))
