@@ -63,12 +63,18 @@ mod path {
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
+    pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
+    pub(super) mod hidden_external_backend;
+    pub(super) mod ignored_source_match;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
     pub(super) mod proxy_extension_in_path;
+    pub(super) mod service_entry_overexported;
+    pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
+    pub(super) mod wildcard_external_host;
 }
 mod tls {
     pub(super) mod destination_rule_drops_tls;
@@ -104,6 +110,7 @@ pub static RULES: &[&Rule] = &[
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &routing::foreign_route_on_gateway::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
@@ -117,8 +124,10 @@ pub static RULES: &[&Rule] = &[
     &cluster::google_access_not_private::RULE,
     &dns::google_api_vip_mixed::RULE,
     &dns::google_api_zone_missing::RULE,
+    &routing::hidden_external_backend::RULE,
     &capture::host_network_workload::RULE,
     &authorization::identity_without_mtls::RULE,
+    &routing::ignored_source_match::RULE,
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
@@ -140,10 +149,13 @@ pub static RULES: &[&Rule] = &[
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &routing::service_entry_overexported::RULE,
+    &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
     &dns::untrusted_resolver::RULE,
     &tls::unverified_tls_origination::RULE,
     &firewall::weak_firewall_target::RULE,
+    &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
 ];

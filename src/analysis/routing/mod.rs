@@ -1,5 +1,6 @@
 //! Where requests go: who sees what, which virtual service decides, and over which hops traffic leaves (semantics C.6, C.7).
 
+mod breadth;
 mod central;
 mod exempt;
 mod listeners;
@@ -7,6 +8,7 @@ mod listeners;
 use super::egress::Egress;
 use crate::model::Estate;
 
+pub use breadth::{Breadth, breadth};
 pub use exempt::is_google;
 pub use listeners::{Admission, admission, configures, names, taken};
 
