@@ -89,9 +89,14 @@ mod routing {
     pub(super) mod wildcard_external_host;
 }
 mod tls {
+    pub(super) mod destination_rule_drops_tls;
+    pub(super) mod double_tls;
     pub(super) mod gateway_passthrough;
     pub(super) mod gateway_without_mutual_tls;
     pub(super) mod missing_istio_mutual;
+    pub(super) mod missing_tls_origination;
+    pub(super) mod permissive_mtls;
+    pub(super) mod unverified_tls_origination;
 }
 
 use rayon::prelude::*;
@@ -107,9 +112,11 @@ pub static RULES: &[&Rule] = &[
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
+    &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
     &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
+    &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
     &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
@@ -145,6 +152,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
+    &tls::missing_tls_origination::RULE,
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
@@ -152,6 +160,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::network_policy_overridden::RULE,
     &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
+    &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &routing::proxy_extension_in_path::RULE,
@@ -166,6 +175,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
+    &tls::unverified_tls_origination::RULE,
     &firewall::weak_firewall_target::RULE,
     &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,
