@@ -2,6 +2,7 @@
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
 pub mod access;
+pub mod admission;
 mod authorization;
 mod dns;
 mod evidence;
@@ -66,6 +67,7 @@ pub struct Estate<'a> {
     pub dns: Dns<'a>,
     pub iam: Iam<'a>,
     pub access: access::Access<'a>,
+    pub admission: admission::Admission<'a>,
     pub evidence: Evidence<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
@@ -88,8 +90,10 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.topology = network::topology(&directory);
     estate.dns = dns::dns(&directory);
     estate.iam = iam::iam(&directory);
+    estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
+    estate.evidence.note_admission(&estate.admission);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate
 }

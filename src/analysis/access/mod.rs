@@ -3,15 +3,18 @@
 //! The tier "tenant" of a namespace is everybody who is bound in it and is no administrator, with everything that they can
 //! turn that into: whoever may start pods in a namespace acts as every service account there.
 
+pub mod admission;
 mod reach;
 pub mod target;
 
 use rustc_hash::FxHashMap;
 
+pub use admission::{Freedom, Guards, Restriction};
 pub use target::{Target, WRITE, covers};
 
 use crate::finding::Label;
 use crate::model::access::{Binding, Party, Standing, Subject, Word};
+use crate::model::admission::Guard;
 use crate::model::{Estate, Unknown};
 use crate::source::Location;
 
@@ -57,6 +60,7 @@ pub struct Access<'a> {
     by_scope: FxHashMap<&'a str, Vec<usize>>,
     /// For each grant, what it can be turned into.
     escalations: Vec<reach::Escalation>,
+    guards: Guards,
 }
 
 /// Works out who may do what.
@@ -75,6 +79,7 @@ pub(super) fn access<'a>(estate: &'a Estate<'a>) -> Access<'a> {
         by_party: FxHashMap::default(),
         by_scope: FxHashMap::default(),
         escalations: Vec::new(),
+        guards: admission::guards(estate),
     };
     for (index, grant) in access.grants.iter().enumerate() {
         let binding = &bindings[grant.binding];
@@ -108,7 +113,47 @@ impl<'a> Access<'a> {
     /// admission. Of a kind that stands in none, the second namespace does not matter.
     #[must_use]
     pub fn write(&self, tenant_of: usize, target: Target, namespace: &str) -> Verdict {
-        self.may(tenant_of, &[target], &WRITE, namespace)
+        let verdict = self.may(tenant_of, &[target], &WRITE, namespace);
+        match (verdict, self.guard_of_writers(target, namespace)) {
+            (Verdict::Certain(proof), Some(guard)) => {
+                let reason = format!("{}, unless `{}` refuses it", proof.reason, guard.name);
+                Verdict::Unknown(Unknown { at: guard.name.at, reason })
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// The guard that may refuse objects of a kind in a namespace by who writes them.
+    #[must_use]
+    pub fn guard_of_writers(&self, target: Target, namespace: &str) -> Option<&'a Guard<'a>> {
+        let namespace = self.estate.namespace(namespace)?;
+        self.guards.of_writers(target, namespace, self.estate)
+    }
+
+    /// Whether a tenant of a namespace (by its index in the estate) may have a pod run in a namespace that asks for a
+    /// freedom, after admission.
+    #[must_use]
+    pub fn run_pod(&self, tenant_of: usize, freedom: Freedom, namespace: usize) -> Verdict {
+        let name = self.estate.namespaces[namespace].name;
+        match (self.may(tenant_of, &Target::POD_MAKERS, &reach::START_PODS, name), self.restriction(freedom, namespace))
+        {
+            (Verdict::No(by), _) => Verdict::No(by),
+            (_, Restriction::Refused(by, _)) => Verdict::No(Some(by)),
+            (Verdict::Certain(_), Restriction::Unknown(unknown)) => Verdict::Unknown(unknown),
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// What admission does about a freedom in a namespace.
+    #[must_use]
+    pub fn restriction(&self, freedom: Freedom, namespace: usize) -> Restriction {
+        self.guards.restriction(freedom, &self.estate.namespaces[namespace], self.estate)
+    }
+
+    /// What guards restrict.
+    #[must_use]
+    pub fn guards(&self) -> &Guards {
+        &self.guards
     }
 
     /// Whether a tenant of a namespace may do one of some verbs on one of some kinds in a namespace, admission apart.

@@ -31,7 +31,7 @@ pub(super) struct Escalation {
 }
 
 /// The verbs by which somebody has a pod of their own making run.
-const START_PODS: [&str; 3] = ["create", "update", "patch"];
+pub(super) const START_PODS: [&str; 3] = ["create", "update", "patch"];
 
 impl<'a> Access<'a> {
     /// What a grant can be turned into.
