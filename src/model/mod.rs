@@ -25,7 +25,7 @@ pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Conditio
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
-pub use iam::{Iam, IamBinding, Perimeter};
+pub use iam::{Holder, Iam, IamBinding, Perimeter};
 pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
 pub use namespace::{NAME_LABEL, Namespace, Role};
@@ -89,7 +89,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     (estate.firewall, estate.firewall_policies) = firewall::firewall(&directory, &mut estate.problems);
     estate.topology = network::topology(&directory);
     estate.dns = dns::dns(&directory);
-    estate.iam = iam::iam(&directory);
+    estate.iam = iam::iam(&directory, config);
     estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
@@ -109,6 +109,13 @@ impl<'a> Estate<'a> {
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<&Namespace<'a>> {
         namespace::find(&self.namespaces, name).map(|index| &self.namespaces[index])
+    }
+
+    /// Who a namespace belongs to; one that is not in the input is known by its name.
+    #[must_use]
+    pub fn role_of_namespace(&self, name: &str) -> Role {
+        let by_name = || if namespace::is_platform(name) { Role::System } else { Role::Tenant };
+        self.namespace(name).map_or_else(by_name, |namespace| namespace.role)
     }
 
     /// The workload's name in the outputs: `namespace/Kind/name`.

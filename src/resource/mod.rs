@@ -42,22 +42,22 @@ pub enum Kind<'a> {
     CiliumPolicy(Vec<kubernetes::CiliumPolicy<'a>>),
     /// FQDNNetworkPolicy.
     NamePolicy(kubernetes::NamePolicy<'a>),
-    /// Role or ClusterRole.
+    /// Role or `ClusterRole`.
     AccessRole(kubernetes::AccessRole<'a>),
-    /// RoleBinding or ClusterRoleBinding.
+    /// `RoleBinding` or `ClusterRoleBinding`.
     AccessBinding(kubernetes::AccessBinding<'a>),
-    /// ValidatingAdmissionPolicy, or Kyverno's ValidatingPolicy.
+    /// `ValidatingAdmissionPolicy`, or Kyverno's `ValidatingPolicy`.
     AdmissionPolicy(Box<kubernetes::AdmissionPolicy<'a>>),
     AdmissionPolicyBinding(Box<kubernetes::AdmissionPolicyBinding<'a>>),
-    /// ValidatingWebhookConfiguration or MutatingWebhookConfiguration.
+    /// `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
     Webhooks(kubernetes::Webhooks<'a>),
-    /// Gatekeeper's ConstraintTemplate.
+    /// Gatekeeper's `ConstraintTemplate`.
     ConstraintTemplate(kubernetes::ConstraintTemplate<'a>),
     /// A Gatekeeper constraint of any kind.
     Constraint(Box<kubernetes::Constraint<'a>>),
     /// Gatekeeper's Config.
     EngineConfig(kubernetes::EngineConfig<'a>),
-    /// Kyverno's Policy or ClusterPolicy.
+    /// Kyverno's Policy or `ClusterPolicy`.
     EnginePolicy(kubernetes::EnginePolicy<'a>),
     /// A ConfigMap that does not hold the mesh configuration.
     ConfigMap,

@@ -1,5 +1,11 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod access {
+    pub(super) mod tenant_escalation;
+    pub(super) mod tenant_writes_admin_namespace;
+    pub(super) mod tenant_writes_bypass_kind;
+    pub(super) mod tenant_writes_egress_policy;
+}
 mod authorization {
     pub(super) mod allow_all_policy;
     pub(super) mod allow_without_source;
@@ -114,6 +120,10 @@ pub static RULES: &[&Rule] = &[
     &cluster::public_node::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &access::tenant_escalation::RULE,
+    &access::tenant_writes_admin_namespace::RULE,
+    &access::tenant_writes_bypass_kind::RULE,
+    &access::tenant_writes_egress_policy::RULE,
     &dns::untrusted_resolver::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,

@@ -107,7 +107,7 @@ pub(super) fn guards(estate: &Estate<'_>) -> Guards {
 fn recognise(guard: &Guard<'_>) -> Vec<(Freedom, Confidence)> {
     let names = |freedom: Freedom| {
         let says = |word: &&&str| guard.words.iter().any(|text| text.contains(**word));
-        let found = freedom.words().iter().find(|word| says(&word))?;
+        let found = freedom.words().iter().find(|word| says(word))?;
         // A kind of Gatekeeper's library is known for what it does.
         Some(if guard.kind == *found { Confidence::High } else { Confidence::Medium })
     };

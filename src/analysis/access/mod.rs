@@ -4,18 +4,22 @@
 //! turn that into: whoever may start pods in a namespace acts as every service account there.
 
 pub mod admission;
+mod escalation;
+mod holdings;
 mod reach;
 pub mod target;
 
 use rustc_hash::FxHashMap;
 
 pub use admission::{Freedom, Guards, Restriction};
-pub use target::{Target, WRITE, covers};
+pub use escalation::{Escalation, everything};
+pub use holdings::{Holding, enumerate, kinds};
+pub use target::{Target, WRITE, covers, writes_in_namespaces};
 
 use crate::finding::Label;
 use crate::model::access::{Binding, Party, Standing, Subject, Word};
 use crate::model::admission::Guard;
-use crate::model::{Estate, Unknown};
+use crate::model::{Estate, Role, Unknown};
 use crate::source::Location;
 
 /// The answer to whether a tenant may do something.
@@ -59,7 +63,7 @@ pub struct Access<'a> {
     /// The grants in each namespace, and those in the whole cluster under the empty name.
     by_scope: FxHashMap<&'a str, Vec<usize>>,
     /// For each grant, what it can be turned into.
-    escalations: Vec<reach::Escalation>,
+    turns: Vec<reach::Turn>,
     guards: Guards,
 }
 
@@ -78,7 +82,7 @@ pub(super) fn access<'a>(estate: &'a Estate<'a>) -> Access<'a> {
         grants,
         by_party: FxHashMap::default(),
         by_scope: FxHashMap::default(),
-        escalations: Vec::new(),
+        turns: Vec::new(),
         guards: admission::guards(estate),
     };
     for (index, grant) in access.grants.iter().enumerate() {
@@ -86,7 +90,7 @@ pub(super) fn access<'a>(estate: &'a Estate<'a>) -> Access<'a> {
         access.by_party.entry(binding.subjects[grant.subject].party).or_default().push(index);
         access.by_scope.entry(binding.namespace.unwrap_or_default()).or_default().push(index);
     }
-    access.escalations = access.grants.iter().map(|&grant| access.escalation_of(grant)).collect();
+    access.turns = access.grants.iter().map(|&grant| access.turn_of(grant)).collect();
     access
 }
 
@@ -95,6 +99,11 @@ impl<'a> Access<'a> {
     #[must_use]
     pub fn grants(&self) -> &[Grant] {
         &self.grants
+    }
+
+    /// The grants of a subject.
+    pub(super) fn grants_of(&self, party: Party<'a>) -> impl Iterator<Item = Grant> + '_ {
+        self.by_party.get(&party).into_iter().flatten().map(|&index| self.grants[index])
     }
 
     /// The binding of a grant.
@@ -164,7 +173,7 @@ impl<'a> Access<'a> {
         for &index in &reach.grants {
             let grant = self.grants[index];
             match self.allows(grant, targets, verbs, namespace) {
-                Some(Allowed::By(word)) if !reach.is_doubtful(self.subject(grant)) => {
+                Some(Allowed::By(word)) if self.subject(grant).standing != Standing::Unknown => {
                     return Verdict::Certain(self.proof(grant, word, targets, namespace));
                 }
                 Some(_) => doubt = doubt.or(Some(grant)),
@@ -176,6 +185,12 @@ impl<'a> Access<'a> {
             (None, Some(grant)) => Verdict::Unknown(self.doubt(grant)),
             (None, None) => self.absence(tenant_of),
         }
+    }
+
+    /// What a namespace is; the platform's own are known by their names where the input does not hold them.
+    #[must_use]
+    pub fn is_admins(&self, namespace: &str) -> bool {
+        self.estate.role_of_namespace(namespace) != Role::Tenant
     }
 
     /// The word of the role's rules by which a grant covers one of some kinds.

@@ -1,4 +1,4 @@
-//! The ClusterRoles that every cluster has (Kubernetes' bootstrap policy, 1.22 and later; semantics A.18).
+//! The `ClusterRoles` that every cluster has (Kubernetes' bootstrap policy, 1.22 and later; semantics A.18).
 
 use super::{Role, Rule, Word};
 use crate::resource::Resource;
@@ -130,7 +130,7 @@ fn rule<'a>((groups, resources, verbs): &Written) -> Rule<'a> {
     Rule { groups: words(groups), resources: words(resources), verbs: words(verbs), names: Vec::new() }
 }
 
-/// The ClusterRoles of the input that carry the label of a role.
+/// The `ClusterRoles` of the input that carry the label of a role.
 fn added<'a>(builtin: &Builtin, written: &[(&'a Resource<'a>, &'a AccessRole<'a>)]) -> Vec<usize> {
     let Some(label) = builtin.label else { return Vec::new() };
     let carries = |resource: &Resource<'_>| {

@@ -5,6 +5,7 @@ mod subject;
 
 use rustc_hash::FxHashMap;
 
+pub(super) use subject::is_admins_member;
 pub use subject::{Party, Standing, Subject};
 
 use super::namespace::Namespace;
@@ -27,7 +28,7 @@ pub struct Role<'a> {
     pub name: &'a str,
     /// The place of the name; none for one that every cluster has.
     pub at: Option<Location>,
-    /// None where it is a ClusterRole.
+    /// None where it is a `ClusterRole`.
     pub namespace: Option<&'a str>,
     pub rules: Vec<Rule<'a>>,
     /// The roles whose rules it has: itself, and every one that it gathers, directly or not.
@@ -116,7 +117,7 @@ fn rule<'a>(written: &'a AccessRule<'a>) -> Rule<'a> {
     }
 }
 
-/// The ClusterRoles that an aggregated one gathers by their labels.
+/// The `ClusterRoles` that an aggregated one gathers by their labels.
 fn gathers<'a>(
     resource: &Resource<'a>,
     role: &'a AccessRole<'a>,

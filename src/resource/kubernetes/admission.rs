@@ -4,7 +4,7 @@ use super::selector::{LabelSelector, label_selector};
 use crate::resource::reader::{Reader, Text};
 use crate::source::{Location, Node, Spanned};
 
-/// A ValidatingAdmissionPolicy, or Kyverno's ValidatingPolicy, which needs no binding.
+/// A `ValidatingAdmissionPolicy`, or Kyverno's `ValidatingPolicy`, which needs no binding.
 #[derive(Clone, Debug)]
 pub struct AdmissionPolicy<'a> {
     pub failure_policy: Option<Text<'a>>,
@@ -17,7 +17,7 @@ pub struct AdmissionPolicy<'a> {
     pub actions: Option<Spanned<Vec<Text<'a>>>>,
 }
 
-/// A ValidatingAdmissionPolicyBinding.
+/// A `ValidatingAdmissionPolicyBinding`.
 #[derive(Clone, Debug)]
 pub struct AdmissionPolicyBinding<'a> {
     pub policy: Text<'a>,
@@ -43,7 +43,7 @@ pub struct ResourceRule<'a> {
     pub names: Vec<Text<'a>>,
 }
 
-/// A ValidatingWebhookConfiguration or MutatingWebhookConfiguration.
+/// A `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
 #[derive(Clone, Debug)]
 pub struct Webhooks<'a> {
     pub mutating: bool,

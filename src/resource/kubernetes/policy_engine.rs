@@ -8,7 +8,7 @@ use crate::source::{Node, Shape, Spanned};
 /// The words of a policy: keys and values, as far as they are worth reading.
 pub type Words<'a> = Vec<&'a str>;
 
-/// A Gatekeeper ConstraintTemplate: a kind of constraint and the code behind it.
+/// A Gatekeeper `ConstraintTemplate`: a kind of constraint and the code behind it.
 #[derive(Clone, Debug)]
 pub struct ConstraintTemplate<'a> {
     pub kind: Text<'a>,
@@ -55,7 +55,7 @@ pub struct EngineConfig<'a> {
     pub excluded: Vec<Text<'a>>,
 }
 
-/// A Kyverno Policy or ClusterPolicy.
+/// A Kyverno Policy or `ClusterPolicy`.
 #[derive(Clone, Debug)]
 pub struct EnginePolicy<'a> {
     /// What follows where a rule does not say it itself: `Audit` where absent.

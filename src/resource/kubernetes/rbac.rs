@@ -4,11 +4,11 @@ use super::selector::{LabelSelector, label_selector};
 use crate::resource::reader::{Reader, Text};
 use crate::source::{Node, Spanned};
 
-/// A Role or ClusterRole.
+/// A Role or `ClusterRole`.
 #[derive(Clone, Debug)]
 pub struct AccessRole<'a> {
     pub rules: Vec<AccessRule<'a>>,
-    /// The selectors whose ClusterRoles this one gathers; the API server then writes the rules itself.
+    /// The selectors whose `ClusterRoles` this one gathers; the API server then writes the rules itself.
     pub gathers: Option<Spanned<Vec<LabelSelector<'a>>>>,
 }
 
@@ -22,7 +22,7 @@ pub struct AccessRule<'a> {
     pub names: Vec<Text<'a>>,
 }
 
-/// A RoleBinding or ClusterRoleBinding.
+/// A `RoleBinding` or `ClusterRoleBinding`.
 #[derive(Clone, Debug)]
 pub struct AccessBinding<'a> {
     /// `Role` or `ClusterRole`.
