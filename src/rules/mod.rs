@@ -1,5 +1,11 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod access {
+    pub(super) mod tenant_escalation;
+    pub(super) mod tenant_writes_admin_namespace;
+    pub(super) mod tenant_writes_bypass_kind;
+    pub(super) mod tenant_writes_egress_policy;
+}
 mod authorization {
     pub(super) mod allow_all_policy;
     pub(super) mod allow_without_source;
@@ -172,6 +178,10 @@ pub static RULES: &[&Rule] = &[
     &routing::service_entry_overexported::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
+    &access::tenant_escalation::RULE,
+    &access::tenant_writes_admin_namespace::RULE,
+    &access::tenant_writes_bypass_kind::RULE,
+    &access::tenant_writes_egress_policy::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
