@@ -149,7 +149,7 @@ pub fn decision(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<
         return Decision::Allow;
     }
     let policies = policies_at(&Place::of_proxy(proxy), estate);
-    let request = Request { peer: seen(server, request.peer), ..*request };
+    let request = Request { peer: peer_seen_by(server, request.peer), ..*request };
     let decided = |chain| decide(&policies, chain, &request, &estate.mesh);
     match chain(server) {
         Some(chain) => decided(chain),
@@ -159,7 +159,8 @@ pub fn decision(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<
 }
 
 /// Who a client is to a listener.
-fn seen<'r>(server: &Server<'_>, peer: Peer<'r>) -> Peer<'r> {
+#[must_use]
+pub fn peer_seen_by<'r>(server: &Server<'_>, peer: Peer<'r>) -> Peer<'r> {
     match server.mode {
         ServerMode::IstioMutual => peer,
         ServerMode::Plaintext | ServerMode::Passthrough | ServerMode::AutoPassthrough | ServerMode::Simple => {

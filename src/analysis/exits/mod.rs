@@ -4,6 +4,7 @@
 //! Each way has a verdict for each kind of attacker, and the layers in between with what decides at each of them. A layer
 //! counts only against attackers who cannot change it.
 
+mod gateway;
 mod judge;
 mod kinds;
 mod pools;
@@ -47,6 +48,8 @@ pub struct Exit {
     pub sample: Sample,
     /// The layers on the way, in the order in which traffic meets them.
     pub steps: Vec<Step>,
+    /// What is said of the steps, where that does not depend on the workload.
+    said: Vec<step::Said>,
 }
 
 /// Workloads of one namespace that nothing can tell apart, with their ways out.
@@ -107,33 +110,53 @@ impl Exits {
 
 /// Works out the ways out of all application workloads.
 pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate))
+    of_wanted(estate, facts, Wanted::new(estate), (&|_, _| true, false))
 }
 
-/// Works out the ways out by which some traffic leaves, as if there were no other.
+/// Works out the ways out by which some traffic leaves and that lead to some hosts, as if there were no others.
 #[must_use]
-pub fn exits_to(estate: &Estate<'_>, facts: &Facts<'_>, traffic: &Traffic) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic))
+pub fn exits_to(
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    traffic: &Traffic,
+    hosts: &dyn Fn(&str, Option<u16>) -> bool,
+) -> Exits {
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), (hosts, true))
 }
 
-fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted) -> Exits {
-    let desk = Desk { estate, pools: pools::Pools::new(estate, facts), wanted };
+/// Which hosts are wanted, by name and port.
+type Hosts<'w> = &'w dyn Fn(&str, Option<u16>) -> bool;
+
+fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, (hosts, every): (Hosts<'_>, bool)) -> Exits {
+    let pools = pools::Pools::new(estate, facts);
+    let gateways = gateway::Gateways::new(estate, facts, &pools);
+    let desk = Desk { estate, pools: &pools, wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
     let mut sheets: FxHashMap<Profile<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();
-    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
+    let mut calls: FxHashMap<gateway::Caller<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();
+    let mut places: FxHashMap<(usize, usize, usize, usize), usize> = FxHashMap::default();
     let mut groups: Vec<Group> = Vec::new();
     for workload in tenants {
-        let profile = profile(workload, estate, facts, &desk.pools.gateways);
         let next = sheets.len();
-        let (number, exits) = sheets
-            .entry(profile)
+        let (sheet, exits) = sheets
+            .entry(profile(workload, estate, facts, &pools.gateways))
             .or_insert_with_key(|profile| (next, desk.exits(profile).into_iter().map(Arc::new).collect()));
-        let alike = (estate.workloads[workload].namespace, facts.network_policy.class_of(workload), *number);
+        let next = calls.len() + 1;
+        let call = gateways.caller(workload).map(|caller| {
+            calls.entry(caller).or_insert_with_key(|caller| (next, gateways.exits(caller, hosts, every)))
+        });
+        let (number, through) = call.map_or((0, [].as_slice()), |(number, exits)| (*number, exits.as_slice()));
+        let namespace = estate.workloads[workload].namespace;
+        let alike = (namespace, facts.network_policy.class_of(workload), *sheet, number);
         let group = *places.entry(alike).or_insert(groups.len());
         match groups.get_mut(group) {
             Some(group) => group.workloads.push(workload),
-            None => groups.push(Group { workloads: vec![workload], exits: exits.clone() }),
+            None => {
+                let mut exits: Vec<Arc<Exit>> = exits.iter().chain(through).cloned().collect();
+                exits.sort_by_key(|exit| exit.via);
+                groups.push(Group { workloads: vec![workload], exits });
+            }
         }
     }
     Exits { groups }

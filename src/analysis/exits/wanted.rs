@@ -48,6 +48,12 @@ impl Wanted {
     }
 }
 
+/// What leaves for a host: TCP on a port, or on any where none is known, to whichever public address it has.
+pub(super) fn on_port(port: Option<u16>) -> Traffic {
+    let ports = port.map_or_else(PortSet::all, PortSet::single);
+    Traffic::new(internet(), Transport::ports(Protocol::Tcp, ports))
+}
+
 /// Google lets no mail out by itself, and of the protocols without ports hardly more than ICMP (semantics C.4).
 fn by_protocol(addresses: &AddressSet) -> Vec<Traffic> {
     let mail = PortSet::single(25);

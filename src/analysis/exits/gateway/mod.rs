@@ -1,0 +1,478 @@
+//! The ways through the egress gateway: from a workload's proxy, or from code in it that asks for whatever it likes, past
+//! the network policies, the listener and the authorization policies, and out by a route of the gateway (semantics C.8,
+//! C.11 path B).
+
+mod consent;
+mod doors;
+mod tenant;
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::Exit;
+use super::kinds::{Class, Control, Verdict, Via};
+use super::pools::Pools;
+use super::step::{Said, Step};
+use super::wanted::on_port;
+use crate::analysis::Facts;
+use crate::analysis::authorization;
+use crate::analysis::capture::{Injection, Tier};
+use crate::analysis::network_policy::Answer;
+use crate::analysis::routing::Target;
+use crate::analysis::tls::{Client, ClientView, Target as TlsTarget, client_view};
+use crate::finding::Decision;
+use crate::model::{ClientMode, Destination, Estate, Layer, ServerMode};
+use crate::source::Location;
+use crate::traffic::{Protocol, Sample, Traffic};
+
+use consent::{Asker, Policies};
+use doors::{Door, doors};
+
+/// The egress gateways of an estate as clients meet them.
+pub(super) struct Gateways<'e, 'a> {
+    estate: &'e Estate<'a>,
+    facts: &'e Facts<'a>,
+    doors: Vec<Door<'e, 'a>>,
+    /// The policies of each proxy.
+    policies: Vec<Policies<'e, 'a>>,
+    /// For each door, what its proxy's own network policies and nodes do about leaving.
+    beyond: Vec<Vec<Said>>,
+    /// The number of each workload's client in the routes.
+    client_of: FxHashMap<usize, usize>,
+    /// Where the proxies of each client send what is meant for a host, where that is a gateway.
+    led: FxHashMap<(usize, &'a str), Vec<(usize, &'a Destination<'a>)>>,
+    pools: &'e Pools,
+}
+
+/// What of a workload the gateway's ways depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Caller<'a> {
+    pub asker: Asker<'a>,
+    /// The number of its client in the routes; none where it has no proxy.
+    client: Option<usize>,
+    /// For each proxy, what its own policies let it send there, and what the proxy's let in.
+    reaches: Vec<(Answer, Answer)>,
+    /// A workload like it.
+    representative: Representative,
+}
+
+impl Caller<'_> {
+    /// A workload like it, by its index.
+    fn workload(&self) -> usize {
+        self.representative.0
+    }
+}
+
+/// A workload that stands for others: which one it is makes no difference.
+#[derive(Clone, Copy, Debug)]
+struct Representative(usize);
+
+impl PartialEq for Representative {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Representative {}
+
+impl std::hash::Hash for Representative {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+impl<'e, 'a> Gateways<'e, 'a> {
+    pub(super) fn new(estate: &'e Estate<'a>, facts: &'e Facts<'a>, pools: &'e Pools) -> Self {
+        let doors = doors(estate, facts);
+        let policies = facts.egress.proxies.iter().map(|proxy| Policies::new(proxy, estate)).collect();
+        let mut client_of = FxHashMap::default();
+        for (number, client) in facts.routing.clients.iter().enumerate() {
+            client_of.extend(client.workloads.iter().map(|&workload| (workload, number)));
+        }
+        let mut led: FxHashMap<_, Vec<_>> = FxHashMap::default();
+        for flow in &facts.routing.flows {
+            for way in &flow.ways {
+                if let Target::Gateway(proxy, destination) = way.to {
+                    led.entry((flow.client, flow.host.value)).or_default().push((proxy, destination));
+                }
+            }
+        }
+        let beyond = doors.iter().map(|door| beyond(door, estate, facts, pools)).collect();
+        Self { estate, facts, doors, policies, beyond, client_of, led, pools }
+    }
+
+    /// What of a workload its ways through the gateway depend on; none where there is no gateway.
+    pub(super) fn caller(&self, workload: usize) -> Option<Caller<'a>> {
+        if self.facts.egress.proxies.is_empty() {
+            return None;
+        }
+        let own = &self.estate.workloads[workload];
+        let identified = match self.facts.capture[workload].injection {
+            Injection::In { .. } | Injection::Ambient { .. } => Some(true),
+            Injection::Outside { .. } => Some(false),
+            Injection::Unknown { .. } => None,
+        };
+        let policies = &self.facts.network_policy;
+        let reaches = self.facts.egress.proxies.iter().map(|proxy| match proxy.workload {
+            Some(gateway) => (policies.sends(workload, gateway), policies.receives(gateway, workload)),
+            None => (unseen(policies.leaves_unruled(workload)), unseen(true)),
+        });
+        Some(Caller {
+            asker: Asker { namespace: self.estate.namespace_of(own).name, account: own.service_account, identified },
+            client: self.client_of.get(&workload).copied(),
+            reaches: reaches.collect(),
+            representative: Representative(workload),
+        })
+    }
+
+    /// The ways of a caller to the hosts that are wanted. Of those that are closed, the one that the fewest layers close is
+    /// enough, unless a host is asked for by its name.
+    pub(super) fn exits(
+        &self,
+        caller: &Caller<'a>,
+        wanted: &dyn Fn(&str, Option<u16>) -> bool,
+        all: bool,
+    ) -> Vec<Arc<Exit>> {
+        let mut found: Vec<Arc<Exit>> = Vec::new();
+        let mut closed: Option<Exit> = None;
+        for (number, door) in self.doors.iter().enumerate().filter(|(_, door)| wanted(&door.upstream, door.leaves)) {
+            let tiers = [Tier::Application, Tier::CodeExecution];
+            let asked: Vec<Exit> = tiers.into_iter().map(|tier| self.exit(number, door, caller, tier)).collect();
+            // What the application does by itself, code that runs in it does as well.
+            let known = asked.iter().find(|exit| exit.verdict != Verdict::Closed);
+            let known = known
+                .filter(|first| first.verdict == Verdict::Open)
+                .or_else(|| asked.iter().find(|exit| exit.verdict == Verdict::Open).or(known));
+            match known {
+                Some(exit) => found.push(Arc::new(exit.clone())),
+                None => {
+                    let weakest = asked.into_iter().min_by_key(|exit| exit.cut().count());
+                    let Some(weakest) = weakest else { continue };
+                    if all {
+                        found.push(Arc::new(weakest));
+                    } else if closed.as_ref().is_none_or(|known| weakest.cut().count() < known.cut().count()) {
+                        closed = Some(weakest);
+                    }
+                }
+            }
+        }
+        found.extend(closed.map(Arc::new));
+        found.extend(self.of_tenant(caller).map(Arc::new));
+        found
+    }
+
+    fn exit(&self, number: usize, door: &Door<'e, 'a>, caller: &Caller<'a>, tier: Tier) -> Exit {
+        let led = self.led(door, caller);
+        let consent = self.policies[door.proxy].ask(door, caller.asker);
+        let mut said = vec![
+            self.by_proxy(door, caller, tier, led),
+            self.by_policies(door, caller),
+            self.by_listener(door, caller, tier, led),
+            self.by_consent(door, consent),
+        ];
+        let service = door.service.map_or_else(String::new, |service| format!("virtual service {}", service.name));
+        let onward = format!("the gateway sends `{}` on to `{}`", door.asked, door.upstream);
+        said.push(Said::new(Control::Mesh, Decision::Allow, service, onward, Some(door.at)));
+        said.extend(self.beyond[number].iter().cloned());
+        let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
+        let has = |decision| steps.iter().any(|step| step.decision == decision);
+        let verdict = match (has(Decision::Deny), has(Decision::Unknown)) {
+            (true, _) => Verdict::Closed,
+            (false, true) => Verdict::Unknown,
+            (false, false) => Verdict::Open,
+        };
+        let approved = verdict != Verdict::Closed
+            && self.policies[door.proxy].approves(consent, &door.upstream, caller.asker, led.is_some());
+        let traffic = on_port(door.leaves);
+        let sample = traffic.first().unwrap_or(ANY);
+        Exit {
+            tier,
+            via: Via::Gateway,
+            class: Class::Host,
+            host: Some(door.upstream.clone()),
+            verdict,
+            approved,
+            traffic,
+            sample,
+            steps,
+            said,
+        }
+    }
+
+    /// Where the caller's proxy sends what is meant for the door's host, if it is the door's listener.
+    fn led(&self, door: &Door<'_, '_>, caller: &Caller<'_>) -> Option<&'e Destination<'a>> {
+        let client = caller.client?;
+        let ways = self.led.get(&(client, door.asked.as_str()))?;
+        let is_this = |(proxy, destination): &&(usize, &'a Destination<'a>)| {
+            *proxy == door.proxy && (destination.port.is_none() || destination.port == door.server.port)
+        };
+        ways.iter().find(is_this).map(|(_, destination)| *destination)
+    }
+
+    /// The first hop: the proxy leads the application there, or code in it goes by itself.
+    fn by_proxy(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
+        let name = self.estate.display(&self.estate.workloads[caller.workload()]);
+        let said = |decision, reason: String, at| Said::new(Control::Mesh, decision, name.clone(), reason, at);
+        match (led, tier) {
+            (Some(destination), _) => {
+                let reason = format!("its proxy sends `{}` to the gateway", door.asked);
+                said(Decision::Allow, reason, Some(destination.host_at))
+            }
+            (None, Tier::Application) if caller.asker.identified.is_none() => {
+                let reason =
+                    format!("whether it has a proxy depends on the labels of namespace `{}`", caller.asker.namespace);
+                said(Decision::Unknown, reason, None)
+            }
+            (None, Tier::Application) => {
+                said(Decision::Deny, format!("its proxy does not send `{}` to the gateway", door.asked), None)
+            }
+            (None, _) => {
+                said(Decision::Allow, format!("code that runs in it may ask the gateway for `{}`", door.asked), None)
+            }
+        }
+    }
+
+    fn by_policies(&self, door: &Door<'_, '_>, caller: &Caller<'_>) -> Said {
+        let (sends, receives) = &caller.reaches[door.proxy];
+        let proxy = &self.facts.egress.proxies[door.proxy];
+        let name = format!("network policy to {}", proxy.name);
+        let said = |decision, reason: String, at| Said::new(Control::NetworkPolicy, decision, name.clone(), reason, at);
+        let passes = |answer: &Answer| {
+            let ports = || door.pod_ports.iter().copied();
+            let open = |transport: &crate::traffic::Transport| {
+                ports().any(|port| transport.contains(Protocol::Tcp, Some(port)))
+                    || ports().next().is_none() && transport.ports_of(Protocol::Tcp).is_some_and(|tcp| !tcp.is_empty())
+            };
+            match (open(&answer.certain), open(&answer.possible)) {
+                (true, _) => Decision::Allow,
+                (false, true) => Decision::Unknown,
+                (false, false) => Decision::Deny,
+            }
+        };
+        let ports: Vec<String> = door.pod_ports.iter().map(ToString::to_string).collect();
+        let port = ports.join(" or ");
+        match (passes(sends), passes(receives)) {
+            (Decision::Deny, _) => {
+                let at = self.isolating(caller.workload(), crate::model::Direction::Egress);
+                said(Decision::Deny, format!("its own policies allow nothing to port {port} of the gateway's pods"), at)
+            }
+            (_, Decision::Deny) => {
+                let at = proxy.workload.and_then(|gateway| self.isolating(gateway, crate::model::Direction::Ingress));
+                said(Decision::Deny, format!("the gateway's policies let it in at no port {port}"), at)
+            }
+            (Decision::Unknown, _) | (_, Decision::Unknown) => said(
+                Decision::Unknown,
+                format!("whether it reaches port {port} of the gateway's pods cannot be decided"),
+                None,
+            ),
+            _ => said(Decision::Allow, format!("it may reach port {port} of the gateway's pods"), None),
+        }
+    }
+
+    /// The first policy that isolates a workload.
+    fn isolating(&self, workload: usize, direction: crate::model::Direction) -> Option<Location> {
+        match self.facts.network_policy.isolation(workload, direction) {
+            crate::analysis::network_policy::Isolation::By(policies) => {
+                policies.first().map(|&policy| self.estate.network_policies[policy].name.at)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether client and listener speak the same TLS.
+    fn by_listener(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
+        let server = door.server;
+        let name = format!("listener on {}", server.describe());
+        let said = |decision, reason: String, at| Said::new(Control::Mesh, decision, name.clone(), reason, Some(at));
+        let at = server.mode_at;
+        match server.mode {
+            ServerMode::Passthrough => said(Decision::Allow, "it forwards TLS unread, whoever sends it".to_owned(), at),
+            ServerMode::AutoPassthrough => {
+                said(Decision::Allow, "it forwards TLS to whatever the client names".to_owned(), at)
+            }
+            ServerMode::IstioMutual => match (caller.asker.identified, tier) {
+                (Some(false), _) => said(
+                    Decision::Deny,
+                    "it asks for a certificate of the mesh, and the workload has none".to_owned(),
+                    at,
+                ),
+                (None, _) => said(Decision::Unknown, "it asks for a certificate of the mesh".to_owned(), at),
+                (Some(true), Tier::Application) => self.handshake(door, caller, led, &said),
+                (Some(true), _) => said(Decision::Allow, "it knows the workload by its certificate".to_owned(), at),
+            },
+            ServerMode::Plaintext => match (tier, self.view(caller, led).and_then(|view| view.tls)) {
+                (Tier::Application, Some(tls)) if tls.mode != ClientMode::Disable => {
+                    let reason = format!("it takes plain text, and clients send TLS in mode `{}`", tls.mode.as_str());
+                    said(Decision::Deny, reason, tls.at)
+                }
+                _ => said(Decision::Allow, "it takes plain text from anybody".to_owned(), at),
+            },
+            ServerMode::Simple => said(Decision::Allow, "it asks for no certificate".to_owned(), at),
+            ServerMode::OptionalMutual => said(Decision::Allow, "it insists on no certificate".to_owned(), at),
+            ServerMode::Mutual => {
+                said(Decision::Unknown, "who has a certificate that it takes is not in the input".to_owned(), at)
+            }
+            ServerMode::Unknown => said(Decision::Unknown, "what it asks for is not in the input".to_owned(), at),
+        }
+    }
+
+    fn view(&self, caller: &Caller<'_>, led: Option<&'_ Destination<'_>>) -> Option<ClientView<'e, 'a>> {
+        let destination = led?;
+        let client =
+            Client { namespace: caller.asker.namespace, labels: Some(self.estate.workloads[caller.workload()].labels) };
+        let target = TlsTarget {
+            host: &destination.host,
+            port: destination.port,
+            subset: destination.subset.map(|subset| subset.value),
+        };
+        Some(client_view(self.estate, client, target))
+    }
+
+    /// Whether the application's proxy shows its certificate to the listener.
+    fn handshake(
+        &self,
+        door: &Door<'_, '_>,
+        caller: &Caller<'_>,
+        led: Option<&Destination<'_>>,
+        said: &dyn Fn(Decision, String, Location) -> Said,
+    ) -> Said {
+        let known =
+            || said(Decision::Allow, "it knows the workload by its certificate".to_owned(), door.server.mode_at);
+        let Some((view, destination)) = self.view(caller, led).zip(led) else { return known() };
+        let labels = self.facts.egress.proxies[door.proxy].labels;
+        let is_labelled =
+            labels.and_then(|labels| labels.get("security.istio.io/tlsMode")).is_some_and(|mode| mode.value == "istio");
+        if view.subset_missing {
+            let at = destination.subset.map_or(destination.host_at, |subset| subset.at);
+            return said(Decision::Deny, "its clients send to a subset that no destination rule has".to_owned(), at);
+        }
+        match view.tls {
+            Some(tls) if tls.mode == ClientMode::IstioMutual => known(),
+            Some(tls) => {
+                let reason =
+                    format!("it asks for a certificate of the mesh, and clients send in mode `{}`", tls.mode.as_str());
+                said(Decision::Deny, reason, tls.at)
+            }
+            None if is_labelled => known(),
+            None => {
+                let at = view.absent_at.unwrap_or(destination.host_at);
+                said(
+                    Decision::Deny,
+                    "it asks for a certificate of the mesh, and clients send plain text".to_owned(),
+                    at,
+                )
+            }
+        }
+    }
+
+    fn by_consent(&self, door: &Door<'_, '_>, consent: consent::Consent) -> Said {
+        let policies = &self.policies[door.proxy];
+        let own = self.facts.egress.proxies[door.proxy].name;
+        let said = |decision, reason: String, at| {
+            Said::new(Control::Authorization, decision, "authorization policy".to_owned(), reason, Some(at))
+        };
+        if policies.is_empty() && !self.estate.evidence.has(Layer::Authorization) {
+            return Said::missing(Control::Authorization, Layer::Authorization);
+        }
+        let by = consent.by.map(|number| policies.clause(number));
+        match (consent.decision, by) {
+            (authorization::Decision::Allow, Some((name, at))) => {
+                said(Decision::Allow, format!("a clause of `{name}` allows it"), at)
+            }
+            (authorization::Decision::Allow, None) => {
+                said(Decision::Allow, "no policy at the gateway limits who may ask for what".to_owned(), own.at)
+            }
+            (authorization::Decision::Unknown, Some((name, at))) => {
+                said(Decision::Unknown, format!("whether `{name}` allows it cannot be decided"), at)
+            }
+            (authorization::Decision::Unknown, None) => said(
+                Decision::Unknown,
+                "whether the policies at the gateway allow it cannot be decided".to_owned(),
+                own.at,
+            ),
+            (authorization::Decision::Deny, _) => {
+                let (name, at) = policies.denial().unwrap_or((own.value, own.at));
+                said(Decision::Deny, format!("no clause allows it where `{name}` denies what none allows"), at)
+            }
+        }
+    }
+}
+
+/// What is known where the gateway's pods are not in the input.
+fn unseen(open: bool) -> Answer {
+    let all = crate::traffic::Transport::all();
+    Answer { certain: if open { all.clone() } else { crate::traffic::Transport::none() }, possible: all }
+}
+
+/// Stands where a way has no address.
+const ANY: Sample =
+    Sample { address: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), protocol: Protocol::Tcp, port: None };
+
+/// What the gateway's own policies and nodes do about what leaves by a door. Addresses of hosts are not known: what lets out
+/// all of the internet lets out the host.
+fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
+    let wanted = on_port(door.leaves);
+    let Some(gateway) = facts.egress.proxies[door.proxy].workload else {
+        return vec![Said::missing(Control::Firewall, Layer::Scheduling)];
+    };
+    let name = estate.display(&estate.workloads[gateway]);
+    let mut said = Vec::new();
+    if estate.evidence.has(Layer::NetworkPolicy) {
+        let outside = facts.network_policy.egress_outside(gateway);
+        let decision = through(&wanted, &outside.certain, &outside.allowed);
+        if decision != Decision::Allow {
+            let sample = wanted.first().unwrap_or(ANY);
+            let why = facts.network_policy.why(gateway, &sample);
+            said.push(Said::new(
+                Control::NetworkPolicy,
+                decision,
+                format!("network policy of {name}"),
+                why.reason,
+                Some(why.at),
+            ));
+        }
+    }
+    said.extend(nodes(gateway, &wanted, estate, facts, pools));
+    said
+}
+
+/// The nodes of a gateway and the firewall.
+fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
+    let landings = facts.placement.landings(gateway);
+    let best = landings
+        .iter()
+        .map(|landing| {
+            let view = &pools.views[landing.pool];
+            (landing.pool, through(wanted, &view.certain, &view.possible))
+        })
+        .min_by_key(|(_, decision)| match decision {
+            Decision::Allow | Decision::NotCaptured => 0,
+            Decision::Unknown => 1,
+            Decision::Deny => 2,
+        });
+    let Some((pool, decision)) = best else {
+        let layer = if estate.evidence.has(Layer::Scheduling) { Layer::Firewall } else { Layer::Scheduling };
+        return vec![Said::missing(Control::Firewall, layer)];
+    };
+    if !estate.evidence.has(Layer::Firewall) {
+        return vec![Said::missing(Control::Firewall, Layer::Firewall)];
+    }
+    let sample = wanted.first().unwrap_or(ANY);
+    let (name, reason, at) = super::step::firewall_words(pool, &sample, decision, estate, facts);
+    let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at))];
+    if let Some(decision) = pools.views[pool].leaves_network {
+        let (name, reason, at) = super::step::node_exit_words(pool, decision, estate);
+        said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
+    }
+    said
+}
+
+/// Whether what is wanted passes: all of it, for certain; some of it, perhaps; or none.
+fn through(wanted: &Traffic, certain: &Traffic, possible: &Traffic) -> Decision {
+    if wanted.is_subset(certain) {
+        Decision::Allow
+    } else if wanted.intersection(possible).is_empty() {
+        Decision::Deny
+    } else {
+        Decision::Unknown
+    }
+}
