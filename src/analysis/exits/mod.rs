@@ -7,8 +7,11 @@
 mod gateway;
 mod judge;
 mod kinds;
+mod names;
+mod pivot;
 mod pools;
 mod profile;
+mod routes;
 mod sheet;
 mod step;
 mod wanted;
@@ -124,40 +127,72 @@ pub fn exits_to(
     of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), (hosts, true))
 }
 
-/// Which hosts are wanted, by name and port.
-type Hosts<'w> = &'w dyn Fn(&str, Option<u16>) -> bool;
+/// Which hosts are wanted, by name and port; and whether each of them is, or those that are closed need one example.
+type Hosts<'w> = (&'w dyn Fn(&str, Option<u16>) -> bool, bool);
 
-fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, (hosts, every): (Hosts<'_>, bool)) -> Exits {
+fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
     let pools = pools::Pools::new(estate, facts);
     let gateways = gateway::Gateways::new(estate, facts, &pools);
+    let routes = routes::Routes::new(estate, facts, &pools);
+    let names = names::Names::new(estate);
     let desk = Desk { estate, pools: &pools, wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
-    let mut sheets: FxHashMap<Profile<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();
-    let mut calls: FxHashMap<gateway::Caller<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();
-    let mut places: FxHashMap<(usize, usize, usize, usize), usize> = FxHashMap::default();
+    let mut asked = Asked::default();
+    let mut places: FxHashMap<[usize; 5], usize> = FxHashMap::default();
     let mut groups: Vec<Group> = Vec::new();
     for workload in tenants {
-        let next = sheets.len();
-        let (sheet, exits) = sheets
-            .entry(profile(workload, estate, facts, &pools.gateways))
-            .or_insert_with_key(|profile| (next, desk.exits(profile).into_iter().map(Arc::new).collect()));
-        let next = calls.len() + 1;
-        let call = gateways.caller(workload).map(|caller| {
-            calls.entry(caller).or_insert_with_key(|caller| (next, gateways.exits(caller, hosts, every)))
-        });
-        let (number, through) = call.map_or((0, [].as_slice()), |(number, exits)| (*number, exits.as_slice()));
-        let namespace = estate.workloads[workload].namespace;
-        let alike = (namespace, facts.network_policy.class_of(workload), *sheet, number);
+        let (sheet, around) = asked.sheet(workload, &desk, facts);
+        let (call, through) = asked.call(workload, &gateways, hosts);
+        let client = gateways.client_of(workload);
+        let class = facts.network_policy.class_of(workload);
+        let alike = [estate.workloads[workload].namespace, class, sheet, call, client.map_or(0, |client| client + 1)];
         let group = *places.entry(alike).or_insert(groups.len());
-        match groups.get_mut(group) {
-            Some(group) => group.workloads.push(workload),
-            None => {
-                let mut exits: Vec<Arc<Exit>> = exits.iter().chain(through).cloned().collect();
-                exits.sort_by_key(|exit| exit.via);
-                groups.push(Group { workloads: vec![workload], exits });
-            }
+        if let Some(group) = groups.get_mut(group) {
+            group.workloads.push(workload);
+            continue;
         }
+        let mut exits: Vec<Arc<Exit>> = around.into_iter().chain(through).collect();
+        let profile = profile(workload, estate, facts, &pools.gateways);
+        let direct = client.map(|client| routes.exits(client, workload, &profile, hosts));
+        exits.extend(direct.into_iter().flatten().map(Arc::new));
+        exits.extend(names.exit(workload, estate, facts, &desk.wanted).map(Arc::new));
+        exits.sort_by_key(|exit| exit.via);
+        groups.push(Group { workloads: vec![workload], exits });
     }
+    let mut direct = |workload| {
+        let (_, exits) = asked.sheet(workload, &desk, facts);
+        exits.into_iter().find(|exit| pivot::is_direct(exit))
+    };
+    pivot::add(&mut groups, estate, facts, &mut direct);
     Exits { groups }
+}
+
+/// Answers that workloads share, by number.
+#[derive(Default)]
+struct Asked<'f, 'a> {
+    sheets: FxHashMap<Profile<'f>, (usize, Vec<Arc<Exit>>)>,
+    calls: FxHashMap<gateway::Caller<'a>, (usize, Vec<Arc<Exit>>)>,
+}
+
+impl<'f, 'a> Asked<'f, 'a> {
+    /// The ways of a workload to addresses.
+    fn sheet(&mut self, workload: usize, desk: &Desk<'f, 'a>, facts: &'f Facts<'_>) -> (usize, Vec<Arc<Exit>>) {
+        let profile = profile(workload, desk.estate, facts, &desk.pools.gateways);
+        let next = self.sheets.len();
+        let of_profile = |profile: &Profile<'f>| (next, desk.exits(profile).into_iter().map(Arc::new).collect());
+        self.sheets.entry(profile).or_insert_with_key(of_profile).clone()
+    }
+
+    /// The ways of a workload through the gateway.
+    fn call(
+        &mut self,
+        workload: usize,
+        gateways: &gateway::Gateways<'_, 'a>,
+        hosts: Hosts<'_>,
+    ) -> (usize, Vec<Arc<Exit>>) {
+        let next = self.calls.len() + 1;
+        let Some(caller) = gateways.caller(workload) else { return (0, Vec::new()) };
+        self.calls.entry(caller).or_insert_with_key(|caller| (next, gateways.exits(caller, hosts))).clone()
+    }
 }

@@ -10,21 +10,22 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::Exit;
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
 use super::step::{Said, Step};
-use super::wanted::on_port;
+use super::wanted::{on_port, through};
+use super::{Exit, Hosts};
 use crate::analysis::Facts;
 use crate::analysis::authorization;
 use crate::analysis::capture::{Injection, Tier};
-use crate::analysis::network_policy::Answer;
+use crate::analysis::needs::proxy_target;
+use crate::analysis::network_policy::{Answer, Why};
 use crate::analysis::routing::Target;
 use crate::analysis::tls::{Client, ClientView, Target as TlsTarget, client_view};
 use crate::finding::Decision;
 use crate::model::{ClientMode, Destination, Estate, Layer, ServerMode};
 use crate::source::Location;
-use crate::traffic::{Protocol, Sample, Traffic};
+use crate::traffic::{Protocol, Sample, Traffic, Transport};
 
 use consent::{Asker, Policies};
 use doors::{Door, doors};
@@ -64,6 +65,12 @@ impl Caller<'_> {
     }
 }
 
+/// What every attacker in a workload meets at a door.
+struct Met {
+    reach: Said,
+    consent: consent::Consent,
+}
+
 /// A workload that stands for others: which one it is makes no difference.
 #[derive(Clone, Copy, Debug)]
 struct Representative(usize);
@@ -100,6 +107,11 @@ impl<'e, 'a> Gateways<'e, 'a> {
         Self { estate, facts, doors, policies, beyond, client_of, led, pools }
     }
 
+    /// The number of a workload's client in the routes.
+    pub(super) fn client_of(&self, workload: usize) -> Option<usize> {
+        self.client_of.get(&workload).copied()
+    }
+
     /// What of a workload its ways through the gateway depend on; none where there is no gateway.
     pub(super) fn caller(&self, workload: usize) -> Option<Caller<'a>> {
         if self.facts.egress.proxies.is_empty() {
@@ -114,7 +126,11 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let policies = &self.facts.network_policy;
         let reaches = self.facts.egress.proxies.iter().map(|proxy| match proxy.workload {
             Some(gateway) => (policies.sends(workload, gateway), policies.receives(gateway, workload)),
-            None => (unseen(policies.leaves_unruled(workload)), unseen(true)),
+            None => {
+                let target = proxy_target(proxy);
+                let sends = target.map(|target| policies.sends_to(workload, &target, policies.dataplane()));
+                (sends.unwrap_or_else(unseen), everything())
+            }
         });
         Some(Caller {
             asker: Asker { namespace: self.estate.namespace_of(own).name, account: own.service_account, identified },
@@ -126,33 +142,29 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
     /// The ways of a caller to the hosts that are wanted. Of those that are closed, the one that the fewest layers close is
     /// enough, unless a host is asked for by its name.
-    pub(super) fn exits(
-        &self,
-        caller: &Caller<'a>,
-        wanted: &dyn Fn(&str, Option<u16>) -> bool,
-        all: bool,
-    ) -> Vec<Arc<Exit>> {
+    pub(super) fn exits(&self, caller: &Caller<'a>, (wanted, every): Hosts<'_>) -> Vec<Arc<Exit>> {
         let mut found: Vec<Arc<Exit>> = Vec::new();
         let mut closed: Option<Exit> = None;
+        let mut reached: FxHashMap<(usize, &[u16]), Said> = FxHashMap::default();
         for (number, door) in self.doors.iter().enumerate().filter(|(_, door)| wanted(&door.upstream, door.leaves)) {
-            let tiers = [Tier::Application, Tier::CodeExecution];
-            let asked: Vec<Exit> = tiers.into_iter().map(|tier| self.exit(number, door, caller, tier)).collect();
-            // What the application does by itself, code that runs in it does as well.
-            let known = asked.iter().find(|exit| exit.verdict != Verdict::Closed);
-            let known = known
-                .filter(|first| first.verdict == Verdict::Open)
-                .or_else(|| asked.iter().find(|exit| exit.verdict == Verdict::Open).or(known));
-            match known {
-                Some(exit) => found.push(Arc::new(exit.clone())),
-                None => {
-                    let weakest = asked.into_iter().min_by_key(|exit| exit.cut().count());
-                    let Some(weakest) = weakest else { continue };
-                    if all {
-                        found.push(Arc::new(weakest));
-                    } else if closed.as_ref().is_none_or(|known| weakest.cut().count() < known.cut().count()) {
-                        closed = Some(weakest);
-                    }
+            let reach = reached
+                .entry((door.proxy, door.pod_ports.as_slice()))
+                .or_insert_with(|| self.by_policies(door.proxy, &door.pod_ports, caller));
+            let met = Met { reach: reach.clone(), consent: self.policies[door.proxy].ask(door, caller.asker) };
+            let exit = self.through(number, caller, &met);
+            if exit.verdict == Verdict::Closed && !every {
+                if closed.as_ref().is_none_or(|known| exit.cut().count() < known.cut().count()) {
+                    closed = Some(exit);
                 }
+                continue;
+            }
+            let same = |other: &&mut Arc<Exit>| other.host == exit.host && other.traffic == exit.traffic;
+            let worse = |exit: &Exit| (exit.verdict, exit.approved, exit.tier);
+            match found.iter_mut().find(same) {
+                // Several listeners may lead to a host: the worst is told.
+                Some(known) if worse(&exit) < worse(known) => *known = Arc::new(exit),
+                Some(_) => {}
+                None => found.push(Arc::new(exit)),
             }
         }
         found.extend(closed.map(Arc::new));
@@ -160,30 +172,36 @@ impl<'e, 'a> Gateways<'e, 'a> {
         found
     }
 
-    fn exit(&self, number: usize, door: &Door<'e, 'a>, caller: &Caller<'a>, tier: Tier) -> Exit {
+    /// The way through a door of the weakest attacker for whom it is open, else may be, else of the one whom the fewest
+    /// layers stop. What the application does by itself, code that runs in it does as well.
+    fn through(&self, number: usize, caller: &Caller<'a>, met: &Met) -> Exit {
+        let application = self.exit(number, caller, Tier::Application, met);
+        if application.verdict == Verdict::Open {
+            return application;
+        }
+        let code = self.exit(number, caller, Tier::CodeExecution, met);
+        let rank = |exit: &Exit| (exit.verdict, exit.cut().count());
+        if rank(&code) < rank(&application) { code } else { application }
+    }
+
+    fn exit(&self, number: usize, caller: &Caller<'a>, tier: Tier, met: &Met) -> Exit {
+        let door = &self.doors[number];
         let led = self.led(door, caller);
-        let consent = self.policies[door.proxy].ask(door, caller.asker);
-        let mut said = vec![
-            self.by_proxy(door, caller, tier, led),
-            self.by_policies(door, caller),
-            self.by_listener(door, caller, tier, led),
-            self.by_consent(door, consent),
-        ];
         let service = door.service.map_or_else(String::new, |service| format!("virtual service {}", service.name));
         let onward = format!("the gateway sends `{}` on to `{}`", door.asked, door.upstream);
-        said.push(Said::new(Control::Mesh, Decision::Allow, service, onward, Some(door.at)));
+        let mut said = vec![
+            self.by_proxy(door, caller, tier, led),
+            met.reach.clone(),
+            self.by_listener(door, caller, tier, led),
+            self.by_consent(door, met.consent),
+            Said::new(Control::Mesh, Decision::Allow, service, onward, Some(door.at)),
+        ];
         said.extend(self.beyond[number].iter().cloned());
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
-        let has = |decision| steps.iter().any(|step| step.decision == decision);
-        let verdict = match (has(Decision::Deny), has(Decision::Unknown)) {
-            (true, _) => Verdict::Closed,
-            (false, true) => Verdict::Unknown,
-            (false, false) => Verdict::Open,
-        };
+        let verdict = Verdict::of(&steps);
         let approved = verdict != Verdict::Closed
-            && self.policies[door.proxy].approves(consent, &door.upstream, caller.asker, led.is_some());
+            && self.policies[door.proxy].approves(met.consent, &door.upstream, caller.asker, led.is_some());
         let traffic = on_port(door.leaves);
-        let sample = traffic.first().unwrap_or(ANY);
         Exit {
             tier,
             via: Via::Gateway,
@@ -191,8 +209,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
             host: Some(door.upstream.clone()),
             verdict,
             approved,
+            sample: traffic.first().unwrap_or(ANY),
             traffic,
-            sample,
             steps,
             said,
         }
@@ -231,50 +249,38 @@ impl<'e, 'a> Gateways<'e, 'a> {
         }
     }
 
-    fn by_policies(&self, door: &Door<'_, '_>, caller: &Caller<'_>) -> Said {
-        let (sends, receives) = &caller.reaches[door.proxy];
-        let proxy = &self.facts.egress.proxies[door.proxy];
-        let name = format!("network policy to {}", proxy.name);
-        let said = |decision, reason: String, at| Said::new(Control::NetworkPolicy, decision, name.clone(), reason, at);
-        let passes = |answer: &Answer| {
-            let ports = || door.pod_ports.iter().copied();
-            let open = |transport: &crate::traffic::Transport| {
-                ports().any(|port| transport.contains(Protocol::Tcp, Some(port)))
-                    || ports().next().is_none() && transport.ports_of(Protocol::Tcp).is_some_and(|tcp| !tcp.is_empty())
-            };
-            match (open(&answer.certain), open(&answer.possible)) {
-                (true, _) => Decision::Allow,
-                (false, true) => Decision::Unknown,
-                (false, false) => Decision::Deny,
-            }
+    /// The network policies between the caller and the proxy's pods, on the ports of a listener.
+    fn by_policies(&self, proxy: usize, pod_ports: &[u16], caller: &Caller<'_>) -> Said {
+        let (sends, receives) = &caller.reaches[proxy];
+        let (own, of_proxy) = (caller.workload(), &self.facts.egress.proxies[proxy]);
+        let said = |decision, why: Why| {
+            let name = format!("network policy to {}", of_proxy.name);
+            Said::new(Control::NetworkPolicy, decision, name, why.reason, Some(why.at))
         };
-        let ports: Vec<String> = door.pod_ports.iter().map(ToString::to_string).collect();
-        let port = ports.join(" or ");
-        match (passes(sends), passes(receives)) {
-            (Decision::Deny, _) => {
-                let at = self.isolating(caller.workload(), crate::model::Direction::Egress);
-                said(Decision::Deny, format!("its own policies allow nothing to port {port} of the gateway's pods"), at)
-            }
-            (_, Decision::Deny) => {
-                let at = proxy.workload.and_then(|gateway| self.isolating(gateway, crate::model::Direction::Ingress));
-                said(Decision::Deny, format!("the gateway's policies let it in at no port {port}"), at)
-            }
-            (Decision::Unknown, _) | (_, Decision::Unknown) => said(
-                Decision::Unknown,
-                format!("whether it reaches port {port} of the gateway's pods cannot be decided"),
-                None,
-            ),
-            _ => said(Decision::Allow, format!("it may reach port {port} of the gateway's pods"), None),
-        }
-    }
-
-    /// The first policy that isolates a workload.
-    fn isolating(&self, workload: usize, direction: crate::model::Direction) -> Option<Location> {
-        match self.facts.network_policy.isolation(workload, direction) {
-            crate::analysis::network_policy::Isolation::By(policies) => {
-                policies.first().map(|&policy| self.estate.network_policies[policy].name.at)
-            }
-            _ => None,
+        let policies = &self.facts.network_policy;
+        let port = pod_ports.first().copied().unwrap_or(1);
+        let sent = || {
+            let spoken = (Protocol::Tcp, port);
+            let target = proxy_target(of_proxy);
+            let why = target.map(|target| policies.why_not(own, &target, spoken, policies.dataplane()));
+            let unseen = || Why {
+                decision: Decision::Unknown,
+                reason: "the gateway's pods are not in the input".to_owned(),
+                at: of_proxy.name.at,
+            };
+            let why = why.unwrap_or_else(unseen);
+            Why { reason: format!("{} (TCP {port})", why.reason), ..why }
+        };
+        let received = |gateway| {
+            let why = policies.why_not_in(gateway, own, (Protocol::Tcp, port), policies.dataplane());
+            Why { reason: format!("{} (TCP {port})", why.reason), ..why }
+        };
+        match (passes(sends, pod_ports), passes(receives, pod_ports), of_proxy.workload) {
+            (Decision::Deny, ..) => said(Decision::Deny, sent()),
+            (_, Decision::Deny, Some(gateway)) => said(Decision::Deny, received(gateway)),
+            (_, Decision::Unknown, Some(gateway)) => said(Decision::Unknown, received(gateway)),
+            (Decision::Unknown, ..) => said(Decision::Unknown, sent()),
+            _ => said(Decision::Allow, sent()),
         }
     }
 
@@ -397,14 +403,31 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 }
 
-/// What is known where the gateway's pods are not in the input.
-fn unseen(open: bool) -> Answer {
-    let all = crate::traffic::Transport::all();
-    Answer { certain: if open { all.clone() } else { crate::traffic::Transport::none() }, possible: all }
+/// Whether TCP to any of some ports passes one side's policies; to any port at all where none is known.
+fn passes(answer: &Answer, ports: &[u16]) -> Decision {
+    let open = |transport: &Transport| match ports {
+        [] => transport.ports_of(Protocol::Tcp).is_some_and(|tcp| !tcp.is_empty()),
+        ports => ports.iter().any(|&port| transport.contains(Protocol::Tcp, Some(port))),
+    };
+    match (open(&answer.certain), open(&answer.possible)) {
+        (true, _) => Decision::Allow,
+        (false, true) => Decision::Unknown,
+        (false, false) => Decision::Deny,
+    }
+}
+
+/// What is known of pods of which nothing is.
+fn unseen() -> Answer {
+    Answer { certain: Transport::none(), possible: Transport::all() }
+}
+
+/// Pods whose own policies are not in the input are taken to be what they are for: to let clients in.
+fn everything() -> Answer {
+    Answer { certain: Transport::all(), possible: Transport::all() }
 }
 
 /// Stands where a way has no address.
-const ANY: Sample =
+pub(super) const ANY: Sample =
     Sample { address: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), protocol: Protocol::Tcp, port: None };
 
 /// What the gateway's own policies and nodes do about what leaves by a door. Addresses of hosts are not known: what lets out
@@ -464,15 +487,4 @@ fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_
         said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
     }
     said
-}
-
-/// Whether what is wanted passes: all of it, for certain; some of it, perhaps; or none.
-fn through(wanted: &Traffic, certain: &Traffic, possible: &Traffic) -> Decision {
-    if wanted.is_subset(certain) {
-        Decision::Allow
-    } else if wanted.intersection(possible).is_empty() {
-        Decision::Deny
-    } else {
-        Decision::Unknown
-    }
 }

@@ -33,19 +33,14 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let (door, consent) = self.best_door(proxy, server, leaves, caller);
         let mut said = vec![
             self.by_tenant(caller),
-            self.by_policies(&door, caller),
+            self.by_policies(proxy, &door.pod_ports, caller),
             self.by_listener(&door, caller, Tier::Tenant, None),
             binding(gateway, server, caller.asker.namespace),
             self.by_consent(&door, consent),
         ];
         said.extend(super::beyond(&door, self.estate, self.facts, self.pools));
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
-        let has = |decision| steps.iter().any(|step| step.decision == decision);
-        let verdict = match (has(Decision::Deny), has(Decision::Unknown)) {
-            (true, _) => Verdict::Closed,
-            (false, true) => Verdict::Unknown,
-            (false, false) => Verdict::Open,
-        };
+        let verdict = Verdict::of(&steps);
         let traffic = on_port(leaves);
         let sample = traffic.first().unwrap_or(super::ANY);
         Exit {
