@@ -4,6 +4,7 @@
 
 mod consent;
 mod doors;
+mod intended;
 mod tenant;
 
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use crate::finding::Decision;
 use crate::model::{ClientMode, Destination, Estate, Layer, ServerMode};
 use crate::source::Location;
 use crate::traffic::{Protocol, Sample, Traffic, Transport};
+
+pub use intended::Broken;
 
 use consent::{Asker, Policies};
 use doors::{Door, doors};
