@@ -9,7 +9,7 @@ pub mod settings;
 pub mod show;
 pub mod sources;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -95,6 +95,14 @@ pub struct Check {
     #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
 
+    /// Findings that are known do not count: report what this file does not have
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub baseline: Option<PathBuf>,
+
+    /// Keep the findings as a baseline, and do not fail for them
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub write_baseline: Option<PathBuf>,
+
     /// Audit everything, and report what points at a line that has changed since a git revision
     #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
     pub changed_since: Option<String>,
@@ -125,6 +133,14 @@ pub struct Check {
     /// Everything that was not understood, and the settings in use
     #[arg(short, long, help_heading = OUTPUT)]
     pub verbose: bool,
+}
+
+impl Check {
+    /// The files that a run like this writes, or has written.
+    pub fn own_files(&self) -> Vec<&Path> {
+        let outputs = self.outputs.0.iter().filter_map(|output| output.file.as_deref());
+        outputs.chain(self.baseline.as_deref()).chain(self.write_baseline.as_deref()).collect()
+    }
 }
 
 /// `palisade explain`.

@@ -37,7 +37,7 @@ fn listed(format: ListFormat) -> String {
 fn check(check: &Check, color: Color) -> Result<u8, Fault> {
     let started = Instant::now();
     let file = settings::find(check.config.as_deref(), &check.paths)?;
-    let walk = sources::walk(&check.paths, file.as_deref())?;
+    let walk = sources::walk(&check.paths, file.as_deref(), &check.own_files())?;
     let config = settings::settings(check, &walk)?;
     if check.show_config {
         return print(&show::config(&config, check, &walk)).map(|()| 0);
@@ -58,6 +58,9 @@ fn check(check: &Check, color: Color) -> Result<u8, Fault> {
             }
         };
         Output::write(output, &text)?;
+    }
+    if let Some(file) = &check.write_baseline {
+        std::fs::write(file, report::baseline(&report)).map_err(|error| Fault::Write(file.clone(), error))?;
     }
     if let Some(file) = file.filter(|_| check.verbose) {
         eprintln!("palisade: settings from {}", file.display());

@@ -1,5 +1,6 @@
 //! Reports to text: pure functions from a report and its sources, one file a format.
 
+mod baseline;
 mod catalogue;
 pub mod connections;
 mod excerpt;
@@ -11,6 +12,7 @@ mod schema;
 mod summary;
 mod terminal;
 
+pub use baseline::{baseline, read_baseline};
 pub use catalogue::{catalogue, catalogue_json};
 pub use json::json;
 pub use page::page;
@@ -18,6 +20,7 @@ pub use sarif::{Sarif, sarif};
 pub use schema::config_schema;
 pub use terminal::{Terminal, terminal};
 
+use crate::finding::Object;
 use crate::rule::Rule;
 use crate::source::{LineColumn, Location, Source, Sources};
 use crate::triage::{Report, Reported};
@@ -55,9 +58,22 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// The findings that count and those that are silenced, in one order.
+/// `new` or `unchanged`, where there is a baseline to compare with.
+fn baseline_state(report: &Report, reported: &Reported) -> Option<&'static str> {
+    report.baseline.as_ref()?;
+    let is_known = report.known.iter().any(|known| known.order == reported.order);
+    Some(if is_known { "unchanged" } else { "new" })
+}
+
+/// An object as people name it: `Kind namespace/name`, or `Kind name` where it is in no namespace.
+fn object_name(object: &Object) -> String {
+    let namespace = object.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    format!("{} {namespace}{}", object.kind, object.name)
+}
+
+/// The findings that count, those that are known and those that are silenced, in one order.
 fn all(report: &Report) -> Vec<&Reported> {
-    let mut all: Vec<&Reported> = report.findings.iter().chain(&report.suppressed).collect();
+    let mut all: Vec<&Reported> = report.findings.iter().chain(&report.known).chain(&report.suppressed).collect();
     all.sort_by_key(|reported| reported.order);
     all
 }

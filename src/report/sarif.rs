@@ -44,7 +44,8 @@ pub struct Sarif {
 /// Writes the report as one compact SARIF document. `rules` are all rules, whether they found something or not.
 #[must_use]
 pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], options: &Sarif) -> String {
-    let candidates = if options.suppressed { super::all(report) } else { report.findings.iter().collect() };
+    let is_written = |reported: &&Reported| options.suppressed || reported.ignore.is_none();
+    let candidates: Vec<&Reported> = super::all(report).into_iter().filter(is_written).collect();
     let shown = shown(&candidates);
     let log = Log { sources, rules, options, hashes: hashes(&shown, sources) };
     let document = Document {
@@ -54,7 +55,7 @@ pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], option
             tool: Tool { driver: driver(rules) },
             invocations: [log.invocation(report, candidates.len() - shown.len())],
             column_kind: "unicodeCodePoints",
-            results: shown.iter().map(|reported| log.result(reported)).collect(),
+            results: shown.iter().map(|reported| log.result(report, reported)).collect(),
         }],
     };
     // Only maps with keys that are no strings and failing writers are errors; the shapes have neither.
@@ -90,7 +91,7 @@ struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    fn result(&self, reported: &'a Reported) -> ResultShape<'a> {
+    fn result(&self, report: &Report, reported: &'a Reported) -> ResultShape<'a> {
         let finding = &reported.finding;
         let related = finding.related.iter().take(RELATED_LIMIT).enumerate();
         ResultShape {
@@ -104,6 +105,7 @@ impl<'a> Log<'a> {
                 .collect(),
             code_flows: self.code_flow(finding).into_iter().collect(),
             partial_fingerprints: self.fingerprints(reported),
+            baseline_state: super::baseline_state(report, reported),
             suppressions: reported.ignore.iter().map(|ignore| self.suppression(ignore)).collect(),
             properties: ResultProperties {
                 variant: finding.variant,
