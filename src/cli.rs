@@ -8,6 +8,7 @@ pub mod screen;
 pub mod settings;
 pub mod show;
 pub mod sources;
+pub mod written;
 
 use std::path::{Path, PathBuf};
 

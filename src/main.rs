@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use cli::outputs::{Format, Output, print};
+use cli::outputs::print;
 use cli::settings::Fault;
+use cli::written::Written;
 use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, show, sources};
-use palisade::report::{self, Sarif, Terminal};
+use palisade::report;
 use palisade::rules::RULES;
 
 fn main() -> ExitCode {
@@ -43,21 +44,9 @@ fn check(check: &Check, color: Color) -> Result<u8, Fault> {
         return print(&show::config(&config, check, &walk)).map(|()| 0);
     }
     let report = palisade::audit(&walk, &config);
-    let elapsed = Some(started.elapsed());
-
+    let written = Written { report: &report, walk: &walk, check, color, elapsed: started.elapsed() };
     for output in &check.outputs.0 {
-        let text = match (output.format, &output.file) {
-            (Format::Terminal, None) => {
-                report::terminal(&report, &walk.sources, &Terminal { elapsed, ..screen::terminal(check, color) })
-            }
-            (Format::Terminal, Some(_)) => report::terminal(&report, &walk.sources, &screen::file(check, color)),
-            (Format::Json, _) => report::json(&report, &walk.sources),
-            (Format::Sarif, _) => {
-                let options = Sarif { suppressed: check.sarif_suppressed, ..sources::repository(&check.paths) };
-                report::sarif(&report, &walk.sources, RULES, &options)
-            }
-        };
-        Output::write(output, &text)?;
+        output.write(&written.text(output))?;
     }
     if let Some(file) = &check.write_baseline {
         std::fs::write(file, report::baseline(&report)).map_err(|error| Fault::Write(file.clone(), error))?;

@@ -116,6 +116,8 @@ pub struct Report {
     pub known: Vec<Reported>,
     /// The baseline that this was compared with.
     pub baseline: Option<Compared>,
+    /// The lowest level that fails; `Off` where none does.
+    pub fail_on: Level,
     /// How many findings are left out because no line that they point at has changed, and since when.
     pub untouched: Option<(usize, String)>,
 }
@@ -130,6 +132,12 @@ pub struct Compared {
 }
 
 impl Report {
+    /// Whether a finding fails the audit.
+    #[must_use]
+    pub fn fails(&self, reported: &Reported) -> bool {
+        self.fail_on != Level::Off && reported.level >= self.fail_on
+    }
+
     /// How many findings have a level.
     #[must_use]
     pub fn count(&self, level: Level) -> usize {
@@ -187,7 +195,7 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
     };
     let (known, findings): (Vec<_>, Vec<_>) = counted.into_iter().partition(is_known);
     let verdict = verdict(&findings, &inputs, config);
-    Report { verdict, inputs, findings, suppressed, known, baseline, untouched }
+    Report { verdict, inputs, findings, suppressed, known, baseline, fail_on: config.fail_on, untouched }
 }
 
 fn compared(baseline: &Baseline, all: &[Reported], config: &Config) -> Compared {

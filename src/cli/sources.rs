@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::settings::Fault;
 use palisade::config::FILE_NAME;
-use palisade::report::Sarif;
+use palisade::report::Paths;
 use palisade::source::{self, Contents, Skipped, Sources, Walk};
 
 /// The name of a baseline that is no manifest whether it is asked for or not.
@@ -103,13 +103,13 @@ fn read_stdin() -> Result<Vec<u8>, Fault> {
     Ok(bytes)
 }
 
-/// What SARIF's paths are relative to: the repository that holds the working directory and what is audited.
-pub fn repository(paths: &[PathBuf]) -> Sarif {
-    let Ok(here) = env::current_dir() else { return Sarif::default() };
+/// What paths in reports are relative to: the repository that holds the working directory and what is audited.
+pub fn repository(paths: &[PathBuf]) -> Paths {
+    let Ok(here) = env::current_dir() else { return Paths::default() };
     let audited = paths.first().and_then(|path| std::path::absolute(path).ok()).unwrap_or_else(|| here.clone());
     let root = root_above(&here).filter(|root| audited.starts_with(root)).or_else(|| root_above(&audited));
     let text = |path: &Path| path.display().to_string();
-    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here), suppressed: false }
+    Paths { root: text(root.unwrap_or(&here)), directory: text(&here) }
 }
 
 fn root_above(path: &Path) -> Option<&Path> {

@@ -7,6 +7,7 @@ mod uri;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::paths::Paths;
 use super::{Place, rule_uri};
 use crate::config::Ignore;
 use crate::finding::{Confidence, Finding, Level, Severity};
@@ -30,13 +31,10 @@ const RELATED_LIMIT: usize = 99;
 const TAG_LIMIT: usize = 10;
 const DESCRIPTION_LIMIT: usize = 1024;
 
-/// What makes paths relative to the root of the repository, as code scanning needs them.
+/// How the log is written.
 #[derive(Clone, Debug, Default)]
 pub struct Sarif {
-    /// The root of the repository as an absolute path; what lies below it becomes relative to it.
-    pub root: String,
-    /// The working directory as an absolute path: relative paths are seen from there. Where empty, they stay as they are.
-    pub directory: String,
+    pub paths: Paths,
     /// Write silenced findings too, as suppressed results. GitHub shows these as open alerts.
     pub suppressed: bool,
 }
@@ -151,7 +149,7 @@ impl<'a> Log<'a> {
     fn place(&self, at: Location) -> Physical {
         let Place { source, start, end } = Place::new(at, self.sources);
         Physical {
-            artifact_location: Artifact { uri: uri(source.path(), self.options) },
+            artifact_location: Artifact { uri: uri(source.path(), &self.options.paths) },
             region: Region {
                 start_line: start.line,
                 start_column: start.column,
