@@ -61,7 +61,7 @@ def fill(text, values):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    folder = pathlib.Path(sys.argv[1]).resolve()
     cases = [
         ("reference", {}, 0, True),
         ("tutorial", {"paths": "deploy\n", "arguments": "--quiet\n"}, 1, True),

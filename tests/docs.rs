@@ -74,7 +74,7 @@ fn typed(block: &Block<'_>) -> Vec<Typed> {
                     all.push(Typed { line: number, command: command.to_owned(), shown: Some(String::new()) });
                 }
                 (None, Some(Typed { shown: Some(shown), .. })) => {
-                    writeln!(shown, "{line}").expect("text can be written")
+                    writeln!(shown, "{line}").expect("text can be written");
                 }
                 _ => panic!("line {number}: output before any command"),
             }
@@ -82,7 +82,7 @@ fn typed(block: &Block<'_>) -> Vec<Typed> {
         }
         match last {
             Some(last) if end.is_some() || last.command.ends_with("\\\n") => {
-                writeln!(last.command, "{line}").expect("text")
+                writeln!(last.command, "{line}").expect("text");
             }
             _ if line.trim().is_empty() => {}
             _ => all.push(Typed { line: number, command: format!("{line}\n"), shown: None }),
