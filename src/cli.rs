@@ -2,6 +2,8 @@
 
 pub mod connections;
 pub mod git;
+pub mod install;
+pub mod lsp;
 pub mod messages;
 pub mod outputs;
 pub mod screen;
@@ -10,10 +12,11 @@ pub mod show;
 pub mod sources;
 pub mod written;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use outputs::Outputs;
 use palisade::config::{Part, failing_word, istio_version, suggestion};
@@ -40,6 +43,13 @@ Exit codes:
   1  audited, with at least one finding at or above --fail-on
   2  could not audit: wrong usage, an unreadable path, nothing to audit, or a document that cannot be parsed";
 
+/// Where shells look for completions.
+const COMPLETIONS: &str = "\
+Where to put it:
+  bash  palisade completions bash > ~/.local/share/bash-completion/completions/palisade
+  zsh   palisade completions zsh > _palisade, in a directory of $fpath
+  fish  palisade completions fish > ~/.config/fish/completions/palisade.fish";
+
 const INPUT: &str = "Input";
 const JUDGEMENT: &str = "Judgement";
 const OUTPUT: &str = "Output";
@@ -55,6 +65,13 @@ pub enum Command {
     Explain(Explain),
     /// List the rules
     Rules(Rules),
+    /// Serve an editor: findings as you type, over standard input and output
+    Lsp(lsp::Lsp),
+    /// Write what a shell needs to complete the command line
+    #[command(after_help = COMPLETIONS)]
+    Completions(install::Completions),
+    /// Write the manual, in roff
+    Man(install::Manual),
 }
 
 /// `palisade check`.
@@ -85,7 +102,7 @@ pub struct Check {
     pub fail_on: Option<Level>,
 
     /// Report this rule only; may be repeated
-    #[arg(long = "rule", value_name = "ID", value_parser = rule, help_heading = JUDGEMENT)]
+    #[arg(long = "rule", value_name = "ID", value_parser = RuleId, hide_possible_values = true, help_heading = JUDGEMENT)]
     pub rules: Vec<&'static Rule>,
 
     /// Report nothing less severe
@@ -148,7 +165,7 @@ impl Check {
 #[derive(Args)]
 pub struct Explain {
     /// The id of a rule, as findings and `palisade rules` name it
-    #[arg(value_name = "RULE", value_parser = rule)]
+    #[arg(value_name = "RULE", value_parser = RuleId, hide_possible_values = true)]
     pub rule: &'static Rule,
 }
 
@@ -190,6 +207,22 @@ fn fail_levels() -> impl TypedValueParser<Value = Level> {
 
 fn version(text: &str) -> Result<(u32, u32), &'static str> {
     istio_version(text).ok_or("not a version such as 1.28")
+}
+
+/// Reads the id of a rule, and lets shells complete it.
+#[derive(Clone)]
+struct RuleId;
+
+impl TypedValueParser for RuleId {
+    type Value = &'static Rule;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Self::Value, clap::Error> {
+        rule.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(RULES.iter().map(|rule| PossibleValue::new(rule.id).help(rule.summary))))
+    }
 }
 
 fn rule(id: &str) -> Result<&'static Rule, String> {

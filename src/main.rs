@@ -10,7 +10,9 @@ use clap::Parser;
 use cli::outputs::print;
 use cli::settings::Fault;
 use cli::written::Written;
-use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, show, sources};
+use cli::{
+    Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, screen, settings, show, sources,
+};
 use palisade::report;
 use palisade::rules::RULES;
 
@@ -21,6 +23,9 @@ fn main() -> ExitCode {
         Command::Connections(command) => connections::run(&command),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
+        Command::Lsp(_) => Ok(lsp::run()),
+        Command::Completions(command) => print(&install::completions(command.shell)).map(|()| 0),
+        Command::Man(command) => install::manual(command.command.as_deref()).and_then(|page| print(&page)).map(|()| 0),
     };
     ExitCode::from(done.unwrap_or_else(|fault| {
         eprintln!("palisade: {fault}");

@@ -165,7 +165,7 @@ pub fn read_settings(walk: &Walk) -> Result<Config, Fault> {
 }
 
 /// The day, by Greenwich.
-fn today() -> Date {
+pub fn today() -> Date {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
     Date::from_days(i64::try_from(seconds / 86_400).unwrap_or(0))
 }

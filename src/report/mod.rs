@@ -28,7 +28,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use page::page;
 pub use paths::Paths;
-pub use sarif::{Sarif, sarif};
+pub use sarif::{Sarif, file_uri, sarif};
 pub use schema::config_schema;
 pub use terminal::{Terminal, terminal};
 
@@ -45,7 +45,8 @@ use crate::triage::{Report, Reported};
 const SCHEMA: u32 = 1;
 
 /// The web page of a rule.
-fn rule_uri(rule: &Rule) -> String {
+#[must_use]
+pub fn rule_uri(rule: &Rule) -> String {
     format!("{}/blob/main/rules/{}/{}.md", env!("CARGO_PKG_REPOSITORY"), rule.topic, rule.id)
 }
 

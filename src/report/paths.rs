@@ -51,7 +51,7 @@ fn is_absolute(path: &str) -> bool {
 }
 
 /// A path without `.` and doubled slashes, and without `..` wherever there is a folder to leave.
-fn normal(path: &str) -> String {
+pub(super) fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

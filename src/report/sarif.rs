@@ -20,6 +20,7 @@ use shape::{
     Message, Notification, Physical, Region, ResultProperties, ResultShape, Run, SarifLocation, Suppression, Text,
     ThreadFlow, ThreadFlowLocation, Tool,
 };
+pub use uri::file_uri;
 use uri::uri;
 
 /// How many results GitHub shows; it takes more, but drops those after by its own order.

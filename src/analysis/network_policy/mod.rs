@@ -1,9 +1,11 @@
 //! What network policies allow (semantics C.1, C.2). Workloads that the same policies select share one answer.
 
+mod anybody;
 mod chain;
 mod connections;
 mod engine;
 mod explain;
+mod flows;
 mod openings;
 mod outside;
 mod packet;
@@ -14,6 +16,7 @@ mod sides;
 
 pub use connections::{Answer, Connections, OutsideAnswer, connections};
 pub use explain::{Because, End, connections_of};
+pub use flows::{Target, UnseenPods};
 pub use openings::{Opening, is_whole_internet};
 pub use outside::Outside;
 pub use pods::Dataplane;
@@ -128,7 +131,11 @@ pub fn has_own_plugin(estate: &Estate<'_>) -> bool {
     let of_plugin = |policy: &NetworkPolicy<'_>| {
         matches!(
             policy.kind,
-            PolicyKind::Cilium | PolicyKind::CiliumClusterwide | PolicyKind::Cluster | PolicyKind::Admin
+            PolicyKind::Cilium
+                | PolicyKind::CiliumClusterwide
+                | PolicyKind::Cluster
+                | PolicyKind::Admin
+                | PolicyKind::BaselineAdmin
         )
     };
     estate.network_policies.iter().any(of_plugin) || outside::unread(estate).is_some()
@@ -195,6 +202,18 @@ impl<'a> NetworkPolicies<'a> {
             return &self.unbound;
         }
         &self.class(workload).outside
+    }
+
+    /// How the clusters of the input take blocks that hold the addresses of pods.
+    #[must_use]
+    pub fn dataplane(&self) -> Dataplane {
+        self.dataplane
+    }
+
+    /// Whether some IPv4 traffic leaves a workload of which no policy speaks, so that it passes by default.
+    #[must_use]
+    pub fn leaves_unruled(&self, workload: usize) -> bool {
+        self.class(workload).outside.unruled
     }
 
     /// What decides about one packet from a workload to an address outside of the cluster.

@@ -2,15 +2,22 @@
 
 use std::fmt::Write as _;
 
-use crate::report::paths::{Paths, Seen};
+use crate::report::paths::{Paths, Seen, normal};
 
 /// The URI of a path as it was typed or walked.
 pub(super) fn uri(path: &str, paths: &Paths) -> String {
     match paths.seen(path) {
         Seen::FromRoot(path) => encoded(&path),
-        // The colon of a drive letter is meant as one.
-        Seen::Absolute(path) => format!("file:///{}", encoded(path.trim_start_matches('/')).replace("%3A", ":")),
+        Seen::Absolute(path) => file_uri(&path),
     }
+}
+
+/// The URI of an absolute path.
+#[must_use]
+pub fn file_uri(path: &str) -> String {
+    let path = normal(&path.replace('\\', "/"));
+    // The colon of a drive letter is meant as one; so is that of a name, where it cannot be mistaken for another.
+    format!("file:///{}", encoded(path.trim_start_matches('/')).replace("%3A", ":"))
 }
 
 /// Escapes what a path may hold and a URI may not (RFC 3986). A colon is escaped too: before the first slash it would be
