@@ -35,6 +35,18 @@ impl Match {
     }
 }
 
+impl std::ops::Not for Match {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
 impl From<bool> for Match {
     fn from(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }

@@ -85,7 +85,7 @@ fn names_resolver_namespace(scope: &PodScope<'_>) -> bool {
 }
 
 /// The namespace's name in a selector: of the label that Kubernetes sets, or of one that people set themselves.
-fn named<'a>(selector: Selector<'a>) -> Option<Text<'a>> {
+fn named(selector: Selector<'_>) -> Option<Text<'_>> {
     let own = |key| selector.values_of(key).find(|value| value.value == RESOLVER_NAMESPACE);
     own(NAME_LABEL).or_else(|| own("name"))
 }
