@@ -100,7 +100,52 @@ spec:
   - toServices: [{k8sService: {serviceName: db, namespace: shop}}]
     toPorts: [{ports: [{port: '5432', protocol: TCP}]}]
 ";
-    assert_eq!(lines(policy, "shop/Pod/web", "shop"), ["shop/Pod/web -> shop/Pod/db: TCP 5432 (unknown)"]);
+    assert_eq!(
+        lines(policy, "shop/Pod/web", "shop"),
+        [
+            "shop/Pod/web -> shop/Pod/db: TCP 5432 (unknown)",
+            "note: CiliumNetworkPolicy `web`: `toServices` is not evaluated"
+        ]
+    );
+}
+
+#[test]
+fn the_reasons_name_each_clause_and_what_is_denied_is_not_also_allowed() {
+    let policy = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 10.0.0.0/8}}]
+    ports: [{port: 443}]
+  - to: [{ipBlock: {cidr: 192.168.0.0/16}}]
+    ports: [{port: 443}]
+";
+    let explained = |to: &str| {
+        let options = ConnectionOptions { explain: true, ..options("shop/Pod/web", to) };
+        written(policy, &options, Format::Text)
+    };
+    // Two clauses open addresses that behave alike: one entry, and the places of both.
+    let both = explained("10.0.0.0/8");
+    assert!(both.contains("shop/Pod/web -> 10.0.0.0/8,192.168.0.0/16: TCP 443"), "{both}");
+    assert!(both.contains("input.yaml:29:5") && both.contains("input.yaml:31:5"), "{both}");
+    assert!(!both.contains("nothing"), "{both}");
+    let part = explained("10.0.0.0/7");
+    assert!(part.contains("shop/Pod/web -> 11.0.0.0/8: nothing"), "{part}");
+}
+
+#[test]
+fn an_end_that_the_input_does_not_have_is_told() {
+    let unmatched = |from: &str, to: &str| {
+        let walk = source::from_text("input.yaml", PODS.to_owned());
+        let listing = palisade::connections(&walk, &Config::default(), &options(from, to)).listing;
+        listing.unmatched.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(unmatched("shop", "10.0.0.0/8"), [""; 0]);
+    assert_eq!(unmatched("shopp", "shop/Pod/cache"), ["shopp", "shop/Pod/cache"]);
 }
 
 #[test]
@@ -115,8 +160,9 @@ spec:
   - matches: [{pattern: '*.example.com'}]
     ports: [{protocol: TCP, port: 443}]
 ";
-    assert!(lines(policy, "shop/Pod/web", "").is_empty());
-    assert!(!lines(policy, "shop/Pod/db", "").is_empty());
+    let note = "note: FQDNNetworkPolicy `web` speaks of names, whose addresses are not known: `*.example.com`";
+    assert_eq!(lines(policy, "shop/Pod/web", ""), [note]);
+    assert!(lines(policy, "shop/Pod/db", "").len() > 1);
 }
 
 #[test]
