@@ -138,6 +138,64 @@ spec:
 }
 
 #[test]
+fn what_narrows_ports_to_some_requests_leaves_them_unknown() {
+    let policy = |ports: &str| {
+        format!(
+            "
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {{name: web}}
+spec:
+  endpointSelector: {{matchLabels: {{app: web}}}}
+  egress:
+  - toEndpoints: [{{matchLabels: {{app: db}}}}]
+    {ports}
+"
+        )
+    };
+    let narrowed = policy("toPorts: [{ports: [{port: '80', protocol: TCP}], rules: {http: [{method: GET}]}}]");
+    assert_eq!(
+        lines(&narrowed, "shop/Pod/web", "shop"),
+        [
+            "shop/Pod/web -> shop/Pod/db: TCP 80 (unknown)",
+            "note: CiliumClusterwideNetworkPolicy `web`: `rules` is not evaluated"
+        ]
+    );
+    let authenticated = policy("authentication: {mode: required}");
+    assert_eq!(lines(&authenticated, "shop/Pod/web", "shop")[0], "shop/Pod/web -> shop/Pod/db: all (unknown)");
+    let plain = policy("authentication: {mode: disabled}");
+    assert_eq!(lines(&plain, "shop/Pod/web", "shop"), ["shop/Pod/web -> shop/Pod/db: all"]);
+}
+
+#[test]
+fn labels_that_are_added_to_pods_later_are_unknown_until_then() {
+    let policy = |label: &str| {
+        format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: closed, namespace: shop}}
+spec:
+  podSelector: {{matchLabels: {{{label}}}}}
+  policyTypes: [Ingress]
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: queue, namespace: shop}}
+spec: {{template: {{metadata: {{labels: {{app: queue}}}}, spec: {{containers: [{{name: c, image: i}}]}}}}}}
+"
+        )
+    };
+    let to_queue = |label: &str| lines(&policy(label), "ops", "shop/StatefulSet/queue");
+    assert_eq!(to_queue("app: other"), ["ops/Pod/tool -> shop/StatefulSet/queue: all"]);
+    for label in ["security.istio.io/tlsMode: istio", "statefulset.kubernetes.io/pod-name: queue-0"] {
+        assert_eq!(to_queue(label), ["ops/Pod/tool -> shop/StatefulSet/queue: all (unknown)"], "{label}");
+    }
+    let both = "app: other, security.istio.io/tlsMode: istio";
+    assert_eq!(to_queue(both), ["ops/Pod/tool -> shop/StatefulSet/queue: all"]);
+}
+
+#[test]
 fn an_end_that_the_input_does_not_have_is_told() {
     let unmatched = |from: &str, to: &str| {
         let walk = source::from_text("input.yaml", PODS.to_owned());

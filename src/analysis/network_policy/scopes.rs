@@ -130,7 +130,8 @@ impl<'e> Index<'e> {
     /// Asks every workload that can be in a scope whether it is.
     fn each(&self, scope: &PodScope<'_>, estate: &Estate<'_>, mut found: impl FnMut(usize, Match)) {
         let mut ask = |&workload: &usize| found(workload, scope.holds(&estate.workloads[workload], &estate.namespaces));
-        if let Some(rare) = self.rarest(scope.pods) {
+        // Pods may get a label that no template has.
+        if let Some(rare) = self.rarest(scope.pods).filter(|_| !scope.pods.asks_for_added_labels()) {
             return rare.iter().for_each(ask);
         }
         match scope.namespaces {

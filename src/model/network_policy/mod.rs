@@ -228,7 +228,7 @@ impl PodScope<'_> {
         if namespace == Match::No {
             return Match::No;
         }
-        let known = namespace.and(self.pods.matches(workload.labels));
+        let known = namespace.and(self.pods.matches_pods(workload));
         if self.unknown.is_some() { known.and(Match::Unknown) } else { known }
     }
 
