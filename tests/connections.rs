@@ -1,6 +1,9 @@
 //! What the conformance cases do not ask: Cilium's policies, what is not known, and the shape of the outputs.
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod common;
+
+use common::program::{folder, parsed, run};
 use palisade::ConnectionOptions;
 use palisade::config::Config;
 use palisade::report::connections::{self, Format};
@@ -368,4 +371,44 @@ spec:
     let denied = written(policy, &explained("ops"), Format::Text);
     assert!(denied.starts_with("ops/Pod/tool -> shop/Pod/db: nothing\n"), "{denied}");
     assert!(denied.contains("ingress is isolated by `guard`, and no clause allows it"), "{denied}");
+}
+
+#[test]
+fn the_command_refuses_what_it_cannot_answer() {
+    let estate = folder(&[("a.yaml", PODS)]);
+    let cases: [(&[&str], &str); 7] = [
+        (&["--format", "xml"], "text, json, csv, dot"),
+        (&["--dataplane", "cilium"], "dpv2, calico, unknown"),
+        (&["--to", "300.1.1.1"], "is not a namespace"),
+        (&["--to", "10.0.0.0/33"], "is not a namespace"),
+        (&["--from", "shop/web"], "is not a namespace"),
+        (&["--from", "shopp"], "`shopp` is neither a namespace nor a workload of the input"),
+        (&["--to", "shop/Deployment/web"], "`shop/Deployment/web` is neither"),
+    ];
+    for (arguments, said) in cases {
+        let ran = run(estate.path(), &[&["connections"], arguments].concat());
+        assert_eq!(ran.code, 2, "{arguments:?}");
+        assert!(ran.stderr.contains(said), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_sizes_of_groups_are_told_in_every_format_and_the_document_stays_whole() {
+    let estate = folder(&[("a.yaml", PODS)]);
+    for format in ["text", "json", "csv", "dot"] {
+        let plain = run(estate.path(), &["connections", "--format", format]);
+        let verbose = run(estate.path(), &["connections", "--format", format, "--verbose"]);
+        assert_eq!((plain.code, verbose.code), (0, 0), "{format}");
+        match format {
+            "text" => assert!(verbose.stdout.contains("ops/Pod/tool and 2 workloads alike"), "{}", verbose.stdout),
+            "json" => {
+                let groups = parsed(&verbose.stdout)["groups"].as_array().map(Vec::len);
+                assert_eq!(groups, Some(1), "{}", verbose.stdout);
+            }
+            _ => {
+                assert!(verbose.stderr.contains("3 workloads in 1 group"), "{format}: {}", verbose.stderr);
+                assert_eq!(plain.stdout, verbose.stdout, "{format}");
+            }
+        }
+    }
 }
