@@ -57,6 +57,7 @@ mod logging {
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod asymmetric_network_policy;
     pub(super) mod dns_egress_too_wide;
     pub(super) mod external_egress_allowed;
     pub(super) mod forgeable_namespace_label;
@@ -120,6 +121,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
+    &network_policy::asymmetric_network_policy::RULE,
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
