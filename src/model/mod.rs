@@ -15,6 +15,7 @@ mod network_policy;
 mod nodes;
 mod relations;
 mod route;
+mod scaling;
 mod selector;
 mod service;
 mod tls;
@@ -39,6 +40,7 @@ pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
 };
+pub use scaling::{Autoscaler, Scaling};
 pub use selector::{Match, Requirement, Selector};
 pub use service::{Service, ServicePort};
 pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};

@@ -34,6 +34,8 @@ pub enum Kind<'a> {
     ServiceAccount,
     Workload(Box<kubernetes::Workload<'a>>),
     Node(kubernetes::Node<'a>),
+    Autoscaler(kubernetes::Autoscaler<'a>),
+    DisruptionBudget(kubernetes::DisruptionBudget<'a>),
     Service(kubernetes::Service<'a>),
     NetworkPolicy(kubernetes::NetworkPolicy<'a>),
     /// AdminNetworkPolicy, BaselineAdminNetworkPolicy or ClusterNetworkPolicy.
@@ -190,6 +192,12 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         }
         "policy.networking.k8s.io" | "cilium.io" | "networking.gke.io" => {
             other_policies(reader, object, (group, version))
+        }
+        "autoscaling" if object.kind == "HorizontalPodAutoscaler" => {
+            Some(kubernetes::autoscaler(reader, object.node).map(Kind::Autoscaler))
+        }
+        "policy" if object.kind == "PodDisruptionBudget" => {
+            Some(kubernetes::disruption_budget(reader, object.node).map(Kind::DisruptionBudget))
         }
         "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),

@@ -15,6 +15,8 @@ pub struct PodSpec<'a> {
     /// Required node affinity: one of the terms must match. None where there is no such affinity.
     pub node_affinity: Option<Vec<NodeSelectorTerm<'a>>>,
     pub tolerations: Vec<Toleration<'a>>,
+    /// Whether something spreads the pods over nodes or zones, or keeps them apart.
+    pub is_spread: bool,
     pub service_account: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     /// Which resolver the pod asks.
@@ -139,6 +141,17 @@ pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -
     })
 }
 
+/// Whether a pod spec, or whatever is laid over one, spreads pods over nodes or zones or keeps them apart.
+pub(in crate::resource) fn is_spread(spec: Node<'_>) -> bool {
+    let has_items = |node: Node<'_>, key| node.get(key).is_some_and(|list| list.items().next().is_some());
+    let apart = spec.get("affinity").and_then(|affinity| affinity.get("podAntiAffinity"));
+    let keeps_apart = apart.is_some_and(|apart| {
+        has_items(apart, "requiredDuringSchedulingIgnoredDuringExecution")
+            || has_items(apart, "preferredDuringSchedulingIgnoredDuringExecution")
+    });
+    has_items(spec, "topologySpreadConstraints") || keeps_apart
+}
+
 /// Reads the required node affinity in the `affinity` of a pod spec or of whatever is laid over one.
 pub(in crate::resource) fn node_affinity<'a>(reader: &mut Reader, spec: Node<'a>) -> Option<Vec<NodeSelectorTerm<'a>>> {
     let required =
@@ -163,6 +176,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         node_selector: reader.labels_at(spec, "nodeSelector"),
         node_affinity: node_affinity(reader, spec),
         tolerations: reader.list_at(spec, "tolerations", toleration),
+        is_spread: is_spread(spec),
         service_account: service_account.or_else(|| reader.text_at(spec, "serviceAccount")),
         security: security(reader, spec),
         dns: dns(reader, spec),
