@@ -4,7 +4,7 @@ use super::selector::{LabelSelector, label_selector};
 use crate::resource::reader::{Reader, Text};
 use crate::source::{Node, Spanned};
 
-/// A HorizontalPodAutoscaler as written.
+/// A `HorizontalPodAutoscaler` as written.
 #[derive(Clone, Debug)]
 pub struct Autoscaler<'a> {
     pub target_kind: Text<'a>,
@@ -14,13 +14,13 @@ pub struct Autoscaler<'a> {
     pub max: Option<Spanned<i64>>,
 }
 
-/// A PodDisruptionBudget as written.
+/// A `PodDisruptionBudget` as written.
 #[derive(Clone, Debug)]
 pub struct DisruptionBudget<'a> {
     pub selector: Option<LabelSelector<'a>>,
 }
 
-/// Reads a HorizontalPodAutoscaler of any version.
+/// Reads a `HorizontalPodAutoscaler` of any version.
 pub(in crate::resource) fn autoscaler<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Autoscaler<'a>> {
     let spec = reader.mapping_at(node, "spec")?;
     let target = reader.mapping_at(spec, "scaleTargetRef")?;
@@ -32,7 +32,7 @@ pub(in crate::resource) fn autoscaler<'a>(reader: &mut Reader, node: Node<'a>) -
     })
 }
 
-/// Reads a PodDisruptionBudget.
+/// Reads a `PodDisruptionBudget`.
 pub(in crate::resource) fn disruption_budget<'a>(reader: &mut Reader, node: Node<'a>) -> Option<DisruptionBudget<'a>> {
     let spec = reader.mapping_at(node, "spec")?;
     Some(DisruptionBudget { selector: Reader::field(spec, "selector").and_then(|node| label_selector(reader, node)) })
