@@ -1,5 +1,6 @@
 //! Estate to facts: typed answers with the places that make them so, each worked out once. Rules only word them.
 
+pub mod access;
 pub mod access_log;
 pub mod authorization;
 pub mod capture;
@@ -7,10 +8,13 @@ pub mod destinations;
 pub mod egress;
 pub mod exits;
 pub mod firewall;
+pub mod needs;
 pub mod network_policy;
 pub mod outbound;
 pub mod placement;
 pub mod pools;
+pub mod resolver;
+pub mod routing;
 pub mod tls;
 
 use crate::model::Estate;
@@ -24,6 +28,8 @@ pub struct Facts<'a> {
     pub capture: Vec<capture::Capture<'a>>,
     /// For each workload, what its proxy does with destinations it does not know.
     pub outbound: Vec<outbound::Outbound<'a>>,
+    /// Where requests go.
+    pub routing: routing::Routing<'a>,
     /// What network policies allow.
     pub network_policy: network_policy::NetworkPolicies<'a>,
     /// Which pools each workload can land on.
@@ -32,6 +38,8 @@ pub struct Facts<'a> {
     pub pools: pools::Pools,
     /// For each pool, what the firewall lets out.
     pub firewall: Vec<firewall::PoolEgress>,
+    /// What tenants may write, and where.
+    pub access: access::Access<'a>,
     /// The direct ways out.
     pub exits: Vec<exits::Exit>,
 }
@@ -42,11 +50,24 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let egress = egress::egress(estate);
     let capture = capture::capture(estate);
     let outbound = outbound::outbound(estate, &capture);
+    let routing = routing::routing(estate, &egress);
     let network_policy = network_policy::network_policies(estate);
     let placement = placement::placement(estate, &egress);
     let pools = pools::pools(estate, &egress, &placement);
     let firewall = firewall::firewall(estate);
-    let mut facts = Facts { egress, capture, outbound, network_policy, placement, pools, firewall, exits: Vec::new() };
+    let access = access::access(estate);
+    let mut facts = Facts {
+        egress,
+        capture,
+        outbound,
+        routing,
+        network_policy,
+        placement,
+        pools,
+        firewall,
+        access,
+        exits: Vec::new(),
+    };
     facts.exits = exits::exits(estate, &facts);
     facts
 }

@@ -55,7 +55,8 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
     format!("nothing to audit in {paths}: no YAML or JSON document{skipped}")
 }
 
-fn verdict(report: &Report) -> String {
+/// The verdict, with how many findings there are of each level.
+pub fn verdict(report: &Report) -> String {
     let levels = [Level::Error, Level::Warning, Level::Note];
     let counts: Vec<String> =
         levels.iter().map(|&level| format!("{}: {}", level.as_str(), report.count(level))).collect();

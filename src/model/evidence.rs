@@ -64,7 +64,7 @@ pub struct Evidence<'a> {
 }
 
 /// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
-const UNREAD: [(&str, Layer); 12] = [
+const UNREAD: [(&str, Layer); 11] = [
     ("AdminNetworkPolicy", Layer::NetworkPolicy),
     ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
     ("ClusterNetworkPolicy", Layer::NetworkPolicy),
@@ -77,7 +77,6 @@ const UNREAD: [(&str, Layer); 12] = [
     ("EgressFirewall", Layer::NetworkPolicy),
     ("EgressNetworkPolicy", Layer::NetworkPolicy),
     ("RequestAuthentication", Layer::Authorization),
-    ("EnvoyFilter", Layer::Mesh),
 ];
 
 impl<'a> Evidence<'a> {
@@ -91,6 +90,12 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub fn mesh_is_complete(&self) -> bool {
         self.complete.contains(&Part::Mesh)
+    }
+
+    /// Whether the user says that the input holds all there is of the cluster's own objects.
+    #[must_use]
+    pub fn kubernetes_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Kubernetes)
     }
 
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
@@ -134,6 +139,9 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
             evidence.unread.push((*layer, kind));
         }
     }
+    // Read as far as its reach goes, and never evaluated.
+    let patch = resources.list.iter().map(|resource| resource.meta.kind).find(|kind| *kind == "EnvoyFilter");
+    evidence.unread.extend(patch.map(|kind| (Layer::Mesh, kind)));
     for layer in Layer::ALL.into_iter().filter(|layer| config.complete.contains(&layer.part())) {
         evidence.add(layer);
     }
@@ -147,6 +155,7 @@ fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
         | Kind::DestinationRule(_)
         | Kind::ServiceEntry(_)
         | Kind::Sidecar(_)
+        | Kind::Extension(_)
         | Kind::MeshConfig(_)
         | Kind::Operator(_) => Some(Layer::Mesh),
         Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),

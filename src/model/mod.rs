@@ -1,10 +1,12 @@
 //! Resources to one estate: what the input means, whoever wrote it in whichever format. Defaults (semantics C.0) are
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
+pub mod access;
 mod access_log;
 mod authorization;
 mod dns;
 mod evidence;
+mod extension;
 mod firewall;
 mod iam;
 mod link;
@@ -13,22 +15,27 @@ mod namespace;
 mod network;
 mod network_policy;
 mod nodes;
+mod peer;
 mod relations;
 mod route;
 mod scaling;
 mod selector;
 mod service;
+mod service_entry;
+mod sidecar;
 mod tls;
+mod version;
 mod workload;
 
 pub use access_log::{AccessLogs, MeshLog, Telemetry};
-pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions};
+pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
+pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{Iam, IamBinding, Perimeter};
 pub use link::{Identity, Link};
-pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
+pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network::{EnforcementOrder, GoogleEndpoint, Nat, Network, Peering, Route as NetworkRoute, Subnet, Topology};
 pub use network_policy::{
@@ -36,14 +43,18 @@ pub use network_policy::{
     Tier,
 };
 pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning, Taint};
+pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
 };
 pub use scaling::{Autoscaler, Scaling};
 pub use selector::{Match, Requirement, Selector};
-pub use service::{Service, ServicePort};
+pub use service::{Service, ServicePort, ServiceType};
+pub use service_entry::{EntryPort, PortProtocol, Resolution, ServiceEntry};
+pub use sidecar::{EgressListener, Import, ImportFrom, Sidecar};
 pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};
+pub use version::IstioVersion;
 pub use workload::{Container, Placement, Toleration, Workload};
 
 pub use crate::resource::gcp::{Listed, NextHop, Setting};
@@ -69,6 +80,7 @@ pub struct Estate<'a> {
     pub topology: Topology<'a>,
     pub dns: Dns<'a>,
     pub iam: Iam<'a>,
+    pub access: access::Access<'a>,
     pub evidence: Evidence<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
@@ -80,11 +92,11 @@ pub struct Estate<'a> {
 pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a> {
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
-    estate.mesh = mesh::mesh(list);
     estate.access_logs = access_log::access_logs(list);
+    estate.mesh = mesh::mesh(list, version::istio_versions(list, config));
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
-    estate.services = service::services(list, &estate.namespaces);
+    estate.services = service::services(list, &estate.namespaces, &estate.mesh);
     estate.network_policies = network_policy::network_policies(list, &estate.namespaces, &mut estate.problems);
     let directory = link::Directory::new(list);
     (estate.clusters, estate.pools) = nodes::nodes(list, &directory);
@@ -93,6 +105,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.suppose_network();
     estate.dns = dns::dns(&directory);
     estate.iam = iam::iam(&directory);
+    estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate

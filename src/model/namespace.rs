@@ -57,12 +57,20 @@ const EGRESS: &str = "istio-egress";
 /// Label of every namespace that holds its name; set by the API server and immutable (Kubernetes: well-known labels).
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
+/// Whether a namespace is the platform's or the egress gateway's by its name alone.
+pub(super) fn is_platform(name: &str) -> bool {
+    name == EGRESS || SYSTEM.into_iter().any(|system| is_system(name, system))
+}
+
+fn is_system(name: &str, system: &str) -> bool {
+    name == system || (system.ends_with('-') && name.starts_with(system))
+}
+
 fn role(name: &str, mesh: &Mesh<'_>, config: &Config) -> Role {
-    let is_system = |system: &str| name == system || (system.ends_with('-') && name.starts_with(system));
     if name == EGRESS || config.egress_namespaces.iter().any(|egress| egress == name) {
         Role::Egress
     } else if name == mesh.root_namespace
-        || SYSTEM.into_iter().any(is_system)
+        || SYSTEM.into_iter().any(|system| is_system(name, system))
         || config.system_namespaces.iter().any(|system| system == name)
     {
         Role::System

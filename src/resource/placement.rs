@@ -51,9 +51,9 @@ pub(super) fn namespace<'a>(
     Some(meta.namespace.or_else(enclosing).unwrap_or(default))
 }
 
-/// Cilium has one kind for namespaces and one for the cluster, alike but for this.
+/// Some kinds come once for namespaces and once for the cluster, alike but for this.
 fn is_clusterwide(meta: &Meta<'_>) -> bool {
-    meta.kind == "CiliumClusterwideNetworkPolicy"
+    matches!(meta.kind, "CiliumClusterwideNetworkPolicy" | "ClusterRole" | "ClusterRoleBinding")
 }
 
 /// The places of the comments by which kpt marks the values that a package's user has yet to set.

@@ -36,6 +36,10 @@ pub struct Cluster<'a> {
     pub logging_service: Setting<&'a str>,
     /// Whether pods keep their own address towards the world.
     pub snat_disabled: Setting<bool>,
+    /// Who answers pods' questions for names.
+    pub dns_provider: Setting<&'a str>,
+    /// Whether a cache on each node answers first (`NodeLocal` `DNSCache`).
+    pub dns_cache: Setting<bool>,
 }
 
 /// Node auto-provisioning.
@@ -152,6 +156,8 @@ pub(super) fn cluster(view: View<'_>, default_pool: DefaultPool) -> Cluster<'_> 
             .block(&["defaultSnatStatus"])
             .or_block(networks, &["defaultSnatStatus"])
             .flag(&["disabled"]),
+        dns_provider: view.block(&["dnsConfig"]).or_block(networks, &["dnsConfig"]).text(&["clusterDns"]),
+        dns_cache: view.block(&["addonsConfig"]).block(&["dnsCacheConfig"]).flag(&["enabled"]),
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Operator<'a> {
     pub profile: Option<Text<'a>>,
     pub mesh: MeshConfig<'a>,
     pub egress_gateways: Vec<OperatorGateway<'a>>,
+    /// The version of the images that it installs.
+    pub tag: Option<Text<'a>>,
 }
 
 /// An egress gateway of an installation: Istio makes a Deployment of the same name from it.
@@ -47,6 +49,7 @@ pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> 
         profile: reader.text_at(spec, "profile"),
         mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
         egress_gateways: gateways.unwrap_or_default(),
+        tag: Reader::field(spec, "tag").and_then(|tag| reader.text_or_number(tag)),
     }
 }
 

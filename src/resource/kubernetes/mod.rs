@@ -2,8 +2,10 @@
 
 mod admin_policy;
 mod cilium_policy;
+mod endpoints;
 mod network_policy;
 mod pod;
+mod rbac;
 mod scaling;
 mod selector;
 mod service;
@@ -11,8 +13,10 @@ mod workload;
 
 pub use admin_policy::{AdminPeer, AdminPeerForm, AdminPolicy, AdminPort, AdminRule, NamespacedPods};
 pub use cilium_policy::{CiliumPeer, CiliumPolicy, CiliumRule, CiliumSection, Endpoints, NamePolicy, NameRule};
+pub use endpoints::EndpointList;
 pub use network_policy::{NetworkPolicy, Peer, PolicyClause, PolicyPort, PolicyType, PortValue};
 pub use pod::{Capabilities, Container, ContainerPort, Dns, PodSpec, SecurityContext, Toleration};
+pub use rbac::{AccessBinding, AccessRole, AccessRule, AccessSubject};
 pub use scaling::{Autoscaler, DisruptionBudget};
 pub use selector::{LabelSelector, NodeSelectorTerm, Operator, Requirement};
 pub use service::{Service, ServicePort};
@@ -20,8 +24,10 @@ pub use workload::{Node, Taint, Workload, WorkloadKind};
 
 pub(super) use admin_policy::admin_policy;
 pub(super) use cilium_policy::{cilium_policy, name_policy};
+pub(super) use endpoints::{endpoint_slice, endpoints};
 pub(super) use network_policy::network_policy;
 pub(super) use pod::{is_spread, node_affinity, toleration};
+pub(super) use rbac::{access_binding, access_role};
 pub(super) use scaling::{autoscaler, disruption_budget};
 pub(super) use service::service;
 pub(super) use workload::{node, workload};

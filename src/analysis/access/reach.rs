@@ -1,0 +1,102 @@
+//! Everything that a tenant of a namespace can turn their rights into (semantics C.12, escalators).
+
+use rustc_hash::FxHashSet;
+
+use super::{Access, Allowed, Grant, Target};
+use crate::model::access::{Party, Standing, Subject};
+
+/// What a tenant of a namespace can use.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reach {
+    /// The grants, in a fixed order.
+    pub grants: Vec<usize>,
+    /// The grant by which every right there is can be taken.
+    pub everything: Option<usize>,
+}
+
+impl Reach {
+    /// Whether it is not certain that a subject is a tenant.
+    pub fn is_doubtful(&self, subject: &Subject<'_>) -> bool {
+        subject.standing == Standing::Unknown
+    }
+}
+
+/// What a grant can be turned into.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Escalation {
+    /// The service accounts of the grant's namespace, or of all: by a pod, a token or impersonation.
+    accounts: bool,
+    /// Everything: by writing any role, binding any, or acting as anybody.
+    everything: bool,
+}
+
+/// The verbs by which somebody has a pod of their own making run.
+const START_PODS: [&str; 3] = ["create", "update", "patch"];
+
+impl<'a> Access<'a> {
+    /// What a grant can be turned into.
+    pub(super) fn escalation_of(&self, grant: Grant) -> Escalation {
+        let namespace = self.binding(grant).namespace;
+        let may = |targets: &[Target], verbs: &[&str]| {
+            matches!(self.allows(grant, targets, verbs, namespace.unwrap_or_default()), Some(Allowed::By(_)))
+        };
+        let cluster_roles = &Target::ROLES[1..];
+        Escalation {
+            accounts: may(&Target::POD_MAKERS, &START_PODS)
+                || may(&[Target::TOKENS], &["create"])
+                || may(&[Target::ACCOUNTS], &["impersonate"]),
+            everything: namespace.is_none()
+                && (may(cluster_roles, &["escalate", "bind"]) || may(&Target::IDENTITIES, &["impersonate"])),
+        }
+    }
+
+    /// What a tenant of a namespace can use: their own grants, and those of every account that they can act as.
+    pub(super) fn reach(&self, tenant_of: usize) -> Reach {
+        let mut reach = Reach::default();
+        let mut seen: FxHashSet<usize> = FxHashSet::default();
+        let mut parties: FxHashSet<Party<'a>> = FxHashSet::default();
+        let mut entered: FxHashSet<Option<&str>> = FxHashSet::default();
+        let mut queue: Vec<usize> = self.own(self.estate.namespaces[tenant_of].name);
+        while let Some(index) = queue.pop() {
+            if !seen.insert(index) {
+                continue;
+            }
+            let subject = self.subject(self.grants[index]);
+            if parties.insert(subject.party) {
+                queue.extend(self.by_party.get(&subject.party).into_iter().flatten());
+            }
+            let escalation = self.escalations[index];
+            if subject.standing == Standing::Unknown {
+                continue;
+            }
+            if escalation.everything {
+                reach.everything = Some(reach.everything.map_or(index, |known| known.min(index)));
+            }
+            let scope = self.binding(self.grants[index]).namespace;
+            if escalation.accounts && entered.insert(scope) {
+                queue.extend(self.accounts_of(scope));
+            }
+        }
+        reach.grants = seen.into_iter().collect();
+        reach.grants.sort_unstable();
+        reach
+    }
+
+    /// The grants of whoever is bound in a namespace or in the whole cluster, and of its own service accounts.
+    fn own(&self, namespace: &str) -> Vec<usize> {
+        let scopes = [namespace, ""].into_iter().filter_map(|scope| self.by_scope.get(scope)).flatten().copied();
+        let is_tenant =
+            |index: &usize| matches!(self.subject(self.grants[*index]).standing, Standing::Tenant | Standing::Unknown);
+        scopes.filter(is_tenant).chain(self.accounts_of(Some(namespace)).filter(is_tenant)).collect()
+    }
+
+    /// The grants of the service accounts of a namespace, or of all, wherever they hold.
+    fn accounts_of<'s>(&'s self, namespace: Option<&'s str>) -> impl Iterator<Item = usize> + 's {
+        let is_account = move |party: &Party<'_>| match (namespace, party) {
+            (Some(namespace), party) => party.includes(namespace),
+            (None, Party::User(_) | Party::Group(_)) => false,
+            (None, _) => true,
+        };
+        self.by_party.iter().filter(move |(party, _)| is_account(party)).flat_map(|(_, grants)| grants.iter().copied())
+    }
+}

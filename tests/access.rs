@@ -1,0 +1,159 @@
+//! Who may write what: what must follow from roles and bindings (semantics C.12), asked of the analysis itself.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
+
+use palisade::analysis::access::{Access, Target, Verdict};
+use palisade::config::{self, Config};
+use palisade::{analysis, model, resource, source};
+
+fn judged<T>(text: &str, config: &Config, judge: impl FnOnce(&model::Estate<'_>, &Access<'_>) -> T) -> T {
+    let walk = source::from_text("estate.yaml", text.to_owned());
+    let parsed = source::parse_all(&walk.sources);
+    assert!(parsed.unparsed.is_empty(), "{:?}", parsed.unparsed);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let estate = model::lower(&resources, config);
+    judge(&estate, &analysis::analyze(&estate).access)
+}
+
+/// The answer in a word.
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Certain(_) => "certain",
+        Verdict::Unknown(_) => "unknown",
+        Verdict::No(_) => "no",
+    }
+}
+
+/// Whether a tenant of `team-x` may write a kind in a namespace.
+fn may(text: &str, target: Target, namespace: &str) -> &'static str {
+    judged(text, &Config::default(), |estate, access| {
+        let own = estate.namespaces.iter().position(|namespace| namespace.name == "team-x");
+        word(&access.write(own.expect("team-x is in the input"), target, namespace))
+    })
+}
+
+fn role(kind: &str, rules: &str) -> String {
+    let namespace = if kind == "Role" { ", namespace: team-x" } else { "" };
+    format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: dev{namespace}}}\nrules: {rules}\n---\n"
+    )
+}
+
+/// A binding in `team-x`, or in the whole cluster.
+fn binding(kind: &str, role: &str, subject: &str) -> String {
+    let namespace = if kind == "RoleBinding" { ", namespace: team-x" } else { "" };
+    let (role_kind, role) = role.split_once('/').expect("a kind and a name");
+    format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: {kind}-dev{namespace}}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {role_kind}, name: {role}}}\nsubjects: [{subject}]\n---\n"
+    )
+}
+
+const TEAM: &str = "{kind: Group, name: team-x@example.com}";
+const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-x}\n---\n";
+
+fn with_role(rules: &str) -> String {
+    role("Role", rules) + &binding("RoleBinding", "Role/dev", TEAM)
+}
+
+#[test]
+fn the_roles_of_every_cluster_are_known() {
+    let bound = |role: &str| binding("RoleBinding", &format!("ClusterRole/{role}"), TEAM);
+    for role in ["edit", "admin", "cluster-admin"] {
+        assert_eq!(may(&bound(role), Target::NETWORK_POLICIES, "team-x"), "certain", "{role}");
+        assert_eq!(may(&bound(role), Target::NETWORK_POLICIES, "team-y"), "no", "{role}");
+    }
+    assert_eq!(may(&bound("view"), Target::NETWORK_POLICIES, "team-x"), "no");
+    assert_eq!(may(&bound("edit"), Target::SERVICE_ENTRIES, "team-x"), "no");
+    assert_eq!(may(&bound("edit"), Target::BYPASS_KINDS[18], "team-x"), "no", "endpoints left `edit`");
+    assert_eq!(may(&bound("cluster-admin"), Target::SERVICE_ENTRIES, "team-x"), "certain");
+    assert_eq!(may(&bound("custom"), Target::SERVICE_ENTRIES, "team-x"), "unknown", "a role that is not in the input");
+}
+
+#[test]
+fn a_role_is_aggregated_by_its_labels() {
+    let labeled = |label: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: mesh, labels: {{{label}}}}}\n\
+             rules: [{{apiGroups: [networking.istio.io], resources: ['*'], verbs: [create]}}]\n---\n"
+        )
+    };
+    let to_edit = labeled("rbac.authorization.k8s.io/aggregate-to-edit: 'true'");
+    for role in ["edit", "admin"] {
+        let text = to_edit.clone() + &binding("RoleBinding", &format!("ClusterRole/{role}"), TEAM);
+        assert_eq!(may(&text, Target::SIDECARS, "team-x"), "certain", "{role}");
+    }
+    let view = to_edit + &binding("RoleBinding", "ClusterRole/view", TEAM);
+    assert_eq!(may(&view, Target::SIDECARS, "team-x"), "no");
+    let own = labeled("team: x")
+        + "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all}\n\
+           aggregationRule: {clusterRoleSelectors: [{matchLabels: {team: x}}]}\n---\n"
+        + &binding("RoleBinding", "ClusterRole/all", TEAM);
+    assert_eq!(may(&own, Target::SIDECARS, "team-x"), "certain");
+}
+
+#[test]
+fn rules_are_matched_by_group_resource_verb_and_name() {
+    let sidecar = |rule: &str| may(&with_role(&format!("[{rule}]")), Target::SIDECARS, "team-x");
+    assert_eq!(sidecar("{apiGroups: ['*'], resources: ['*'], verbs: ['*']}"), "certain");
+    assert_eq!(sidecar("{apiGroups: [networking.istio.io], resources: [sidecars], verbs: [patch]}"), "certain");
+    assert_eq!(sidecar("{apiGroups: [networking.istio.io], resources: [sidecars], verbs: [delete]}"), "certain");
+    assert_eq!(sidecar("{apiGroups: [networking.istio.io], resources: [sidecars], verbs: [get, list]}"), "no");
+    assert_eq!(sidecar("{apiGroups: [security.istio.io], resources: [sidecars], verbs: ['*']}"), "no");
+    assert_eq!(sidecar("{apiGroups: [networking.istio.io], resources: ['*/status'], verbs: ['*']}"), "no");
+    let named = |verb| {
+        format!("{{apiGroups: [networking.istio.io], resources: [sidecars], resourceNames: [a], verbs: [{verb}]}}")
+    };
+    assert_eq!(sidecar(&named("update")), "certain");
+    assert_eq!(sidecar(&named("create")), "no");
+    let subresource = |word: &str| {
+        let text = with_role(&format!("[{{apiGroups: [''], resources: ['{word}'], verbs: [create]}}]"));
+        may(&text, Target::POD_BINDINGS, "team-x")
+    };
+    assert_eq!(["pods/binding", "*/binding", "pods", "*"].map(subresource), ["certain", "certain", "no", "certain"]);
+}
+
+#[test]
+fn everybody_bound_in_a_namespace_or_the_cluster_is_its_tenant() {
+    let bound = |kind: &str, subject: &str| NAMESPACE.to_owned() + &binding(kind, "ClusterRole/edit", subject);
+    let policy = |kind: &str, subject: &str| may(&bound(kind, subject), Target::NETWORK_POLICIES, "team-x");
+    for group in ["system:authenticated", "system:unauthenticated", "system:serviceaccounts", "team-x"] {
+        assert_eq!(policy("ClusterRoleBinding", &format!("{{kind: Group, name: '{group}'}}")), "certain", "{group}");
+    }
+    assert_eq!(policy("RoleBinding", "{kind: Group, name: 'system:serviceaccounts:team-x'}"), "certain");
+    assert_eq!(policy("RoleBinding", "{kind: User, name: 'system:serviceaccount:team-x:app'}"), "certain");
+    assert_eq!(policy("RoleBinding", "{kind: ServiceAccount, name: app}"), "certain");
+    // The platform's own say nothing about who else may.
+    assert_eq!(policy("RoleBinding", "{kind: ServiceAccount, name: x, namespace: kube-system}"), "unknown");
+    assert_eq!(policy("ClusterRoleBinding", "{kind: User, name: 'system:kube-scheduler'}"), "unknown");
+    assert_eq!(policy("RoleBinding", "{kind: Group, name: 'system:masters'}"), "no");
+    assert_eq!(policy("RoleBinding", "{kind: Group, name: '${TEAM}'}"), "unknown");
+    let walk = source::from_text("palisade.yaml", "admins: ['group:net@example.com']".to_owned());
+    let settings = source::parse_all(&walk.sources);
+    let admins = config::read(&settings.documents[0], &[]).expect("the settings are right");
+    let admin = bound("RoleBinding", "{kind: Group, name: net@example.com}");
+    judged(&admin, &admins, |_, access| assert_eq!(word(&access.write(0, Target::NETWORK_POLICIES, "team-x")), "no"));
+}
+
+#[test]
+fn who_starts_pods_acts_as_the_accounts_beside_them() {
+    let strong = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: operator}\n\
+                  roleRef: {kind: ClusterRole, name: cluster-admin}\n\
+                  subjects: [{kind: ServiceAccount, name: operator, namespace: kube-system}]\n---\n";
+    let pods = "[{apiGroups: [apps], resources: [deployments], verbs: [create]}]";
+    let everywhere = role("ClusterRole", pods) + &binding("ClusterRoleBinding", "ClusterRole/dev", TEAM);
+    let text = NAMESPACE.to_owned() + strong + &everywhere;
+    assert_eq!(may(&text, Target::SERVICE_ENTRIES, "istio-egress"), "certain");
+    let text = strong.to_owned() + &with_role(pods);
+    assert_eq!(may(&text, Target::SERVICE_ENTRIES, "istio-egress"), "no");
+}
+
+#[test]
+fn who_binds_any_role_has_every_right() {
+    let rights = |verb: &str| {
+        let rule = format!("[{{apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [{verb}]}}]");
+        NAMESPACE.to_owned() + &role("ClusterRole", &rule) + &binding("ClusterRoleBinding", "ClusterRole/dev", TEAM)
+    };
+    assert_eq!(may(&rights("bind"), Target::SIDECARS, "team-y"), "certain");
+    assert_eq!(may(&rights("create"), Target::SIDECARS, "team-y"), "unknown");
+}
