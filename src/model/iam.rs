@@ -1,7 +1,9 @@
 //! Who may do what in the cloud, as far as it bears on egress.
 
 use super::Text;
+
 use super::link::{Directory, Identity};
+pub use crate::resource::gcp::AuditLog;
 use crate::resource::gcp::{self, Item, Reference};
 
 /// A role for one member.

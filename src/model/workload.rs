@@ -13,7 +13,7 @@ use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, Workload as Written
 use crate::resource::{Kind, Meta, Resource};
 use crate::source::{Location, Spanned};
 
-pub use crate::resource::kubernetes::Container;
+pub use crate::resource::kubernetes::{Container, Mount};
 
 /// A workload. Pods and replica sets whose owner is in the input are their owner's.
 #[derive(Clone, Debug)]

@@ -77,6 +77,7 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         service_account: None,
         security: SecurityContext::default(),
         dns: Dns::default(),
+        secret_volumes: Vec::new(),
         containers: Vec::new(),
         at: name.at,
     };

@@ -21,6 +21,8 @@ pub struct PodSpec<'a> {
     pub security: SecurityContext<'a>,
     /// Which resolver the pod asks.
     pub dns: Dns<'a>,
+    /// The volumes that hold secrets, by name.
+    pub secret_volumes: Vec<Text<'a>>,
     /// Ordinary, init and ephemeral containers, in this order.
     pub containers: Vec<Container<'a>>,
     /// The key `spec` of the pod: where a field that it leaves out would stand.
@@ -41,7 +43,24 @@ pub struct Container<'a> {
     pub image: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     pub ports: Vec<ContainerPort<'a>>,
+    /// Environment variables that have a literal value.
+    pub env: Vec<Variable<'a>>,
+    pub mounts: Vec<Mount<'a>>,
     pub init: bool,
+}
+
+/// An environment variable with its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable<'a> {
+    pub name: Text<'a>,
+    pub value: Text<'a>,
+}
+
+/// Where a volume of the pod is seen in a container.
+#[derive(Clone, Copy, Debug)]
+pub struct Mount<'a> {
+    pub volume: Text<'a>,
+    pub path: Text<'a>,
 }
 
 /// A port that a container declares.
@@ -124,8 +143,31 @@ fn container<'a>(reader: &mut Reader, node: Node<'a>, init: bool) -> Option<Cont
         image: reader.text_at(node, "image"),
         security: security(reader, node),
         ports: reader.list_at(node, "ports", container_port),
+        env: reader.list_at(node, "env", variable),
+        mounts: reader.list_at(node, "volumeMounts", mount),
         init,
     })
+}
+
+fn variable<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Variable<'a>> {
+    let node = reader.mapping(node)?;
+    Some(Variable { name: reader.text_at(node, "name")?, value: reader.text_at(node, "value")? })
+}
+
+fn mount<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Mount<'a>> {
+    let node = reader.mapping(node)?;
+    Some(Mount { volume: reader.text_at(node, "name")?, path: reader.text_at(node, "mountPath")? })
+}
+
+/// The name of a volume that holds a secret, by itself or among others.
+fn secret_volume<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Text<'a>> {
+    let node = reader.mapping(node)?;
+    let sources = node.get("projected").and_then(|projected| projected.get("sources"));
+    let is_projected = || sources.is_some_and(|sources| sources.items().any(|source| source.get("secret").is_some()));
+    if node.get("secret").is_none() && !is_projected() {
+        return None;
+    }
+    reader.text_at(node, "name")
 }
 
 pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Toleration<'a>> {
@@ -180,6 +222,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         service_account: service_account.or_else(|| reader.text_at(spec, "serviceAccount")),
         security: security(reader, spec),
         dns: dns(reader, spec),
+        secret_volumes: reader.list_at(spec, "volumes", secret_volume),
         containers,
         at: entry.key.at(),
     })
