@@ -22,7 +22,7 @@ pub struct IamBinding<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Iam<'a> {
     pub bindings: Vec<IamBinding<'a>>,
-    pub audit: Vec<&'a gcp::AuditLog<'a>>,
+    pub audit: Vec<&'a AuditLog<'a>>,
     pub perimeters: Vec<Perimeter<'a>>,
     /// Whether any binding is in the input.
     pub is_known: bool,

@@ -27,7 +27,7 @@ pub(in crate::resource) fn kube_dns<'a>(
     Resolvers { servers: servers.into_iter().filter_map(|server| reader.text(server)).collect() }
 }
 
-/// Reads CoreDNS: what follows the zone in each line `forward` or `proxy` of its files.
+/// Reads `CoreDNS`: what follows the zone in each line `forward` or `proxy` of its files.
 pub(in crate::resource) fn core_dns<'a>(files: impl Iterator<Item = Node<'a>>) -> Resolvers<'a> {
     Resolvers { servers: files.flat_map(forwards).collect() }
 }

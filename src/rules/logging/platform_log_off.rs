@@ -44,8 +44,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 /// What network policies decide on Dataplane V2: by the one object that says so, or where there is none by each cluster.
 fn of_policies(audit: &Audit<'_>) -> Vec<Finding> {
-    let estate = audit.estate;
     const HELP: &str = "log allowed and denied connections with a `NetworkLogging` named `default`";
+    let estate = audit.estate;
     let mut findings = Vec::new();
     for (name, written) in &estate.network_logging {
         let sides = [("deny", written.deny), ("allow", written.allow)];
