@@ -10,9 +10,10 @@ pub mod screen;
 pub mod settings;
 pub mod show;
 pub mod sources;
+pub mod written;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
@@ -112,6 +113,14 @@ pub struct Check {
     #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
 
+    /// Findings that are known do not count: report what this file does not have
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub baseline: Option<PathBuf>,
+
+    /// Keep the findings as a baseline, and do not fail for them
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub write_baseline: Option<PathBuf>,
+
     /// Audit everything, and report what points at a line that has changed since a git revision
     #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
     pub changed_since: Option<String>,
@@ -142,6 +151,14 @@ pub struct Check {
     /// Everything that was not understood, and the settings in use
     #[arg(short, long, help_heading = OUTPUT)]
     pub verbose: bool,
+}
+
+impl Check {
+    /// The files that a run like this writes, or has written.
+    pub fn own_files(&self) -> Vec<&Path> {
+        let outputs = self.outputs.0.iter().filter_map(|output| output.file.as_deref());
+        outputs.chain(self.baseline.as_deref()).chain(self.write_baseline.as_deref()).collect()
+    }
 }
 
 /// `palisade explain`.

@@ -150,7 +150,7 @@ fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
 /// The services to which sidecars are told to send what then passes a gateway.
 fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
     let gateway = &estate.mesh.gateways[index];
-    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
+    let own = gateway.reference();
     let services = estate.mesh.virtual_services.iter();
     let through = services.filter(move |service| {
         service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == own))

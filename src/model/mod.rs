@@ -3,6 +3,7 @@
 
 pub mod access;
 mod access_log;
+pub mod admission;
 mod authorization;
 mod dns;
 mod evidence;
@@ -33,7 +34,7 @@ pub use dns::{Dns, DnsPolicy, DnsZone, Resolvers, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
-pub use iam::{AuditLog, Iam, IamBinding, Perimeter};
+pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
 pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
@@ -86,6 +87,7 @@ pub struct Estate<'a> {
     pub dns: Dns<'a>,
     pub iam: Iam<'a>,
     pub access: access::Access<'a>,
+    pub admission: admission::Admission<'a>,
     pub evidence: Evidence<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
@@ -113,9 +115,11 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.topology = network::topology(list, &directory);
     estate.suppose_network();
     estate.dns = dns::dns(list, &directory);
-    estate.iam = iam::iam(&directory);
+    estate.iam = iam::iam(&directory, config);
+    estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
+    estate.evidence.note_admission(&estate.admission);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate
 }
@@ -142,6 +146,13 @@ impl<'a> Estate<'a> {
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<&Namespace<'a>> {
         namespace::find(&self.namespaces, name).map(|index| &self.namespaces[index])
+    }
+
+    /// Who a namespace belongs to; one that is not in the input is known by its name.
+    #[must_use]
+    pub fn role_of_namespace(&self, name: &str) -> Role {
+        let by_name = || if namespace::is_platform(name) { Role::System } else { Role::Tenant };
+        self.namespace(name).map_or_else(by_name, |namespace| namespace.role)
     }
 
     /// The workload's name in the outputs: `namespace/Kind/name`.

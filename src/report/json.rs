@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{Place, SCHEMA};
-use crate::config::Ignore;
+use crate::config::{Ignore, Known};
 use crate::finding::{Finding, Hop, Label, Object};
 use crate::source::{LineColumn, Location, Sources};
-use crate::triage::{Inputs, Report, Reported, Unmodelled};
+use crate::triage::{Compared, Inputs, Report, Reported, Unmodelled};
 
 /// Writes the report as one JSON document.
 #[must_use]
@@ -16,7 +16,8 @@ pub fn json(report: &Report, sources: &Sources) -> String {
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         verdict: report.verdict.as_str(),
         inputs: inputs(&report.inputs, sources),
-        findings: super::all(report).into_iter().map(|reported| finding(reported, sources)).collect(),
+        baseline: report.baseline.as_ref().map(|baseline| compared(baseline, report)),
+        findings: super::all(report).into_iter().map(|reported| finding(report, reported, sources)).collect(),
     };
     super::pretty(&document)
 }
@@ -27,7 +28,24 @@ struct DocumentShape<'a> {
     tool: Tool,
     verdict: &'static str,
     inputs: InputsShape<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineShape<'a>>,
     findings: Vec<FindingShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct BaselineShape<'a> {
+    path: &'a str,
+    unchanged: usize,
+    /// What the baseline has and the run has not.
+    gone: Vec<GoneShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct GoneShape<'a> {
+    rule: &'a str,
+    resource: &'a str,
+    message: &'a str,
 }
 
 #[derive(Serialize)]
@@ -92,6 +110,9 @@ struct FindingShape<'a> {
     help: &'a str,
     fingerprint: &'a str,
     suppressed: Option<SuppressedShape<'a>>,
+    /// `new` or `unchanged`, where there is a baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -168,7 +189,7 @@ fn unmodelled(unmodelled: &Unmodelled) -> UnmodelledShape<'_> {
     UnmodelledShape { api_version: &unmodelled.api_version, kind: &unmodelled.kind, count: unmodelled.count }
 }
 
-fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
+fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
     let Finding { rule, variant, severity, confidence, message, at, related, witness, help } = &reported.finding;
     FindingShape {
         rule,
@@ -184,7 +205,14 @@ fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a>
         help,
         fingerprint: &reported.fingerprint,
         suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
+        baseline: super::baseline_state(report, reported),
     }
+}
+
+fn compared<'a>(baseline: &'a Compared, report: &Report) -> BaselineShape<'a> {
+    let gone = |known: &'a Known| GoneShape { rule: &known.rule, resource: &known.resource, message: &known.message };
+    let gone = baseline.gone.iter().map(gone).collect();
+    BaselineShape { path: &baseline.name, unchanged: report.known.len(), gone }
 }
 
 fn suppressed<'a>(ignore: &'a Ignore, sources: &'a Sources) -> SuppressedShape<'a> {

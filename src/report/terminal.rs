@@ -8,11 +8,11 @@ use miette::{
     SourceSpan, SpanContents,
 };
 
-use super::Place;
 use super::excerpt::{Excerpt, Mark};
 use super::palette::{Palette, clean, shortened, wrapped};
 use super::summary::summary;
-use crate::finding::{Confidence, Hop, Level, Object};
+use super::{Place, object_name};
+use crate::finding::{Confidence, Hop, Level};
 use crate::source::{Location, Sources};
 use crate::triage::{Report, Reported};
 
@@ -136,17 +136,13 @@ fn header(reported: &Reported, options: &Terminal) -> String {
 }
 
 fn aside(reported: &Reported) -> String {
-    let object = reported.object.as_ref().map(|object| format!("{}, ", object_name(object))).unwrap_or_default();
+    let object =
+        reported.object.as_ref().map(|object| format!("{}, ", clean(&object_name(object)))).unwrap_or_default();
     let confidence = match reported.finding.confidence {
         Confidence::High => String::new(),
         lower => format!(", {} confidence", lower.as_str()),
     };
     format!("{object}{} severity{confidence}", reported.finding.severity.as_str())
-}
-
-fn object_name(object: &Object) -> String {
-    let namespace = object.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-    clean(&format!("{} {namespace}{}", object.kind, object.name)).into_owned()
 }
 
 /// The way out, hop by hop, each with the line that lets it pass.

@@ -63,6 +63,19 @@ pub enum Kind<'a> {
     AccessRole(kubernetes::AccessRole<'a>),
     /// `RoleBinding` or `ClusterRoleBinding`.
     AccessBinding(kubernetes::AccessBinding<'a>),
+    /// `ValidatingAdmissionPolicy`, or Kyverno's `ValidatingPolicy`.
+    AdmissionPolicy(Box<kubernetes::AdmissionPolicy<'a>>),
+    AdmissionPolicyBinding(Box<kubernetes::AdmissionPolicyBinding<'a>>),
+    /// `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
+    Webhooks(kubernetes::Webhooks<'a>),
+    /// Gatekeeper's `ConstraintTemplate`.
+    ConstraintTemplate(kubernetes::ConstraintTemplate<'a>),
+    /// A Gatekeeper constraint of any kind.
+    Constraint(Box<kubernetes::Constraint<'a>>),
+    /// Gatekeeper's Config.
+    EngineConfig(kubernetes::EngineConfig<'a>),
+    /// Kyverno's Policy or `ClusterPolicy`.
+    EnginePolicy(kubernetes::EnginePolicy<'a>),
     /// A ConfigMap that holds nothing that bears on traffic.
     ConfigMap,
     /// The ConfigMap of the cluster's DNS.
@@ -193,14 +206,20 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "policy" if object.kind == "PodDisruptionBudget" => {
             Some(kubernetes::disruption_budget(reader, object.node).map(Kind::DisruptionBudget))
         }
+        "admissionregistration.k8s.io" => admission(reader, object),
+        "templates.gatekeeper.sh"
+        | "constraints.gatekeeper.sh"
+        | "config.gatekeeper.sh"
+        | "kyverno.io"
+        | "policies.kyverno.io" => policy_engine(reader, object, group),
         "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
-        "telemetry.istio.io" if object.kind == "Telemetry" => {
-            Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
-        }
         "extensions.istio.io" if matches!(object.kind, "WasmPlugin" | "TrafficExtension") => {
             Some(istio::plugin(reader, object.node).map(Kind::Extension))
+        }
+        "telemetry.istio.io" if object.kind == "Telemetry" => {
+            Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
         }
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
@@ -266,6 +285,44 @@ fn access<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
     Some(match object.kind {
         "Role" | "ClusterRole" => Some(Kind::AccessRole(kubernetes::access_role(reader, node))),
         "RoleBinding" | "ClusterRoleBinding" => kubernetes::access_binding(reader, node).map(Kind::AccessBinding),
+        _ => return None,
+    })
+}
+
+/// What the API server itself does at admission, and whom it asks.
+fn admission<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    let node = object.node;
+    Some(match object.kind {
+        "ValidatingAdmissionPolicy" => {
+            kubernetes::admission_policy(reader, node).map(|policy| Kind::AdmissionPolicy(Box::new(policy)))
+        }
+        "ValidatingAdmissionPolicyBinding" => kubernetes::admission_policy_binding(reader, node)
+            .map(|binding| Kind::AdmissionPolicyBinding(Box::new(binding))),
+        "ValidatingWebhookConfiguration" => Some(Kind::Webhooks(kubernetes::webhooks(reader, node, false))),
+        "MutatingWebhookConfiguration" => Some(Kind::Webhooks(kubernetes::webhooks(reader, node, true))),
+        _ => return None,
+    })
+}
+
+/// Gatekeeper and Kyverno. Other tools keep rules about the cloud in Gatekeeper's format: those are not modelled.
+fn policy_engine<'a>(reader: &mut Reader, object: &Object<'a>, group: &str) -> Typed<'a> {
+    let node = object.node;
+    Some(match (group, object.kind) {
+        ("templates.gatekeeper.sh", "ConstraintTemplate") => {
+            let template = kubernetes::constraint_template(reader, node);
+            if template.as_ref().is_some_and(|template| !template.is_for_admission()) {
+                return None;
+            }
+            template.map(Kind::ConstraintTemplate)
+        }
+        ("constraints.gatekeeper.sh", kind) if !kubernetes::is_about_the_cloud(kind) => {
+            Some(Kind::Constraint(Box::new(kubernetes::constraint(reader, node))))
+        }
+        ("config.gatekeeper.sh", "Config") => Some(Kind::EngineConfig(kubernetes::engine_config(reader, node))),
+        ("kyverno.io", "Policy" | "ClusterPolicy") => kubernetes::engine_policy(reader, node).map(Kind::EnginePolicy),
+        ("policies.kyverno.io", "ValidatingPolicy") => {
+            kubernetes::admission_policy(reader, node).map(|policy| Kind::AdmissionPolicy(Box::new(policy)))
+        }
         _ => return None,
     })
 }
