@@ -83,6 +83,7 @@ mod routing {
     pub(super) mod proxy_extension_in_path;
     pub(super) mod route_skips_gateway;
     pub(super) mod service_entry_overexported;
+    pub(super) mod sidecar_scope_too_wide;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
     pub(super) mod wildcard_external_host;
@@ -159,6 +160,7 @@ pub static RULES: &[&Rule] = &[
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::service_entry_overexported::RULE,
+    &routing::sidecar_scope_too_wide::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,

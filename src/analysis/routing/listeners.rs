@@ -66,6 +66,16 @@ pub fn names(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> bool {
         || service.routes.iter().flat_map(|route| &route.hops).any(|hop| hop.gateways.contains(&own))
 }
 
+/// Whether a virtual service sends what sidecars have to an egress proxy.
+#[must_use]
+pub fn leads_to_gateway(service: &VirtualService<'_>, egress: &Egress<'_>) -> bool {
+    let by_sidecars =
+        service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh));
+    by_sidecars
+        .flat_map(|route| &route.destinations)
+        .any(|to| egress.proxies.iter().any(|proxy| proxy.hosts.contains(to.host.as_str())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

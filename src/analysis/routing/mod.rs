@@ -18,7 +18,7 @@ pub use clients::Client;
 pub use exempt::is_google;
 pub use flows::{Flow, Target, Unrouted, Way};
 pub use hosts::{Doubt, Outside};
-pub use listeners::{Admission, admission, configures, names, taken};
+pub use listeners::{Admission, admission, configures, leads_to_gateway, names, taken};
 pub use scope::Sidecars;
 
 /// What follows for routes from an estate.
