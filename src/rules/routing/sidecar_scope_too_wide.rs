@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::analysis::access::{Target, Verdict};
 use crate::analysis::routing::{Client, leads_to_gateway};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{EgressListener, Import, ImportFrom, OutboundMode, Sidecar, VirtualService};
+use crate::model::{EgressListener, Import, ImportFrom, OutboundMode, Sidecar, VirtualService, Visibility};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -66,13 +66,14 @@ fn clients<'e, 'a>(sidecar: &'e Sidecar<'a>, audit: &'e Audit<'a>) -> impl Itera
     audit.facts.routing.clients.iter().filter(is_own)
 }
 
-/// Routes through the egress gateway that are meant for the namespace, none of which the Sidecar takes in.
+/// Routes through the egress gateway that name the namespace in `exportTo`, none of which the Sidecar takes in.
 fn gateway_missing(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
     let routing = &audit.facts.routing;
     let namespaces: BTreeSet<&str> = clients(sidecar, audit).map(|client| client.namespace).collect();
     let is_meant = |service: &&VirtualService<'_>| {
         routing.is_central(service.namespace)
             && leads_to_gateway(service, &audit.facts.egress)
+            && service.visibility != Visibility::Everywhere
             && namespaces.iter().any(|namespace| service.visibility.from(namespace))
     };
     let mut meant = audit.estate.mesh.virtual_services.iter().filter(is_meant).peekable();
