@@ -1,6 +1,7 @@
 //! Estate to facts: typed answers with the places that make them so, each worked out once. Rules only word them.
 
 pub mod access;
+pub mod access_log;
 pub mod authorization;
 pub mod capture;
 pub mod destinations;

@@ -1,5 +1,11 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod access {
+    pub(super) mod tenant_escalation;
+    pub(super) mod tenant_writes_admin_namespace;
+    pub(super) mod tenant_writes_bypass_kind;
+    pub(super) mod tenant_writes_egress_policy;
+}
 mod authorization {
     pub(super) mod allow_all_policy;
     pub(super) mod allow_without_source;
@@ -46,6 +52,7 @@ mod ignores {
 }
 mod logging {
     pub(super) mod firewall_log_off;
+    pub(super) mod gateway_access_log_off;
     pub(super) mod nat_log_off;
     pub(super) mod platform_log_off;
 }
@@ -89,9 +96,14 @@ mod routing {
     pub(super) mod wildcard_external_host;
 }
 mod tls {
+    pub(super) mod destination_rule_drops_tls;
+    pub(super) mod double_tls;
     pub(super) mod gateway_passthrough;
     pub(super) mod gateway_without_mutual_tls;
     pub(super) mod missing_istio_mutual;
+    pub(super) mod missing_tls_origination;
+    pub(super) mod permissive_mtls;
+    pub(super) mod unverified_tls_origination;
 }
 
 use rayon::prelude::*;
@@ -107,9 +119,11 @@ pub static RULES: &[&Rule] = &[
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
+    &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
     &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
+    &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
     &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
@@ -118,6 +132,7 @@ pub static RULES: &[&Rule] = &[
     &nodes::foreign_gateway_toleration::RULE,
     &routing::foreign_route_on_gateway::RULE,
     &network_policy::forgeable_namespace_label::RULE,
+    &logging::gateway_access_log_off::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
@@ -144,6 +159,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
+    &tls::missing_tls_origination::RULE,
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
@@ -151,6 +167,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::network_policy_overridden::RULE,
     &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
+    &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &routing::proxy_extension_in_path::RULE,
@@ -163,9 +180,14 @@ pub static RULES: &[&Rule] = &[
     &routing::sidecar_scope_too_wide::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
+    &access::tenant_escalation::RULE,
+    &access::tenant_writes_admin_namespace::RULE,
+    &access::tenant_writes_bypass_kind::RULE,
+    &access::tenant_writes_egress_policy::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
+    &tls::unverified_tls_origination::RULE,
     &firewall::weak_firewall_target::RULE,
     &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,
