@@ -80,6 +80,7 @@ mod path {
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
+    pub(super) mod broken_gateway_hop;
     pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
@@ -118,6 +119,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::app_node_egress_allowed::RULE,
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
+    &routing::broken_gateway_hop::RULE,
     &capture::capture_excluded::RULE,
     &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
