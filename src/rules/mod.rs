@@ -86,6 +86,7 @@ mod path {
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
+    pub(super) mod broken_gateway_hop;
     pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
@@ -96,6 +97,7 @@ mod routing {
     pub(super) mod proxy_extension_in_path;
     pub(super) mod route_skips_gateway;
     pub(super) mod service_entry_overexported;
+    pub(super) mod sidecar_scope_too_wide;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
     pub(super) mod wildcard_external_host;
@@ -124,6 +126,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::asymmetric_network_policy::RULE,
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
+    &routing::broken_gateway_hop::RULE,
     &capture::capture_excluded::RULE,
     &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
@@ -187,6 +190,7 @@ pub static RULES: &[&Rule] = &[
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::service_entry_overexported::RULE,
+    &routing::sidecar_scope_too_wide::RULE,
     &path::single_control_path::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
