@@ -1,7 +1,7 @@
 //! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
 
 use crate::analysis::egress::{Egress, EgressProxy};
-use crate::model::{Estate, Gateway, Server, VirtualService};
+use crate::model::{Estate, Gateway, Route, Server, VirtualService};
 use crate::traffic::HostPattern;
 
 /// The Gateway objects that open listeners on egress proxies, by index, ascending: those that are for egress, and every
@@ -64,6 +64,14 @@ pub fn names(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> bool {
     let own = gateway.reference();
     service.gateways.contains(&own)
         || service.routes.iter().flat_map(|route| &route.hops).any(|hop| hop.gateways.contains(&own))
+}
+
+/// Whether a server of a gateway takes a route of a virtual service, as far as the ports tell.
+#[must_use]
+pub fn takes(service: &VirtualService<'_>, route: &Route<'_>, gateway: &Gateway<'_>, server: &Server<'_>) -> bool {
+    service.taken_by(route).any(|(taker, port)| {
+        taker == gateway.reference() && (port.is_none() || server.port.is_none() || port == server.port)
+    })
 }
 
 #[cfg(test)]

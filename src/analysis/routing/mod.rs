@@ -10,7 +10,7 @@ use crate::model::Estate;
 
 pub use breadth::{Breadth, breadth};
 pub use exempt::is_google;
-pub use listeners::{Admission, admission, configures, names, taken};
+pub use listeners::{Admission, admission, configures, names, taken, takes};
 
 /// What follows for routes from an estate.
 #[derive(Debug)]

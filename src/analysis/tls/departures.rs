@@ -44,7 +44,7 @@ fn of_service<'e, 'a>(
     found: &mut Vec<Departure<'e, 'a>>,
 ) {
     for server in gateway.servers.iter().filter(|server| routing::taken(server, gateway, service).next().is_some()) {
-        for route in service.routes.iter().filter(|route| takes(service, route, gateway, server)) {
+        for route in service.routes.iter().filter(|route| routing::takes(service, route, gateway, server)) {
             for destination in &route.destinations {
                 let namespace = proxy.namespaces.first().copied().unwrap_or(gateway.namespace);
                 let Some(entry) = entry(estate, &destination.host, namespace) else { continue };
@@ -57,13 +57,6 @@ fn of_service<'e, 'a>(
             }
         }
     }
-}
-
-/// Whether a server of a gateway takes a route.
-fn takes(service: &VirtualService<'_>, route: &Route<'_>, gateway: &Gateway<'_>, server: &Server<'_>) -> bool {
-    service.taken_by(route).any(|(taker, port)| {
-        taker == gateway.reference() && (port.is_none() || server.port.is_none() || port == server.port)
-    })
 }
 
 /// The entry that makes a host known to a namespace, if it is one outside.
