@@ -101,9 +101,9 @@ fn without_port<'a>(test: &Condition<'a>) -> Option<&'a Text<'a>> {
     let covered = |value: &str| {
         test.values.iter().any(|other| other.value == "*" || other.value.strip_prefix(value).is_some_and(has_port))
     };
-    let is_open = |value: &&Text<'_>| {
-        !has_port(value.value) && !(value.value.len() > 1 && value.value.ends_with('*')) && !covered(value.value)
-    };
+    // A star at the end stands for the port as well.
+    let takes_port = |value: &str| has_port(value) || value.ends_with('*');
+    let is_open = |value: &&Text<'_>| !takes_port(value.value) && !covered(value.value);
     test.values.iter().find(is_open)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::analysis::authorization::{Chain, Pattern, Ruling, chain, foreign_domain, is_dropped, rulings};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Action, Attribute, AuthorizationPolicy, Condition, Estate, Role, Server, Text};
+use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Role, Server, Text};
 use crate::rule::{Audit, Rule};
 use crate::traffic::HostPattern;
 
@@ -26,7 +26,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         findings.extend(of_listener);
     }
     for policy in &estate.mesh.authorization_policies {
-        let tests = policy.clauses.iter().flat_map(|clause| clause.tests());
+        let tests = policy.clauses.iter().flat_map(Clause::tests);
         findings.extend(tests.flat_map(|test| sources(policy, test, audit)));
     }
 }

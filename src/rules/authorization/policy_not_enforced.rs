@@ -72,6 +72,11 @@ fn at_gateway(policy: &AuthorizationPolicy<'_>, proxy: &EgressProxy<'_>, estate:
         }
         Reason::Selector => {
             let selector = policy.selector.filter(|own| !picks(own, policy.namespace, estate))?;
+            // Elsewhere it may be for other pods, which are not in the input.
+            let is_central = estate.namespace(policy.namespace).is_some_and(|own| own.role == Role::Egress);
+            if !is_central && !selector.iter().any(|(_, value)| value.value.contains("egress")) {
+                return None;
+            }
             let first = selector.iter().next()?.1;
             let message = format!("`{name}` selects no pods: those of egress gateway `{gateway}` have other labels");
             let finding = RULE.finding("selector", first.at, message);
