@@ -6,7 +6,7 @@ mod common;
 
 use common::{audit_text, judged};
 use palisade::analysis::authorization::{Decision, Peer, Property, Request, decision};
-use palisade::analysis::tls::{Client, Target, client_view};
+use palisade::analysis::tls::{Client, DestinationRules, Target};
 use palisade::model::ClientMode;
 
 const POD: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: istio-egressgateway, namespace: istio-egress}\n\
@@ -90,9 +90,9 @@ fn a_wildcard_rule_of_the_client_leaves_a_subset_without_a_cluster() {
     let text = with_client_rule(", subset: mtls");
     judged(&text, |estate, _| {
         let target = Target { host: GATEWAY, port: Some(80), subset: Some("mtls") };
-        let view = client_view(estate, Client { namespace: "team-x", labels: None }, target);
+        let view = DestinationRules::new(estate).view(Client { namespace: "team-x", labels: None }, target);
         assert!(view.subset_missing && view.tls.is_none());
-        let other = client_view(estate, Client { namespace: "team-y", labels: None }, target);
+        let other = DestinationRules::new(estate).view(Client { namespace: "team-y", labels: None }, target);
         assert_eq!(other.tls.map(|tls| tls.mode), Some(ClientMode::IstioMutual));
     });
     // Requests fail: nothing leaves in plain text.
@@ -106,7 +106,7 @@ fn without_a_subset_the_client_speaks_plain_text() {
     let text = with_client_rule("");
     judged(&text, |estate, _| {
         let target = Target { host: GATEWAY, port: Some(80), subset: None };
-        let view = client_view(estate, Client { namespace: "team-x", labels: None }, target);
+        let view = DestinationRules::new(estate).view(Client { namespace: "team-x", labels: None }, target);
         assert!(!view.subset_missing && view.tls.is_none() && view.lost.is_some());
     });
     assert!(findings(&text).contains(&("destination-rule-drops-tls", "client-ns")));

@@ -1,6 +1,6 @@
 //! The second hop: where an egress proxy sends to hosts outside, and what it does about TLS there (semantics A.16, C.7).
 
-use super::{Client, ClientView, Target, client_view};
+use super::{Client, ClientView, DestinationRules, Target};
 use crate::analysis::egress::{Egress, EgressProxy};
 use crate::analysis::routing;
 use crate::model::{Destination, EntryPort, Estate, Gateway, Route, Server, ServiceEntry, VirtualService};
@@ -25,11 +25,12 @@ pub struct Departure<'e, 'a> {
 /// Every way by which egress proxies send to hosts outside.
 #[must_use]
 pub fn departures<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec<Departure<'e, 'a>> {
+    let rules = DestinationRules::new(estate);
     let mut found = Vec::new();
     for proxy in &egress.proxies {
         for gateway in proxy.gateways.iter().map(|&index| &estate.mesh.gateways[index]) {
             for service in estate.mesh.virtual_services.iter().filter(|service| routing::names(service, gateway)) {
-                of_service(estate, proxy, gateway, service, &mut found);
+                of_service((estate, &rules), proxy, gateway, service, &mut found);
             }
         }
     }
@@ -37,7 +38,7 @@ pub fn departures<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec
 }
 
 fn of_service<'e, 'a>(
-    estate: &'e Estate<'a>,
+    (estate, rules): (&'e Estate<'a>, &DestinationRules<'e, 'a>),
     proxy: &'e EgressProxy<'a>,
     gateway: &'e Gateway<'a>,
     service: &'e VirtualService<'a>,
@@ -52,7 +53,7 @@ fn of_service<'e, 'a>(
                 let number = port.map(|port| port.number).or(destination.port);
                 let subset = destination.subset.map(|subset| subset.value);
                 let target = Target { host: &destination.host, port: number, subset };
-                let view = client_view(estate, Client { namespace, labels: proxy.labels }, target);
+                let view = rules.view(Client { namespace, labels: proxy.labels }, target);
                 found.push(Departure { proxy, server, service, route, destination, entry, port, view });
             }
         }
