@@ -1,6 +1,7 @@
 //! What the user asked for: levels, scopes, expectations, ignores, and which parts of the input are complete. Filled from
 //! the command line and `palisade.yaml`, which is read with its places, so that findings can quote it.
 
+mod before;
 mod date;
 mod ignores;
 mod keys;
@@ -8,15 +9,17 @@ mod read;
 mod words;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
+pub use before::{Accepted, Before, Site};
 pub use date::Date;
-pub use ignores::{Fault as IgnoreFault, Ignore, Said, Scope, in_comment};
+pub use ignores::{Fault, Ignore, Ignores, Judged, Outcome, Said, Scope, in_comment};
 pub use keys::{Form, KEYS, Key, Shape, WAYS};
 pub use read::read;
 pub use words::{closest, listed, suggestion};
 
 use crate::finding::{Confidence, Level, Severity};
-use crate::source::{Location, Spanned};
+use crate::source::{Location, SourceId, Spanned};
 
 /// The name of the file that `palisade` looks for in the audited directory and above.
 pub const FILE_NAME: &str = "palisade.yaml";
@@ -66,6 +69,40 @@ pub struct Section {
     pub paths: Vec<Spanned<String>>,
 }
 
+/// The lines that a run reports on; the audit is of everything all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The revision since which they changed, as it was typed.
+    pub since: String,
+    pub lines: BTreeMap<SourceId, Vec<RangeInclusive<usize>>>,
+}
+
+impl Changed {
+    /// Whether any of some lines is among them.
+    #[must_use]
+    pub fn touches(&self, source: SourceId, lines: &RangeInclusive<usize>) -> bool {
+        let overlaps =
+            |changed: &RangeInclusive<usize>| changed.start() <= lines.end() && lines.start() <= changed.end();
+        self.lines.get(&source).is_some_and(|changed| changed.iter().any(overlaps))
+    }
+}
+
+/// Findings that are known from an earlier run, by their fingerprints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Baseline {
+    /// The file, as it was typed.
+    pub name: String,
+    pub known: BTreeMap<String, Known>,
+}
+
+/// What a baseline says of a finding, for who reads that it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub rule: String,
+    pub resource: String,
+    pub message: String,
+}
+
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -93,6 +130,19 @@ pub struct Config {
     pub fail_on: Level,
     /// Documents that could not be parsed do not make the audit incomplete.
     pub allow_unparsed: bool,
+    /// Findings that are known and do not count.
+    pub baseline: Option<Baseline>,
+    /// Tell what a finding about a path explains by itself as well.
+    pub all: bool,
+    /// The only lines to report on; all where there is none.
+    pub changed: Option<Changed>,
+    /// An earlier state that the ignores are held against: what it does not accept, they do not either.
+    pub before: Option<Before>,
+    /// Nothing is silenced, so that what ignores hide is seen.
+    pub no_ignores: bool,
+    /// The input holds everything that the settings speak of; where it is only a part, an ignore without an object is none
+    /// of its business.
+    pub is_whole: bool,
     /// The day on which an ignore must not have ended; where there is none, no ignore ends.
     pub today: Option<Date>,
     /// Where each setting that the file has was written, by its key; a level by `rules.` and the rule's id.
@@ -116,9 +166,24 @@ impl Default for Config {
             min_confidence: Confidence::Low,
             fail_on: Level::Error,
             allow_unparsed: false,
+            baseline: None,
+            all: false,
+            changed: None,
+            before: None,
+            no_ignores: false,
+            is_whole: true,
             today: None,
             written: BTreeMap::new(),
         }
+    }
+}
+
+impl Config {
+    /// Whether every finding is reported, whatever its rule, rank or line.
+    #[must_use]
+    pub fn reports_all(&self) -> bool {
+        let is_ranked = self.min_severity > Severity::Info || self.min_confidence > Confidence::Low;
+        self.only.is_empty() && self.changed.is_none() && !is_ranked
     }
 }
 

@@ -18,15 +18,17 @@ pub mod source;
 pub mod traffic;
 pub mod triage;
 
+use std::ops::RangeInclusive;
+
 use analysis::network_policy::Dataplane;
-use config::Config;
+use config::{Before, Config, Ignore, Ignores};
 use finding::Object;
 use model::Estate;
 use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
-use source::{Document, Location, Problem, Unparsed, Walk};
-use triage::{Inputs, Objects, Report, Unmodelled};
+use source::{Document, Location, Problem, Source, SourceId, Sources, Span, Unparsed, Walk};
+use triage::{Inputs, Marked, Objects, Report, Unmodelled};
 
 /// Reads the settings that stand among the sources of a walk; the defaults where there are none.
 ///
@@ -57,9 +59,28 @@ pub fn audit(walk: &Walk, config: &Config) -> Report {
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
-    let findings = rules::run(&Audit { estate: &estate, facts: &facts, rules: rules::RULES });
+    let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
+    let findings = rules::run(&audit);
+    let places = Places::new(&resources, &parsed.documents, &walk.sources);
+    let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let (mut findings, ignores) = triage::silence(findings, comments, &places, config);
+    findings.extend(rules::about_ignores(&Audit { ignores: &ignores, ..audit }).into_iter().map(Marked::from));
     let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
-    triage::triage(findings, inputs, &Places::new(&resources, &parsed.documents), config)
+    triage::triage(findings, inputs, &places, config)
+}
+
+/// Holds settings against an earlier state of the input and its settings: what that did not accept is not accepted now.
+#[must_use]
+pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Config) -> Config {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let places = Places::new(&resources, &parsed.documents, &walk.sources);
+    let (comments, _) = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let accepted = triage::accepted(then.ignores.iter().cloned().chain(comments), &places);
+    let widened = config.tighten(then, rules::default_level);
+    config.before = Some(Before { name: revision.to_owned(), accepted, widened });
+    config
 }
 
 /// What to list of the connections that network policies allow.
@@ -94,6 +115,25 @@ pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) ->
     let ends = (options.from.clone(), options.to.clone());
     let listing = report::connections::listing(&estate, &policies, dataplane, ends, options.explain);
     Connected { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+}
+
+/// The ways out of an estate, and what was wrong with the input.
+#[derive(Debug)]
+pub struct Paths {
+    pub listing: report::paths::Listing,
+    pub inputs: Inputs,
+}
+
+/// Works out every way out of every application workload: who can leave, how, and what stops them.
+#[must_use]
+pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let estate = model::lower(&resources, config);
+    let facts = analysis::analyze(&estate);
+    let listing = report::paths::listing(&estate, &facts, filter);
+    Paths { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
 }
 
 /// What was read.
@@ -131,17 +171,27 @@ pub struct Places<'a> {
     /// Each object with its whole extent, sorted.
     objects: Vec<(Location, &'a resource::Resource<'a>)>,
     documents: Vec<(Location, &'a Document<'a>)>,
+    settings: Option<&'a Source>,
 }
 
 impl<'a> Places<'a> {
     /// Sorts the objects and documents of an audit by their extent.
     #[must_use]
-    pub fn new(resources: &'a Resources<'a>, documents: &'a [Document<'a>]) -> Self {
+    pub fn new(resources: &'a Resources<'a>, documents: &'a [Document<'a>], sources: &'a Sources) -> Self {
         let mut objects: Vec<_> = resources.list.iter().map(|resource| (resource.meta.at, resource)).collect();
         let mut documents: Vec<_> = documents.iter().map(|document| (document.root().at(), document)).collect();
         objects.sort_by_key(|(at, _)| *at);
         documents.sort_by_key(|(at, _)| *at);
-        Self { objects, documents }
+        Self { objects, documents, settings: sources.settings() }
+    }
+}
+
+impl<'a> Places<'a> {
+    /// A source that holds documents, or the settings.
+    fn source(&self, id: SourceId) -> Option<&'a Source> {
+        let index = self.documents.partition_point(|(extent, _)| extent.source < id);
+        let of_document = self.documents.get(index).map(|(_, document)| document.source());
+        of_document.filter(|source| source.id() == id).or(self.settings.filter(|source| source.id() == id))
     }
 }
 
@@ -153,15 +203,18 @@ fn holding<T: Copy>(list: &[(Location, T)], at: Location) -> Option<(Location, T
     of_source.into_iter().find(|(extent, _)| at.span.end <= extent.span.end).copied()
 }
 
+fn object(resource: &resource::Resource<'_>) -> Object {
+    Object {
+        api_version: resource.meta.api_version.to_owned(),
+        kind: resource.meta.kind.to_owned(),
+        namespace: resource.namespace.map(|namespace| namespace.value.to_owned()),
+        name: resource.meta.name.value.to_owned(),
+    }
+}
+
 impl Objects for Places<'_> {
     fn object(&self, at: Location) -> Option<Object> {
-        let (_, resource) = holding(&self.objects, at)?;
-        Some(Object {
-            api_version: resource.meta.api_version.to_owned(),
-            kind: resource.meta.kind.to_owned(),
-            namespace: resource.namespace.map(|namespace| namespace.value.to_owned()),
-            name: resource.meta.name.value.to_owned(),
-        })
+        holding(&self.objects, at).map(|(_, resource)| object(resource))
     }
 
     fn field(&self, at: Location) -> String {
@@ -170,5 +223,25 @@ impl Objects for Places<'_> {
         // As seen from the object, so that it stays the same wherever the object stands in its file.
         let own = holding(&self.objects, at).map(|(extent, _)| document.path_at(extent)).unwrap_or_default();
         path.strip_prefix(own.as_str()).map_or(path.clone(), |rest| rest.trim_start_matches('.').to_owned())
+    }
+    fn lines(&self, at: Location) -> RangeInclusive<usize> {
+        let Some(source) = self.source(at.source) else { return 0..=0 };
+        let line = |offset: u32| source.line_column(offset).line;
+        line(at.span.start)..=line(at.span.end.max(at.span.start + 1) - 1)
+    }
+
+    fn site(&self, id: SourceId, line: usize) -> String {
+        let Some(source) = self.source(id) else { return String::new() };
+        let text = source.line(line);
+        let indent = text.len() - text.trim_start_matches([' ', '\t', '-']).len();
+        let start = source.line_start(line) + source::as_offset(indent);
+        let at = source.location(Span::new(start, start));
+        let Some(object) = self.object(at) else { return format!("{}: {}", source.path(), text.trim()) };
+        let namespace = object.namespace.unwrap_or_default();
+        format!("{} {namespace}/{} {}", object.kind, object.name, self.field(at))
+    }
+
+    fn names(&self, ignore: &Ignore) -> bool {
+        self.objects.iter().any(|(_, resource)| ignore.names(&object(resource)))
     }
 }

@@ -1,6 +1,9 @@
 //! What a rule is: a value with an id, a page and a function from facts to findings.
 
+pub mod exits;
+
 use crate::analysis::Facts;
+use crate::config::Ignores;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Estate, Layer, Workload};
 use crate::source::Location;
@@ -11,6 +14,8 @@ pub struct Audit<'a> {
     pub facts: &'a Facts<'a>,
     /// The rules of this run, for the one rule that speaks of the others.
     pub rules: &'a [&'static Rule],
+    /// The ignores and what came of them, for the rules that speak of these; nothing while the others run.
+    pub ignores: &'a Ignores,
 }
 
 /// A rule. Its page is the documentation, `palisade explain`, the help in SARIF and the test, in one.
@@ -46,6 +51,7 @@ impl Rule {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            parts: None,
         }
     }
 

@@ -1,16 +1,26 @@
-//! From findings to the report: levels, filters, order, fingerprints and the verdict. Everything is sorted and filtered here, once.
+//! From findings to the report: levels, ignores, filters, order, fingerprints and the verdict. Everything is sorted and
+//! filtered here, once.
+
+mod absorb;
+mod fingerprint;
+mod silence;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
-use crate::config::Config;
+pub use silence::{accepted, comments, silence};
+
+use crate::config::{Baseline, Changed, Config, Ignore, Known};
 use crate::finding::{Decision, Finding, Level, Object};
-use crate::source::{Location, Problem, Skipped, Unparsed};
+use crate::source::{Location, Problem, Skipped, SourceId, Unparsed};
+use fingerprint::{fingerprint, numbered};
 
 /// Whether the estate passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
     /// Audited, and nothing at or above the level that fails (exit code 0).
+    #[default]
     Pass,
     /// Audited, with at least one finding at or above that level (exit code 1).
     Fail,
@@ -66,8 +76,21 @@ pub struct Unmodelled {
     pub count: usize,
 }
 
+/// A finding, and the ignore that silences it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    pub finding: Finding,
+    pub ignore: Option<Ignore>,
+}
+
+impl From<Finding> for Marked {
+    fn from(finding: Finding) -> Self {
+        Self { finding, ignore: None }
+    }
+}
+
 /// A finding with what triage adds to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reported {
     pub finding: Finding,
     pub level: Level,
@@ -75,17 +98,49 @@ pub struct Reported {
     pub object: Option<Object>,
     /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
     pub fingerprint: String,
+    /// The findings that it explains and that are told with it.
+    pub absorbed: Vec<Reported>,
+    /// The ignore that silences it.
+    pub ignore: Option<Ignore>,
+    /// Its rank among all findings of the run.
+    pub order: usize,
 }
 
 /// What the outputs show.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     pub verdict: Verdict,
     pub inputs: Inputs,
+    /// What counts.
     pub findings: Vec<Reported>,
+    /// What ignores silence.
+    pub suppressed: Vec<Reported>,
+    /// What the baseline has already.
+    pub known: Vec<Reported>,
+    /// The baseline that this was compared with.
+    pub baseline: Option<Compared>,
+    /// The lowest level that fails; `Off` where none does.
+    pub fail_on: Level,
+    /// How many findings are left out because no line that they point at has changed, and since when.
+    pub untouched: Option<(usize, String)>,
+}
+
+/// What came of the comparison with a baseline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The baseline's name.
+    pub name: String,
+    /// What it has and the run has not; nothing where the run reports only a part.
+    pub gone: Vec<Known>,
 }
 
 impl Report {
+    /// Whether a finding fails the audit.
+    #[must_use]
+    pub fn fails(&self, reported: &Reported) -> bool {
+        self.fail_on != Level::Off && reported.level >= self.fail_on
+    }
+
     /// How many findings have a level.
     #[must_use]
     pub fn count(&self, level: Level) -> usize {
@@ -100,36 +155,73 @@ pub trait Objects {
 
     /// The path of the field at a place, relative to the object that holds it.
     fn field(&self, at: Location) -> String;
+
+    /// The lines that a place is on, from 1.
+    fn lines(&self, at: Location) -> RangeInclusive<usize>;
+
+    /// What stands on a line, in words that moving the line does not change: its object and field.
+    fn site(&self, source: SourceId, line: usize) -> String;
+
+    /// Whether any object in the input has a name that an ignore gives.
+    fn names(&self, ignore: &Ignore) -> bool;
 }
 
 /// Levels, filters and orders the findings, names them for comparison across runs, and judges.
 #[must_use]
-pub fn triage(findings: Vec<Finding>, mut inputs: Inputs, objects: &dyn Objects, config: &Config) -> Report {
-    let mut kept: Vec<(Level, Finding)> = findings
+pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, config: &Config) -> Report {
+    let mut kept: Vec<(Level, Marked)> = findings
         .into_iter()
-        .map(|finding| (level(&finding, config), finding))
-        .filter(|kept| keeps(kept, config))
+        .map(|marked| (level(&marked.finding, config), marked))
+        .filter(|(level, marked)| keeps(*level, &marked.finding, config))
         .collect();
-    kept.sort_by(|(_, one), (_, other)| order(one, other));
-    kept.dedup_by(|(_, one), (_, other)| one == other);
+    kept.sort_by(|(_, one), (_, other)| order(&one.finding, &other.finding));
+    kept.dedup_by(|(_, one), (_, other)| one.finding == other.finding);
     sort_inputs(&mut inputs);
 
+    // Names are given before anything is set aside: what an ignore hides must not rename what it leaves.
     let mut seen = HashMap::new();
-    let report = |(level, finding): (Level, Finding)| {
+    let report = |(order, (level, Marked { finding, ignore })): (usize, (Level, Marked))| {
         let object = objects.object(finding.at);
         let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
-        Reported { finding, level, object, fingerprint }
+        Reported { finding, level, object, fingerprint, absorbed: Vec::new(), ignore, order }
     };
-    let findings: Vec<Reported> = kept.into_iter().map(report).collect();
-    Report { verdict: verdict(&findings, &inputs, config), inputs, findings }
+    let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
+    let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, config));
+    let is_touched = |reported: &Reported| {
+        config.changed.as_ref().is_none_or(|changed| touches(changed, &reported.finding, objects))
+    };
+    let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_touched);
+    let untouched = config.changed.as_ref().map(|changed| (untouched.len(), changed.since.clone()));
+    let (suppressed, counted): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
+    let is_known = |reported: &Reported| {
+        config.baseline.as_ref().is_some_and(|baseline| baseline.known.contains_key(&reported.fingerprint))
+    };
+    let (known, findings): (Vec<_>, Vec<_>) = counted.into_iter().partition(is_known);
+    // After what is ignored is set aside: it neither hides what it would explain nor takes the path along.
+    let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
+    let verdict = verdict(&findings, &inputs, config);
+    Report { verdict, inputs, findings, suppressed, known, baseline, fail_on: config.fail_on, untouched }
+}
+
+fn compared(baseline: &Baseline, all: &[Reported], config: &Config) -> Compared {
+    let is_there = |fingerprint: &str| all.iter().any(|reported| reported.fingerprint == fingerprint);
+    let gone = baseline.known.iter().filter(|(fingerprint, _)| config.reports_all() && !is_there(fingerprint));
+    Compared { name: baseline.name.clone(), gone: gone.map(|(_, known)| known.clone()).collect() }
+}
+
+/// Whether a finding points at a line that has changed, be it its own, a related one or a hop of its witness.
+fn touches(changed: &Changed, finding: &Finding, objects: &dyn Objects) -> bool {
+    let related = finding.related.iter().map(|label| label.at);
+    let hops = finding.witness.iter().map(|hop| hop.at);
+    std::iter::once(finding.at).chain(related).chain(hops).any(|at| changed.touches(at.source, &objects.lines(at)))
 }
 
 fn level(finding: &Finding, config: &Config) -> Level {
     config.levels.get(finding.rule).copied().unwrap_or_else(|| finding.severity.level())
 }
 
-fn keeps((level, finding): &(Level, Finding), config: &Config) -> bool {
-    *level != Level::Off
+fn keeps(level: Level, finding: &Finding, config: &Config) -> bool {
+    level != Level::Off
         && finding.severity >= config.min_severity
         && finding.confidence >= config.min_confidence
         && (config.only.is_empty() || config.only.iter().any(|id| id == finding.rule))
@@ -175,57 +267,6 @@ fn verdict(findings: &[Reported], inputs: &Inputs, config: &Config) -> Verdict {
     if findings.iter().any(fails) { Verdict::Fail } else { Verdict::Pass }
 }
 
-/// What a finding is about, in words that moving lines or other objects does not change.
-fn fingerprint(finding: &Finding, object: Option<&Object>, objects: &dyn Objects) -> u128 {
-    let mut hash = Fnv::new();
-    hash.word(finding.rule);
-    hash.word(finding.variant);
-    hash.object(object);
-    hash.word(&objects.field(finding.at));
-    for hop in &finding.witness {
-        hash.word(&hop.name);
-        hash.object(objects.object(hop.at).as_ref());
-    }
-    hash.0
-}
-
-/// The second finding with the same fingerprint is `…:2`, the third `…:3`.
-fn numbered(hash: u128, seen: &mut HashMap<u128, usize>) -> String {
-    let count = seen.entry(hash).or_default();
-    *count += 1;
-    if *count == 1 { format!("{hash:032x}") } else { format!("{hash:032x}:{count}") }
-}
-
-/// FNV-1a with 128 bits, written out: baselines outlive versions and platforms, so the hash must too.
-struct Fnv(u128);
-
-impl Fnv {
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-
-    fn new() -> Self {
-        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u128::from(byte)).wrapping_mul(Self::PRIME);
-    }
-
-    /// Each word ends in a zero byte, so that `ab`, `c` and `a`, `bc` differ.
-    fn word(&mut self, word: &str) {
-        word.bytes().for_each(|byte| self.byte(byte));
-        self.byte(0);
-    }
-
-    /// The version is left out: `v1beta1` and `v1` of a kind are the same object.
-    fn object(&mut self, object: Option<&Object>) {
-        let Some(object) = object else { return self.byte(1) };
-        self.word(object.api_version.split_once('/').map_or("", |(group, _)| group));
-        self.word(&object.kind);
-        self.word(object.namespace.as_deref().unwrap_or_default());
-        self.word(&object.name);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,9 +283,21 @@ mod tests {
         fn field(&self, at: Location) -> String {
             format!("field{}", at.span.start / 10)
         }
+
+        fn lines(&self, _: Location) -> RangeInclusive<usize> {
+            1..=1
+        }
+
+        fn site(&self, _: SourceId, _: usize) -> String {
+            String::new()
+        }
+
+        fn names(&self, _: &Ignore) -> bool {
+            false
+        }
     }
 
-    fn finding(rule: &'static str, severity: Severity, start: u32) -> Finding {
+    fn finding(rule: &'static str, severity: Severity, start: u32) -> Marked {
         let sources = Sources::new(vec![("a.yaml".to_owned(), "a: 1\n".to_owned())]);
         let at = sources.iter().next().expect("one source was given").location(Span::new(start, start + 1));
         Finding {
@@ -257,19 +310,13 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            parts: None,
         }
+        .into()
     }
 
     fn some() -> Inputs {
         Inputs { resources: 1, documents: 1, ..Inputs::default() }
-    }
-
-    #[test]
-    fn fnv_has_its_published_values() {
-        assert_eq!(Fnv::new().0, 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
-        let mut hash = Fnv::new();
-        hash.byte(b'a');
-        assert_eq!(hash.0, 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
     }
 
     #[test]
@@ -316,7 +363,7 @@ mod tests {
     #[test]
     fn an_unparsed_document_outweighs_findings_unless_allowed() {
         let judge = |allow_unparsed| {
-            let at = finding("a", Severity::High, 0).at;
+            let at = finding("a", Severity::High, 0).finding.at;
             let unparsed = vec![Unparsed { at, reason: "broken".to_owned() }];
             let inputs = Inputs { unparsed, ..some() };
             let config = Config { allow_unparsed, ..Config::default() };

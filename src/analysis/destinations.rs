@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
-use crate::model::{Estate, Setting};
+use crate::model::{Estate, Setting, Text};
 use crate::traffic::AddressSet;
 
 /// IPv4 blocks that are not the internet: private and shared ranges, loopback, link-local with the metadata server,
@@ -42,6 +42,12 @@ static INTERNET_V6: LazyLock<AddressSet> = LazyLock::new(|| block("2000::/3").di
 static LINK_LOCAL: LazyLock<AddressSet> = LazyLock::new(|| block("169.254.0.0/16"));
 static GOOGLE_PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.8/30"));
 static GOOGLE_RESTRICTED: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.4/30"));
+
+static PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| {
+    let blocks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
+    blocks.iter().filter_map(|block| block.parse::<IpNet>().ok()).collect()
+});
+static GOOGLE: LazyLock<AddressSet> = LazyLock::new(|| GOOGLE_PRIVATE.union(&GOOGLE_RESTRICTED).union(&google_v6()));
 
 fn block(text: &str) -> AddressSet {
     text.parse::<IpNet>().into_iter().collect()
@@ -82,6 +88,16 @@ pub fn external(estate: &Estate<'_>) -> AddressSet {
     internet().union(internet_v6()).difference(&own(estate))
 }
 
+/// The first address of a block with which a zone of the input answers.
+#[must_use]
+pub fn answered<'a>(block: &AddressSet, estate: &Estate<'a>) -> Option<Text<'a>> {
+    let zones = estate.dns.zones.iter().flat_map(|zone| zone.records.iter().copied());
+    let records = zones.chain(estate.dns.stray_records.iter().copied());
+    let data = records.flat_map(|record| record.data.items.iter().copied());
+    let inside = |data: &Text<'_>| data.value.parse::<std::net::IpAddr>().is_ok_and(|address| block.contains(address));
+    data.filter(inside).min_by_key(|data| data.at)
+}
+
 /// Where `private.googleapis.com` is: every API, whoever owns what lies behind it (semantics A.3).
 #[must_use]
 pub fn google_private() -> &'static AddressSet {
@@ -92,6 +108,18 @@ pub fn google_private() -> &'static AddressSet {
 #[must_use]
 pub fn google_restricted() -> &'static AddressSet {
     &GOOGLE_RESTRICTED
+}
+
+/// Every address by which Google's APIs are reached privately (semantics A.3).
+#[must_use]
+pub fn google() -> &'static AddressSet {
+    &GOOGLE
+}
+
+/// The IPv4 addresses of private networks, the shared range of carriers among them.
+#[must_use]
+pub fn private() -> &'static AddressSet {
+    &PRIVATE
 }
 
 #[cfg(test)]

@@ -5,8 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Check;
-use palisade::config::{Config, Date, FILE_NAME};
+use super::git::Repository;
+use super::{Check, sources};
+use palisade::config::{Baseline, Changed, Config, Date, FILE_NAME};
+use palisade::finding::Level;
+use palisade::report::read_baseline;
 use palisade::source::{Location, Sources, Walk, WalkError};
 
 /// Why there was no audit. All of them end in exit code 2.
@@ -18,11 +21,19 @@ pub enum Fault {
     Read(PathBuf, io::Error),
     #[error("cannot write {}: {}", .0.display(), .1)]
     Write(PathBuf, io::Error),
+    #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, .0.display())]
+    Baseline(PathBuf, String),
+    /// Git was asked and could not answer.
+    #[error("{0}")]
+    Git(String),
     /// What is wrong in a config file, one `path:line:column: problem` a line.
     #[error("the settings cannot be used\n{}", .0.join("\n"))]
     Config(Vec<String>),
     #[error("the paths have different settings, {} and {}; name one with --config, or audit them apart", .0.display(), .1.display())]
     Ambiguous(PathBuf, PathBuf),
+    /// What was asked for is not in the input.
+    #[error("{0}")]
+    Asked(String),
 }
 
 /// The config file that holds for the paths: the one that is named, else the nearest above them.
@@ -38,15 +49,25 @@ pub fn find(named: Option<&Path>, paths: &[PathBuf]) -> Result<Option<PathBuf>, 
 /// # Errors
 /// The file cannot be understood.
 pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
-    let config = read_settings(walk)?;
+    let config = against(read_settings(walk)?, check, walk)?;
+    let changed = check.changed_since.as_deref().map(|since| changed(since, &check.paths, walk)).transpose()?;
     Ok(Config {
+        changed,
         complete: check.complete.clone().unwrap_or(config.complete),
         istio_version: check.istio_version.or(config.istio_version),
         only: check.rules.iter().map(|rule| rule.id.to_owned()).collect(),
+        baseline: check.baseline.as_deref().map(baseline).transpose()?,
         min_severity: check.min_severity.unwrap_or(config.min_severity),
         min_confidence: check.min_confidence.unwrap_or(config.min_confidence),
-        fail_on: check.fail_on.unwrap_or(config.fail_on),
+        // What goes into a baseline is accepted by that.
+        fail_on: match check.write_baseline {
+            Some(_) => Level::Off,
+            None => check.fail_on.unwrap_or(config.fail_on),
+        },
         allow_unparsed: check.allow_unparsed || config.allow_unparsed,
+        all: check.all,
+        no_ignores: check.no_ignores,
+        is_whole: is_whole(&check.paths, walk),
         ..config
     })
 }
@@ -85,6 +106,55 @@ fn nearest(path: &Path) -> Option<PathBuf> {
 fn shown(path: PathBuf) -> PathBuf {
     let here = std::env::current_dir().and_then(fs::canonicalize);
     here.ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(path)
+}
+
+fn baseline(path: &Path) -> Result<Baseline, Fault> {
+    let text = fs::read_to_string(path).map_err(|error| Fault::Read(path.to_owned(), error))?;
+    let name = path.display().to_string();
+    read_baseline(&name, &text).map_err(|reason| Fault::Baseline(path.to_owned(), reason))
+}
+
+/// The repository that holds the first of the paths, or the working directory where there is none.
+fn repository(paths: &[PathBuf]) -> Result<Repository, Fault> {
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Fault::Git("standard input has no history; name the files that git follows".to_owned()));
+    }
+    Repository::holding(paths.first().map_or(Path::new("."), PathBuf::as_path))
+}
+
+/// Holds the settings against those of a revision, where that is asked for.
+fn against(config: Config, check: &Check, walk: &Walk) -> Result<Config, Fault> {
+    let Some(revision) = check.deny_new_ignores.as_deref() else { return Ok(config) };
+    let then = repository(&check.paths)?.at(revision)?;
+    let here = [PathBuf::from(".")];
+    let paths = if check.paths.is_empty() { &here } else { check.paths.as_slice() };
+    let paths: Vec<PathBuf> = paths.iter().filter_map(|path| then.path(path)).filter(|path| path.exists()).collect();
+    // The settings of the revision: the file that is in force now, or the one that was before that.
+    let settings = walk.sources.settings().and_then(|settings| then.path(Path::new(settings.path())));
+    let settings = settings.filter(|file| file.is_file()).or(paths.first().and_then(|path| nearest(path)));
+    let walked = sources::walk_files(&paths, settings.as_deref())?;
+    let earlier = palisade::settings(&walked).unwrap_or_default();
+    Ok(palisade::held_against(config, revision, &walked, &earlier))
+}
+
+/// The lines of what was read that have changed since a revision.
+fn changed(since: &str, paths: &[PathBuf], walk: &Walk) -> Result<Changed, Fault> {
+    let changes = repository(paths)?.changed_since(since)?;
+    let lines = walk.sources.iter().filter_map(|source| {
+        let path = fs::canonicalize(source.path()).ok()?;
+        Some((source.id(), changes.of(&path)?.to_vec()))
+    });
+    Ok(Changed { since: since.to_owned(), lines: lines.collect() })
+}
+
+/// Whether the paths hold everything that the settings may speak of: all that is below their folder.
+fn is_whole(paths: &[PathBuf], walk: &Walk) -> bool {
+    let Some(settings) = walk.sources.settings() else { return true };
+    let Ok(file) = fs::canonicalize(settings.path()) else { return false };
+    let holds = |path: &Path| {
+        fs::canonicalize(path).is_ok_and(|path| file.parent().is_some_and(|folder| folder.starts_with(path)))
+    };
+    if paths.is_empty() { holds(Path::new(".")) } else { paths.iter().any(|path| holds(path)) }
 }
 
 /// Reads the settings that stand among the sources; the defaults where there are none.

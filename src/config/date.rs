@@ -18,9 +18,7 @@ impl Date {
             let digits = text.get(range)?;
             digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
         };
-        let has_form = text.len() == 10
-            && text.as_bytes().get(4).copied() == Some(b'-')
-            && text.as_bytes().get(7).copied() == Some(b'-');
+        let has_form = text.len() == 10 && [4, 7].iter().all(|&at| text.as_bytes()[at] == b'-');
         let date = has_form.then_some(Self { year: part(0..4)?, month: part(5..7)?, day: part(8..10)? })?;
         let is_day = (1..=12).contains(&date.month) && (1..=days_of(date.year, date.month)).contains(&date.day);
         is_day.then_some(date)

@@ -38,6 +38,12 @@ impl Ignore {
         }
     }
 
+    /// Whether it is a comment in a manifest rather than an entry in the settings.
+    #[must_use]
+    pub fn is_comment(&self) -> bool {
+        matches!(self.scope, Scope::Line(..))
+    }
+
     /// Whether the ignore ended before a day.
     #[must_use]
     pub fn has_ended(&self, today: Option<Date>) -> bool {
@@ -71,6 +77,40 @@ pub(super) fn glob(pattern: &str, text: &str) -> bool {
     text.ends_with(end)
 }
 
+/// What came of an ignore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It silences findings.
+    Used,
+    /// There is nothing to silence.
+    Unused,
+    /// No object in the input has the name that it gives.
+    NoObject,
+    /// Its object is not in the input, which is only a part of what the settings speak of.
+    Unjudged,
+    /// Its last day has passed.
+    Ended,
+    /// It is newer than the state that it is held against, and silences nothing.
+    New,
+}
+
+/// An ignore and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub ignore: Ignore,
+    pub outcome: Outcome,
+}
+
+/// All ignores of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ignores {
+    pub judged: Vec<Judged>,
+    /// Comments that cannot be followed.
+    pub faults: Vec<Fault>,
+    /// Other settings that say less than they did in the state that they are held against.
+    pub widened: Vec<Fault>,
+}
+
 /// What a comment says to palisade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -98,7 +138,7 @@ pub fn in_comment(source: &Source, comment: Location, rules: &[&str]) -> Said {
     let body = text.trim_start_matches(['#', '/', ' ', '\t']);
     match body.strip_prefix("palisade:") {
         None => Said::Nothing,
-        Some(rest) => match (Comment { source, comment, text, rules }).read(rest.trim()) {
+        Some(rest) => match (Comment { source, at: comment, text, rules }).read(rest.trim()) {
             Ok(ignores) => Said::Ignores(ignores),
             Err(fault) => Said::Fault(fault),
         },
@@ -107,21 +147,21 @@ pub fn in_comment(source: &Source, comment: Location, rules: &[&str]) -> Said {
 
 struct Comment<'s> {
     source: &'s Source,
-    comment: Location,
+    at: Location,
     text: &'s str,
     rules: &'s [&'s str],
 }
 
 impl<'s> Comment<'s> {
     /// The place of a part of the comment's text.
-    fn at(&self, part: &str) -> Location {
+    fn place(&self, part: &str) -> Location {
         let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        let start = self.comment.span.start + crate::source::as_offset(offset.min(self.text.len()));
+        let start = self.at.span.start + crate::source::as_offset(offset.min(self.text.len()));
         self.source.location(Span::new(start, start + crate::source::as_offset(part.len())))
     }
 
     fn fault(&self, part: &str, kind: &'static str, message: String) -> Fault {
-        Fault { at: self.at(part), kind, message }
+        Fault { at: self.place(part), kind, message }
     }
 
     fn read(&self, said: &'s str) -> Result<Vec<Ignore>, Fault> {
@@ -129,7 +169,7 @@ impl<'s> Comment<'s> {
         let rest = said.strip_prefix("ignore").ok_or_else(unreadable)?.trim_start();
         let (ids, rest) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).ok_or_else(unreadable)?;
         let (reason, until) = self.reason(rest.trim(), ids)?;
-        let scope = Scope::Line(self.comment.source, self.line());
+        let scope = Scope::Line(self.at.source, self.line());
         ids.split(',')
             .map(|id| {
                 let id = id.trim();
@@ -137,7 +177,7 @@ impl<'s> Comment<'s> {
                     let message = format!("there is no rule `{id}` to ignore{}", suggestion(id, self.rules));
                     return Err(self.fault(if id.is_empty() { ids } else { id }, "unknown-rule", message));
                 }
-                let rule = Spanned::new(id.to_owned(), self.at(id));
+                let rule = Spanned::new(id.to_owned(), self.place(id));
                 Ok(Ignore { at: rule.at, rule, scope: scope.clone(), reason: reason.to_owned(), until })
             })
             .collect()
@@ -159,15 +199,15 @@ impl<'s> Comment<'s> {
         }
         let date = |day: &'s str| {
             let wrong = || self.fault(day, "no-date", format!("`{day}` is no day such as 2027-06-30"));
-            Date::parse(day).map(|date| Spanned::new(date, self.at(day))).ok_or_else(wrong)
+            Date::parse(day).map(|date| Spanned::new(date, self.place(day))).ok_or_else(wrong)
         };
         Ok((reason, until.map(date).transpose()?))
     }
 
     /// The line that the comment is about: its own, or where it stands alone, the next one that is no comment.
     fn line(&self) -> usize {
-        let own = self.source.line_column(self.comment.span.start).line;
-        let before = self.source.slice(Span::new(self.source.line_start(own), self.comment.span.start));
+        let own = self.source.line_column(self.at.span.start).line;
+        let before = self.source.slice(Span::new(self.source.line_start(own), self.at.span.start));
         if !before.trim_matches(['\u{feff}', ' ', '\t']).is_empty() {
             return own;
         }

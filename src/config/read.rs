@@ -41,13 +41,17 @@ impl Check<'_> {
     /// Checks a value against its shape; `what` names it in messages.
     fn value(&mut self, node: Node<'_>, shape: &Shape, what: &str) {
         match *shape {
-            Shape::Text(wanted) if !is_text(node) => self.problem(node.head(), format!("{what} is not {wanted}")),
-            Shape::Text(_) => {}
-            Shape::Form(form) => self.form(node, form, what),
-            Shape::Flag if !matches!(node.scalar(), Some(Scalar::Bool(_))) => {
-                self.problem(node.head(), format!("{what} is neither `true` nor `false`"));
+            Shape::Text(wanted) => {
+                if !is_text(node) {
+                    self.problem(node.head(), format!("{what} is not {wanted}"));
+                }
             }
-            Shape::Flag => {}
+            Shape::Form(form) => self.form(node, form, what),
+            Shape::Flag => {
+                if !matches!(node.scalar(), Some(Scalar::Bool(_))) {
+                    self.problem(node.head(), format!("{what} is neither `true` nor `false`"));
+                }
+            }
             Shape::Word(words) => self.word(node, &words(), what),
             Shape::Rule => self.rule(node),
             Shape::List(item) => {

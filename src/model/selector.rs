@@ -110,13 +110,16 @@ impl<'a> Selector<'a> {
         self.matches_known(&[(NAME_LABEL, name)], false)
     }
 
-    /// The keys of the labels that it asks for.
-    pub fn keys(&self) -> impl Iterator<Item = Text<'_>> {
-        let labels = match self {
+    fn written(self) -> Option<&'a LabelSelector<'a>> {
+        match self {
             Self::Everything => None,
-            Self::Labels(selector) => Some(*selector),
-        };
-        labels.into_iter().flat_map(|selector| {
+            Self::Labels(selector) => Some(selector),
+        }
+    }
+
+    /// The keys of the labels that it asks for.
+    pub fn keys(self) -> impl Iterator<Item = Text<'a>> {
+        self.written().into_iter().flat_map(|selector| {
             let equal = selector.labels.iter().map(|(name, _)| name);
             equal.chain(selector.requirements.iter().map(|requirement| requirement.key))
         })
@@ -124,11 +127,7 @@ impl<'a> Selector<'a> {
 
     /// The values that it asks of one label, by equality or by a list.
     pub fn values_of(self, key: &'static str) -> impl Iterator<Item = Text<'a>> {
-        let labels = match self {
-            Self::Everything => None,
-            Self::Labels(selector) => Some(selector),
-        };
-        labels.into_iter().flat_map(move |selector| {
+        self.written().into_iter().flat_map(move |selector| {
             let listed = selector
                 .requirements
                 .iter()

@@ -1,5 +1,11 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod access {
+    pub(super) mod tenant_escalation;
+    pub(super) mod tenant_writes_admin_namespace;
+    pub(super) mod tenant_writes_bypass_kind;
+    pub(super) mod tenant_writes_egress_policy;
+}
 mod authorization {
     pub(super) mod allow_all_policy;
     pub(super) mod allow_without_destination;
@@ -43,16 +49,27 @@ mod firewall {
     pub(super) mod ipv6_egress_open;
     pub(super) mod weak_firewall_target;
 }
+mod ignores {
+    pub(super) mod expired_ignore;
+    pub(super) mod malformed_ignore;
+    pub(super) mod new_ignore;
+    pub(super) mod unused_ignore;
+}
 mod logging {
     pub(super) mod firewall_log_off;
+    pub(super) mod gateway_access_log_off;
     pub(super) mod nat_log_off;
     pub(super) mod platform_log_off;
 }
 mod network_policy {
     pub(super) mod dns_egress_too_wide;
     pub(super) mod external_egress_allowed;
+    pub(super) mod forgeable_namespace_label;
     pub(super) mod missing_egress_isolation;
+    pub(super) mod network_policy_overridden;
     pub(super) mod policy_type_mismatch;
+    pub(super) mod required_flow_blocked;
+    pub(super) mod unguarded_gateway_namespace;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
@@ -64,7 +81,12 @@ mod nodes {
 }
 mod path {
     pub(super) mod direct_internet_path;
+    pub(super) mod gateway_node_landing;
+    pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
+    pub(super) mod mesh_bypass_path;
+    pub(super) mod private_network_path;
+    pub(super) mod single_control_path;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
@@ -76,6 +98,7 @@ mod routing {
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
     pub(super) mod proxy_extension_in_path;
+    pub(super) mod route_skips_gateway;
     pub(super) mod service_entry_overexported;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
@@ -94,7 +117,7 @@ mod tls {
 
 use rayon::prelude::*;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
@@ -113,12 +136,16 @@ pub static RULES: &[&Rule] = &[
     &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
     &authorization::evadable_match::RULE,
+    &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
     &routing::foreign_route_on_gateway::RULE,
+    &network_policy::forgeable_namespace_label::RULE,
+    &logging::gateway_access_log_off::RULE,
     &firewall::gateway_egress_too_wide::RULE,
+    &path::gateway_node_landing::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
     &routing::gateway_open_to_all_namespaces::RULE,
@@ -129,6 +156,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
     &cluster::google_access_not_private::RULE,
+    &path::google_api_exfiltration_path::RULE,
     &dns::google_api_vip_mixed::RULE,
     &dns::google_api_zone_missing::RULE,
     &routing::hidden_external_backend::RULE,
@@ -139,6 +167,8 @@ pub static RULES: &[&Rule] = &[
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
     &firewall::ipv6_egress_open::RULE,
+    &ignores::malformed_ignore::RULE,
+    &path::mesh_bypass_path::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
@@ -148,6 +178,8 @@ pub static RULES: &[&Rule] = &[
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
     &cluster::network_policy_not_enforced::RULE,
+    &network_policy::network_policy_overridden::RULE,
+    &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
@@ -155,14 +187,24 @@ pub static RULES: &[&Rule] = &[
     &authorization::policy_not_enforced::RULE,
     &authorization::policy_route_drift::RULE,
     &network_policy::policy_type_mismatch::RULE,
+    &path::private_network_path::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
+    &network_policy::required_flow_blocked::RULE,
+    &routing::route_skips_gateway::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::service_entry_overexported::RULE,
+    &path::single_control_path::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
+    &access::tenant_escalation::RULE,
+    &access::tenant_writes_admin_namespace::RULE,
+    &access::tenant_writes_bypass_kind::RULE,
+    &access::tenant_writes_egress_policy::RULE,
+    &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
+    &ignores::unused_ignore::RULE,
     &tls::unverified_tls_origination::RULE,
     &firewall::weak_firewall_target::RULE,
     &routing::wildcard_external_host::RULE,
@@ -174,6 +216,23 @@ pub static RULES: &[&Rule] = &[
 #[must_use]
 pub fn ids() -> Vec<&'static str> {
     RULES.iter().map(|rule| rule.id).collect()
+}
+
+/// The level that a rule has by itself; `Off` for a rule that there is not.
+#[must_use]
+pub fn default_level(id: &str) -> Level {
+    RULES.iter().find(|rule| rule.id == id).map_or(Level::Off, |rule| rule.severity.level())
+}
+
+/// The folder of the rules that speak of what silences the others.
+const IGNORES: &str = "ignores";
+
+/// Runs the rules that speak of ignores, once it is known what came of these.
+#[must_use]
+pub fn about_ignores(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    RULES.iter().filter(|rule| rule.topic == IGNORES).for_each(|rule| (rule.check)(audit, &mut findings));
+    findings
 }
 
 /// Runs the rules whose layers are in evidence.

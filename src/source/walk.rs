@@ -95,21 +95,21 @@ fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<S
     Ok(())
 }
 
+/// Whether a file of this name is read where it is not named by itself.
+#[must_use]
+pub fn is_read(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    matches!(ending.as_str(), "yaml" | "yml" | "json" | "jsonl" | "ndjson" | "tf" | "tofu" | "tfvars" | "tfstate")
+}
+
 /// The real path of a file that is to be read, or why it is not.
 fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
     let path = entry.path();
-    if !is_manifest(path) {
+    if !is_read(path) {
         return Err("not YAML, JSON or Terraform");
     }
     let real = fs::canonicalize(path).map_err(|_| "cannot be opened")?;
     if real.starts_with(inside) { Ok(real) } else { Err("a link that leaves the audited directory") }
-}
-
-/// Whether a file is read where its folder is: by the ending of its name.
-#[must_use]
-pub fn is_manifest(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    ["yaml", "yml", "json", "jsonl", "ndjson", "tf", "tofu", "tfvars", "tfstate"].contains(&ending.as_str())
 }
 
 fn read(path: &Path) -> Contents {

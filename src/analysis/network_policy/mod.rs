@@ -1,9 +1,11 @@
 //! What network policies allow (semantics C.1, C.2). Workloads that the same policies select share one answer.
 
+mod anybody;
 mod chain;
 mod connections;
 mod engine;
 mod explain;
+mod flows;
 mod openings;
 mod outside;
 mod packet;
@@ -14,6 +16,7 @@ mod sides;
 
 pub use connections::{Answer, Connections, OutsideAnswer, connections};
 pub use explain::{Because, End, connections_of};
+pub use flows::{Target, UnseenPods};
 pub use openings::{Opening, is_whole_internet};
 pub use outside::Outside;
 pub use pods::Dataplane;
@@ -50,6 +53,8 @@ pub struct NetworkPolicies<'a> {
 struct Class {
     selection: Selection,
     outside: Outside,
+    /// What is left once the policies of the namespace are whatever its tenants want; none where that is everything.
+    rewritten: Option<Outside>,
     /// The policies that isolate for certain, ascending.
     isolating_egress: Vec<usize>,
     isolating_ingress: Vec<usize>,
@@ -81,9 +86,10 @@ pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
     let (class_of, selections) = select::classes(estate);
     let class = |(first, selection): (usize, Selection)| {
         let outside = outside::egress(estate, &selection, estate.workloads[first].name.at);
+        let rewritten = outside::egress_if_rewritten(estate, &selection, estate.workloads[first].name.at);
         let isolating = |direction| selection.isolating(direction, true, estate);
         let (isolating_egress, isolating_ingress) = (isolating(Direction::Egress), isolating(Direction::Ingress));
-        Class { selection, outside, isolating_egress, isolating_ingress }
+        Class { selection, outside, rewritten, isolating_egress, isolating_ingress }
     };
     let mut members = vec![Vec::new(); selections.len()];
     class_of.iter().enumerate().for_each(|(workload, class)| members[*class].push(workload));
@@ -128,7 +134,11 @@ pub fn has_own_plugin(estate: &Estate<'_>) -> bool {
     let of_plugin = |policy: &NetworkPolicy<'_>| {
         matches!(
             policy.kind,
-            PolicyKind::Cilium | PolicyKind::CiliumClusterwide | PolicyKind::Cluster | PolicyKind::Admin
+            PolicyKind::Cilium
+                | PolicyKind::CiliumClusterwide
+                | PolicyKind::Cluster
+                | PolicyKind::Admin
+                | PolicyKind::BaselineAdmin
         )
     };
     estate.network_policies.iter().any(of_plugin) || outside::unread(estate).is_some()
@@ -195,6 +205,34 @@ impl<'a> NetworkPolicies<'a> {
             return &self.unbound;
         }
         &self.class(workload).outside
+    }
+
+    /// What a workload may send to addresses outside of the cluster once its namespace's policies say what its tenants
+    /// want: only what administrators deny stays denied (semantics C.11, attacker choice).
+    #[must_use]
+    pub fn egress_if_rewritten(&self, workload: usize) -> &Outside {
+        if self.workload(workload).host_network.is_some() || self.unenforced.is_some() {
+            return &self.unbound;
+        }
+        self.class(workload).rewritten.as_ref().unwrap_or(&self.unbound)
+    }
+
+    /// The number of the class of a workload: the same policies select all workloads of a class.
+    #[must_use]
+    pub fn class_of(&self, workload: usize) -> usize {
+        self.class_of[workload]
+    }
+
+    /// How the clusters of the input take blocks that hold the addresses of pods.
+    #[must_use]
+    pub fn dataplane(&self) -> Dataplane {
+        self.dataplane
+    }
+
+    /// Whether some IPv4 traffic leaves a workload of which no policy speaks, so that it passes by default.
+    #[must_use]
+    pub fn leaves_unruled(&self, workload: usize) -> bool {
+        self.class(workload).outside.unruled
     }
 
     /// What decides about one packet from a workload to an address outside of the cluster.

@@ -6,7 +6,8 @@ use super::NetworkPolicies;
 use super::outside::traffic;
 use crate::analysis::destinations::{external, internet, internet_v6};
 use crate::analysis::resolver::{dns, plain_dns};
-use crate::model::{ClauseAction, Direction, NamespaceScope, Peer, PeerScope, PolicyClause, Role, Tier};
+use crate::model::{ClauseAction, Direction, NamespaceScope, NetworkPolicy, Peer, PolicyClause, Role, Tier};
+use crate::source::Location;
 use crate::traffic::{AddressSet, Traffic};
 
 /// A clause by which traffic leaves the cluster, past every other policy.
@@ -21,19 +22,35 @@ pub struct Opening<'a> {
     pub traffic: Traffic,
 }
 
+/// By policy and clause.
+type Openings<'a> = BTreeMap<(usize, usize), Opening<'a>>;
+
 impl<'a> NetworkPolicies<'a> {
     /// The clauses that let application workloads out to public addresses for certain, in the order of the policies. They
     /// are judged as written, whether or not the cluster enforces them.
     #[must_use]
     pub fn openings(&self) -> Vec<Opening<'a>> {
+        let mut found = self.openings_of(self.estate.tenants().map(|(workload, _)| workload));
+        let open = Traffic::all().restrict_addresses(&external(self.estate));
+        for policy in self.without_pods() {
+            self.add_openings(policy, &open, &[], &mut found);
+        }
+        found.into_values().collect()
+    }
+
+    /// The clauses that let one workload out to public addresses for certain.
+    #[must_use]
+    pub fn openings_for(&self, workload: usize) -> Vec<Opening<'a>> {
+        self.openings_of([workload].into_iter()).into_values().collect()
+    }
+
+    fn openings_of(&self, workloads: impl Iterator<Item = usize>) -> Openings<'a> {
         let external = external(self.estate);
         let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (workload, own) in self.estate.tenants() {
-            if own.host_network.is_none() {
-                members.entry(self.class_of[workload]).or_default().push(workload);
-            }
+        for workload in workloads.filter(|&workload| self.workload(workload).host_network.is_none()) {
+            members.entry(self.class_of[workload]).or_default().push(workload);
         }
-        let mut found: BTreeMap<(usize, usize), Opening<'a>> = BTreeMap::new();
+        let mut found = Openings::new();
         for (class, workloads) in members {
             let class = &self.classes[class];
             let open = class.outside.certain.restrict_addresses(&external);
@@ -41,25 +58,33 @@ impl<'a> NetworkPolicies<'a> {
                 continue;
             }
             for &(policy, certain) in &class.selection.egress {
-                if certain {
+                // A baseline is not asked about pods that a policy of their namespace isolates.
+                let asked =
+                    self.estate.network_policies[policy].tier != Tier::Baseline || class.isolating_egress.is_empty();
+                if certain && asked {
                     self.add_openings(policy, &open, &workloads, &mut found);
                 }
             }
         }
-        for policy in self.without_pods() {
-            let open = Traffic::all().restrict_addresses(&external);
-            self.add_openings(policy, &open, &[], &mut found);
-        }
-        found.into_values().collect()
+        found
     }
 
-    fn add_openings(
+    /// The clause of a policy, which is not asked about a workload, that denies something which the workload may send to
+    /// public addresses; with one packet.
+    #[must_use]
+    pub fn opened_against<'p>(
         &self,
-        policy: usize,
-        open: &Traffic,
-        workloads: &[usize],
-        found: &mut BTreeMap<(usize, usize), Opening<'a>>,
-    ) {
+        policy: &'p NetworkPolicy<'a>,
+        workload: usize,
+    ) -> Option<(&'p PolicyClause<'a>, String)> {
+        let open = self.class(workload).outside.certain.restrict_addresses(&external(self.estate));
+        let denies = policy.egress.clauses.iter().filter(|clause| clause.action == ClauseAction::Deny);
+        denies
+            .map(|clause| (clause, open.intersection(&traffic(clause, &clause.ports.numbered, false))))
+            .find_map(|(clause, both)| Some((clause, packet(&both)?)))
+    }
+
+    fn add_openings(&self, policy: usize, open: &Traffic, workloads: &[usize], found: &mut Openings<'a>) {
         let clauses = self.estate.network_policies[policy].egress.clauses.iter().enumerate();
         for (index, clause) in clauses.filter(|(_, clause)| clause.action == ClauseAction::Allow) {
             let passes = open.intersection(&traffic(clause, &clause.ports.numbered, false));
@@ -113,25 +138,34 @@ impl<'a> NetworkPolicies<'a> {
 }
 
 impl Opening<'_> {
+    /// The peer that lets pods out, or the clause where it names none.
+    #[must_use]
+    pub fn at(&self) -> Location {
+        let public = self.traffic.addresses();
+        let opens = |peer: &&Peer<'_>| peer.outside().is_some_and(|held| !held.intersection(&public).is_empty());
+        self.clause.peers.iter().flatten().find(opens).map_or(self.clause.at, |peer| peer.at)
+    }
+
     /// One packet that is let out, as a reader would say it.
     #[must_use]
     pub fn packet(&self) -> Option<String> {
-        let sample = self.traffic.first()?;
-        let port = sample.port.map_or(String::new(), |port| format!(" {port}"));
-        Some(format!("{}{port} to {}", sample.protocol, sample.address))
+        packet(&self.traffic)
     }
 
     /// Whether it is for resolvers alone and lets pods ask any in the world: no peers, or the whole internet.
     #[must_use]
     pub fn is_any_resolver(&self) -> bool {
-        let is_any = |peer: &Peer<'_>| match &peer.scope {
-            PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) => is_whole_internet(set),
-            PeerScope::Nodes(_) | PeerScope::Pods(_) | PeerScope::Names(_) | PeerScope::Unknown(_) => false,
-        };
+        let is_any = |peer: &Peer<'_>| peer.outside().is_some_and(is_whole_internet);
         let ports = &self.clause.ports;
         let for_names = ports.numbered.is_subset(dns()) && !ports.numbered.intersection(plain_dns()).is_empty();
         for_names && self.clause.peers.as_ref().is_none_or(|peers| peers.iter().any(is_any))
     }
+}
+
+fn packet(traffic: &Traffic) -> Option<String> {
+    let sample = traffic.first()?;
+    let port = sample.port.map_or(String::new(), |port| format!(" {port}"));
+    Some(format!("{}{port} to {}", sample.protocol, sample.address))
 }
 
 /// Whether a set of addresses reaches from one end of the public addresses to the other, as `0.0.0.0/0` and `::/0` do

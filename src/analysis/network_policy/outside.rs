@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use super::Why;
 use super::chain::{Bounds, Outcome, Selected, decide};
 use super::packet::{Decider, decider};
-use super::select::Selection;
+use super::select::{Selecting, Selection};
 use crate::finding::Decision;
-use crate::model::{Direction, Estate, Layer, Match, Peer, PeerScope, PolicyClause, Ports, Unknown, Workload};
+use crate::model::{Direction, Estate, Layer, Match, Peer, PeerScope, PolicyClause, Ports, Tier, Unknown, Workload};
 use crate::source::Location;
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
@@ -72,6 +72,15 @@ pub(super) fn egress(estate: &Estate<'_>, selection: &Selection, at: Location) -
     Outside { allowed: outcome.allow, certain, unknown, unruled }
 }
 
+/// What the workloads of a class may send out whatever the policies of their namespace come to say; none where no policy
+/// of the administrators stands above those.
+pub(super) fn egress_if_rewritten(estate: &Estate<'_>, selection: &Selection, at: Location) -> Option<Outside> {
+    let above = |(index, _): &&(usize, bool)| estate.network_policies[*index].tier == Tier::Admin;
+    let egress: Selecting = selection.egress.iter().filter(above).copied().collect();
+    let above = Selection { egress, ingress: Selecting::new() };
+    (!above.egress.is_empty() || unread(estate).is_some()).then(|| self::egress(estate, &above, at))
+}
+
 /// The first reason for which policies cannot be decided.
 fn unknown(policies: &[Selected<'_, '_>]) -> Option<Unknown> {
     let selecting = policies.iter().find(|selected| !selected.certain).map(|selected| {
@@ -105,11 +114,8 @@ pub(super) fn traffic(clause: &PolicyClause<'_>, ports: &Transport, most: bool) 
     let transport = if most && clause.ports.unknown.is_some() { Transport::all() } else { ports.clone() };
     let Some(peers) = &clause.peers else { return Traffic::new(&AddressSet::all(), transport) };
     let addresses = peers.iter().filter_map(|peer| match &peer.scope {
-        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
-            Some(set.clone())
-        }
         PeerScope::Unknown(_) if most => Some(AddressSet::all()),
-        PeerScope::Unknown(_) | PeerScope::Pods(_) | PeerScope::Names(_) => None,
+        _ => peer.outside().cloned(),
     });
     Traffic::new(&addresses.collect(), transport)
 }
@@ -166,10 +172,7 @@ pub(super) fn speaks_of_address(clause: &PolicyClause<'_>, address: IpAddr) -> M
 
 fn holds(peer: &Peer<'_>, address: IpAddr) -> Match {
     match &peer.scope {
-        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
-            Match::from(set.contains(address))
-        }
         PeerScope::Unknown(_) => Match::Unknown,
-        PeerScope::Pods(_) | PeerScope::Names(_) => Match::No,
+        _ => Match::from(peer.outside().is_some_and(|set| set.contains(address))),
     }
 }

@@ -29,7 +29,10 @@ pub fn departures<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec
     let mut found = Vec::new();
     for proxy in &egress.proxies {
         for gateway in proxy.gateways.iter().map(|&index| &estate.mesh.gateways[index]) {
-            for service in estate.mesh.virtual_services.iter().filter(|service| routing::names(service, gateway)) {
+            let seen = |service: &&VirtualService<'_>| {
+                routing::names(service, gateway) && proxy.namespaces.iter().any(|own| service.visibility.from(own))
+            };
+            for service in estate.mesh.virtual_services.iter().filter(seen) {
                 of_service((estate, &rules), proxy, gateway, service, &mut found);
             }
         }

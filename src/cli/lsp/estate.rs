@@ -10,7 +10,7 @@ use super::documents::{Document, Documents, uri};
 use crate::cli::settings::{self, Fault};
 use crate::cli::sources;
 use palisade::config::Config;
-use palisade::source::{Problem, Source, Sources, Walk, is_manifest};
+use palisade::source::{Problem, Source, Sources, Walk, is_read};
 use palisade::triage::Report;
 
 /// An audit, and how the editor addresses what was audited.
@@ -48,7 +48,7 @@ pub fn audit(folder: Option<&Path>, documents: &Documents) -> Result<Audited, Fa
         [] => None,
         paths => settings::find(None, paths)?.and_then(|file| std::path::absolute(file).ok()),
     };
-    let walk = if paths.is_empty() { Walk::default() } else { sources::walk(&paths, file.as_deref())? };
+    let walk = if paths.is_empty() { Walk::default() } else { sources::walk(&paths, file.as_deref(), &[])? };
     let (sources, open) = with_open(walk.sources, folder, documents);
     let walk = Walk { sources, skipped: walk.skipped };
     let outcome = palisade::settings(&walk)
@@ -72,7 +72,7 @@ fn with_open(
         if let Some((name, contents)) = files.iter_mut().find(|(name, _)| names.contains(name)) {
             *contents = Ok(text.clone());
             open.insert(name.clone(), (uri.clone(), *version));
-        } else if !path.exists() && is_manifest(path) && folder.is_none_or(|folder| path.starts_with(folder)) {
+        } else if !path.exists() && is_read(path) && folder.is_none_or(|folder| path.starts_with(folder)) {
             files.push((slashed(path), Ok(text.clone())));
             open.insert(slashed(path), (uri.clone(), *version));
         }

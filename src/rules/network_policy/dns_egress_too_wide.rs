@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
-use crate::traffic::{AddressSet, Protocol};
+use crate::traffic::Protocol;
 
 pub(crate) static RULE: Rule = Rule {
     id: "dns-egress-too-wide",
@@ -52,7 +52,7 @@ fn anywhere(audit: &Audit<'_>) -> Vec<Finding> {
 }
 
 fn ask_anybody(opening: &Opening<'_>, said: &str) -> Finding {
-    let is_any = |peer: &&Peer<'_>| addresses(peer).is_some_and(is_whole_internet);
+    let is_any = |peer: &&Peer<'_>| peer.outside().is_some_and(is_whole_internet);
     let peer = opening.clause.peers.iter().flatten().find(is_any);
     let (at, message) = match peer {
         Some(peer) => (peer.at, said.to_owned()),
@@ -61,13 +61,6 @@ fn ask_anybody(opening: &Opening<'_>, said: &str) -> Finding {
     RULE.finding("anywhere", at, message)
         .severity(Severity::High)
         .help("name the cluster's resolver in `to`: pods `k8s-app: kube-dns` of `kube-system`, or the cache's address")
-}
-
-fn addresses<'p>(peer: &'p Peer<'_>) -> Option<&'p AddressSet> {
-    match &peer.scope {
-        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) => Some(set),
-        PeerScope::Nodes(_) | PeerScope::Pods(_) | PeerScope::Names(_) | PeerScope::Unknown(_) => None,
-    }
 }
 
 /// The first clause and pods among its peers that are at fault.
@@ -144,7 +137,7 @@ fn metadata(policy: &NetworkPolicy<'_>) -> Option<Finding> {
     let clauses = policy.egress.clauses.iter().filter(|clause| clause.action == ClauseAction::Allow);
     let open = clauses.filter(|clause| opens_every_port(&clause.ports));
     let is_metadata = |peer: &&Peer<'_>| {
-        addresses(peer).is_some_and(|held| held.contains(METADATA_ADDRESS) && held.is_subset(link_local()))
+        peer.outside().is_some_and(|held| held.contains(METADATA_ADDRESS) && held.is_subset(link_local()))
     };
     let peer = open.flat_map(|clause| clause.peers.iter().flatten()).find(is_metadata)?;
     let message =

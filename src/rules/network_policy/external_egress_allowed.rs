@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::analysis::network_policy::{Opening, is_whole_internet};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Peer, PeerScope, Tier};
+use crate::model::{Peer, Tier};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
-use crate::traffic::AddressSet;
 
 pub(crate) static RULE: Rule = Rule {
     id: "external-egress-allowed",
@@ -40,22 +39,8 @@ fn is_judged(opening: &Opening<'_>, audit: &Audit<'_>) -> bool {
 
 fn variant(opening: &Opening<'_>) -> (&'static str, Location) {
     let Some(peers) = &opening.clause.peers else { return ("empty-to", opening.clause.at) };
-    let public = opening.traffic.addresses();
-    let opens = |peer: &&Peer<'_>| addresses(peer).is_some_and(|held| !held.intersection(&public).is_empty());
-    let is_any = |peer: &&Peer<'_>| addresses(peer).is_some_and(is_whole_internet);
-    if let Some(any) = peers.iter().filter(opens).find(is_any) {
-        return ("any-cidr", any.at);
-    }
-    ("public-cidr", peers.iter().find(opens).map_or(opening.clause.at, |peer| peer.at))
-}
-
-fn addresses<'p>(peer: &'p Peer<'_>) -> Option<&'p AddressSet> {
-    match &peer.scope {
-        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
-            Some(set)
-        }
-        PeerScope::Pods(_) | PeerScope::Names(_) | PeerScope::Unknown(_) => None,
-    }
+    let is_any = |peer: &&Peer<'_>| peer.outside().is_some_and(is_whole_internet);
+    peers.iter().find(is_any).map_or_else(|| ("public-cidr", opening.at()), |any| ("any-cidr", any.at))
 }
 
 fn finding(

@@ -23,7 +23,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let mut open: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, workload) in audit.estate.tenants() {
         let policies = &audit.facts.network_policy;
-        if policies.isolation(index, Direction::Egress) == Isolation::None && policies.egress_outside(index).unruled {
+        if policies.isolation(index, Direction::Egress) == Isolation::None && policies.leaves_unruled(index) {
             open.entry(workload.namespace).or_default().push(index);
         }
     }
