@@ -8,10 +8,15 @@ mod access {
 }
 mod authorization {
     pub(super) mod allow_all_policy;
+    pub(super) mod allow_without_destination;
     pub(super) mod allow_without_source;
+    pub(super) mod evadable_match;
     pub(super) mod gateway_without_authorization;
     pub(super) mod identity_without_mtls;
     pub(super) mod missing_deny_all;
+    pub(super) mod policy_never_matches;
+    pub(super) mod policy_not_enforced;
+    pub(super) mod policy_route_drift;
 }
 mod capture {
     pub(super) mod capture_excluded;
@@ -121,6 +126,7 @@ use crate::rule::{Audit, Rule};
 /// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
+    &authorization::allow_without_destination::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
     &network_policy::asymmetric_network_policy::RULE,
@@ -134,6 +140,7 @@ pub static RULES: &[&Rule] = &[
     &dns::dns_tunnel_residual::RULE,
     &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
+    &authorization::evadable_match::RULE,
     &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
@@ -181,6 +188,9 @@ pub static RULES: &[&Rule] = &[
     &routing::outbound_allow_any::RULE,
     &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
+    &authorization::policy_never_matches::RULE,
+    &authorization::policy_not_enforced::RULE,
+    &authorization::policy_route_drift::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &path::private_network_path::RULE,
     &routing::proxy_extension_in_path::RULE,
