@@ -1,22 +1,27 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
 pub mod connections;
+pub mod git;
+pub mod install;
+pub mod lsp;
 pub mod messages;
 pub mod outputs;
 pub mod screen;
 pub mod settings;
+pub mod show;
 pub mod sources;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use outputs::Outputs;
-use palisade::config::{Part, istio_version, suggestion};
+use palisade::config::{Part, failing_word, istio_version, suggestion};
 use palisade::finding::{Confidence, Level, Severity};
 use palisade::rule::Rule;
-use palisade::rules::RULES;
+use palisade::rules::{self, RULES};
 
 /// Audits the egress control of a Kubernetes estate: mesh, network policy, nodes and VPC firewall.
 #[derive(Parser)]
@@ -37,6 +42,13 @@ Exit codes:
   1  audited, with at least one finding at or above --fail-on
   2  could not audit: wrong usage, an unreadable path, nothing to audit, or a document that cannot be parsed";
 
+/// Where shells look for completions.
+const COMPLETIONS: &str = "\
+Where to put it:
+  bash  palisade completions bash > ~/.local/share/bash-completion/completions/palisade
+  zsh   palisade completions zsh > _palisade, in a directory of $fpath
+  fish  palisade completions fish > ~/.config/fish/completions/palisade.fish";
+
 const INPUT: &str = "Input";
 const JUDGEMENT: &str = "Judgement";
 const OUTPUT: &str = "Output";
@@ -52,6 +64,13 @@ pub enum Command {
     Explain(Explain),
     /// List the rules
     Rules(Rules),
+    /// Serve an editor: findings as you type, over standard input and output
+    Lsp(lsp::Lsp),
+    /// Write what a shell needs to complete the command line
+    #[command(after_help = COMPLETIONS)]
+    Completions(install::Completions),
+    /// Write the manual, in roff
+    Man(install::Manual),
 }
 
 /// `palisade check`.
@@ -82,19 +101,39 @@ pub struct Check {
     pub fail_on: Option<Level>,
 
     /// Report this rule only; may be repeated
-    #[arg(long = "rule", value_name = "ID", value_parser = rule, help_heading = JUDGEMENT)]
+    #[arg(long = "rule", value_name = "ID", value_parser = RuleId, hide_possible_values = true, help_heading = JUDGEMENT)]
     pub rules: Vec<&'static Rule>,
 
     /// Report nothing less severe
-    #[arg(long, value_name = "SEVERITY", value_parser = words(&SEVERITIES, Severity::as_str), help_heading = JUDGEMENT)]
+    #[arg(long, value_name = "SEVERITY", value_parser = words(&Severity::ALL, Severity::as_str), help_heading = JUDGEMENT)]
     pub min_severity: Option<Severity>,
 
     /// Report nothing less certain
-    #[arg(long, value_name = "CONFIDENCE", value_parser = words(&CONFIDENCES, Confidence::as_str), help_heading = JUDGEMENT)]
+    #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
+
+    /// Audit everything, and report what points at a line that has changed since a git revision
+    #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
+    pub changed_since: Option<String>,
+
+    /// Accept nothing that a git revision does not: new ignores and lowered settings have no effect and fail the audit
+    #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
+    pub deny_new_ignores: Option<String>,
+
+    /// Silence nothing: show what ignores hide
+    #[arg(long, help_heading = JUDGEMENT)]
+    pub no_ignores: bool,
 
     #[command(flatten)]
     pub outputs: Outputs,
+
+    /// Also write silenced findings to SARIF; GitHub shows them as open alerts
+    #[arg(long, help_heading = OUTPUT)]
+    pub sarif_suppressed: bool,
+
+    /// Print the settings in force and where each comes from, and audit nothing
+    #[arg(long, help_heading = OUTPUT)]
+    pub show_config: bool,
 
     /// Findings only, without the closing lines
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
@@ -109,7 +148,7 @@ pub struct Check {
 #[derive(Args)]
 pub struct Explain {
     /// The id of a rule, as findings and `palisade rules` name it
-    #[arg(value_name = "RULE", value_parser = rule)]
+    #[arg(value_name = "RULE", value_parser = RuleId, hide_possible_values = true)]
     pub rule: &'static Rule,
 }
 
@@ -136,10 +175,6 @@ pub enum ListFormat {
     Json,
 }
 
-const SEVERITIES: [Severity; 5] = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
-const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
-const FAIL_LEVELS: [Level; 4] = [Level::Error, Level::Warning, Level::Note, Level::Off];
-
 /// A parser for the values of one of the library's enums, by the words that the outputs use.
 fn words<T>(values: &'static [T], word: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
@@ -150,15 +185,30 @@ where
 }
 
 fn fail_levels() -> impl TypedValueParser<Value = Level> {
-    words(&FAIL_LEVELS, |level| if level == Level::Off { "never" } else { level.as_str() })
+    words(&Level::ALL, failing_word)
 }
 
 fn version(text: &str) -> Result<(u32, u32), &'static str> {
     istio_version(text).ok_or("not a version such as 1.28")
 }
 
+/// Reads the id of a rule, and lets shells complete it.
+#[derive(Clone)]
+struct RuleId;
+
+impl TypedValueParser for RuleId {
+    type Value = &'static Rule;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Self::Value, clap::Error> {
+        rule.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(RULES.iter().map(|rule| PossibleValue::new(rule.id).help(rule.summary))))
+    }
+}
+
 fn rule(id: &str) -> Result<&'static Rule, String> {
-    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-    let missing = || format!("there is no such rule{}; `palisade rules` lists all", suggestion(id, &ids));
+    let missing = || format!("there is no such rule{}; `palisade rules` lists all", suggestion(id, &rules::ids()));
     RULES.iter().copied().find(|rule| rule.id == id).ok_or_else(missing)
 }

@@ -18,15 +18,38 @@ pub mod source;
 pub mod traffic;
 pub mod triage;
 
+use std::ops::RangeInclusive;
+
 use analysis::network_policy::Dataplane;
-use config::Config;
+use config::{Before, Config, Ignore, Ignores};
 use finding::Object;
 use model::Estate;
 use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
-use source::{Document, Location, Problem, Unparsed, Walk};
-use triage::{Inputs, Objects, Report, Unmodelled};
+use source::{Document, Location, Problem, Source, SourceId, Sources, Span, Unparsed, Walk};
+use triage::{Inputs, Marked, Objects, Report, Unmodelled};
+
+/// Reads the settings that stand among the sources of a walk; the defaults where there are none.
+///
+/// # Errors
+/// Everything in the file that is not understood, each at its place.
+pub fn settings(walk: &Walk) -> Result<Config, Vec<Problem>> {
+    let Some(source) = walk.sources.settings() else { return Ok(Config::default()) };
+    let parsed = source::parse(source);
+    let unparsed = parsed.unparsed.into_iter().map(|unparsed| Problem { at: unparsed.at, message: unparsed.reason });
+    let mut problems: Vec<Problem> = unparsed.chain(parsed.problems).collect();
+    problems.extend(parsed.documents.get(1).map(|second| Problem {
+        at: second.root().head(),
+        message: "a second document; the settings are one".to_owned(),
+    }));
+    let read =
+        parsed.documents.first().map_or_else(|| Ok(Config::default()), |first| config::read(first, &rules::ids()));
+    match read {
+        Ok(config) if problems.is_empty() => Ok(config),
+        read => Err(problems.into_iter().chain(read.err().into_iter().flatten()).collect()),
+    }
+}
 
 /// Audits everything that a walk has found: parses, models, analyzes, runs the rules and judges.
 #[must_use]
@@ -36,9 +59,28 @@ pub fn audit(walk: &Walk, config: &Config) -> Report {
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
-    let findings = rules::run(&Audit { estate: &estate, facts: &facts, rules: rules::RULES });
+    let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
+    let findings = rules::run(&audit);
+    let places = Places::new(&resources, &parsed.documents, &walk.sources);
+    let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let (mut findings, ignores) = triage::silence(findings, comments, &places, config);
+    findings.extend(rules::about_ignores(&Audit { ignores: &ignores, ..audit }).into_iter().map(Marked::from));
     let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
-    triage::triage(findings, inputs, &Places::new(&resources, &parsed.documents), config)
+    triage::triage(findings, inputs, &places, config)
+}
+
+/// Holds settings against an earlier state of the input and its settings: what that did not accept is not accepted now.
+#[must_use]
+pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Config) -> Config {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let places = Places::new(&resources, &parsed.documents, &walk.sources);
+    let (comments, _) = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let accepted = triage::accepted(then.ignores.iter().cloned().chain(comments), &places);
+    let widened = config.tighten(then, rules::default_level);
+    config.before = Some(Before { name: revision.to_owned(), accepted, widened });
+    config
 }
 
 /// What to list of the connections that network policies allow.
@@ -84,7 +126,7 @@ fn inputs(
     unparsed: Vec<Unparsed>,
 ) -> Inputs {
     Inputs {
-        files: walk.sources.len(),
+        files: walk.sources.manifests().count(),
         bytes: walk.sources.bytes(),
         documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + unparsed.len(),
         resources: resources.list.len(),
@@ -110,17 +152,27 @@ pub struct Places<'a> {
     /// Each object with its whole extent, sorted.
     objects: Vec<(Location, &'a resource::Resource<'a>)>,
     documents: Vec<(Location, &'a Document<'a>)>,
+    settings: Option<&'a Source>,
 }
 
 impl<'a> Places<'a> {
     /// Sorts the objects and documents of an audit by their extent.
     #[must_use]
-    pub fn new(resources: &'a Resources<'a>, documents: &'a [Document<'a>]) -> Self {
+    pub fn new(resources: &'a Resources<'a>, documents: &'a [Document<'a>], sources: &'a Sources) -> Self {
         let mut objects: Vec<_> = resources.list.iter().map(|resource| (resource.meta.at, resource)).collect();
         let mut documents: Vec<_> = documents.iter().map(|document| (document.root().at(), document)).collect();
         objects.sort_by_key(|(at, _)| *at);
         documents.sort_by_key(|(at, _)| *at);
-        Self { objects, documents }
+        Self { objects, documents, settings: sources.settings() }
+    }
+}
+
+impl<'a> Places<'a> {
+    /// A source that holds documents, or the settings.
+    fn source(&self, id: SourceId) -> Option<&'a Source> {
+        let index = self.documents.partition_point(|(extent, _)| extent.source < id);
+        let of_document = self.documents.get(index).map(|(_, document)| document.source());
+        of_document.filter(|source| source.id() == id).or(self.settings.filter(|source| source.id() == id))
     }
 }
 
@@ -132,15 +184,18 @@ fn holding<T: Copy>(list: &[(Location, T)], at: Location) -> Option<(Location, T
     of_source.into_iter().find(|(extent, _)| at.span.end <= extent.span.end).copied()
 }
 
+fn object(resource: &resource::Resource<'_>) -> Object {
+    Object {
+        api_version: resource.meta.api_version.to_owned(),
+        kind: resource.meta.kind.to_owned(),
+        namespace: resource.namespace.map(|namespace| namespace.value.to_owned()),
+        name: resource.meta.name.value.to_owned(),
+    }
+}
+
 impl Objects for Places<'_> {
     fn object(&self, at: Location) -> Option<Object> {
-        let (_, resource) = holding(&self.objects, at)?;
-        Some(Object {
-            api_version: resource.meta.api_version.to_owned(),
-            kind: resource.meta.kind.to_owned(),
-            namespace: resource.namespace.map(|namespace| namespace.value.to_owned()),
-            name: resource.meta.name.value.to_owned(),
-        })
+        holding(&self.objects, at).map(|(_, resource)| object(resource))
     }
 
     fn field(&self, at: Location) -> String {
@@ -149,5 +204,25 @@ impl Objects for Places<'_> {
         // As seen from the object, so that it stays the same wherever the object stands in its file.
         let own = holding(&self.objects, at).map(|(extent, _)| document.path_at(extent)).unwrap_or_default();
         path.strip_prefix(own.as_str()).map_or(path.clone(), |rest| rest.trim_start_matches('.').to_owned())
+    }
+    fn lines(&self, at: Location) -> RangeInclusive<usize> {
+        let Some(source) = self.source(at.source) else { return 0..=0 };
+        let line = |offset: u32| source.line_column(offset).line;
+        line(at.span.start)..=line(at.span.end.max(at.span.start + 1) - 1)
+    }
+
+    fn site(&self, id: SourceId, line: usize) -> String {
+        let Some(source) = self.source(id) else { return String::new() };
+        let text = source.line(line);
+        let indent = text.len() - text.trim_start_matches([' ', '\t', '-']).len();
+        let start = source.line_start(line) + source::as_offset(indent);
+        let at = source.location(Span::new(start, start));
+        let Some(object) = self.object(at) else { return format!("{}: {}", source.path(), text.trim()) };
+        let namespace = object.namespace.unwrap_or_default();
+        format!("{} {namespace}/{} {}", object.kind, object.name, self.field(at))
+    }
+
+    fn names(&self, ignore: &Ignore) -> bool {
+        self.objects.iter().any(|(_, resource)| ignore.names(&object(resource)))
     }
 }

@@ -9,8 +9,10 @@ use clap::Parser;
 
 use cli::outputs::{Format, Output, print};
 use cli::settings::Fault;
-use cli::{Check, Cli, Color, Command, ListFormat, connections, messages, screen, settings, sources};
-use palisade::report::{self, Terminal};
+use cli::{
+    Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, screen, settings, show, sources,
+};
+use palisade::report::{self, Sarif, Terminal};
 use palisade::rules::RULES;
 
 fn main() -> ExitCode {
@@ -20,6 +22,9 @@ fn main() -> ExitCode {
         Command::Connections(command) => connections::run(&command),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
+        Command::Lsp(_) => Ok(lsp::run()),
+        Command::Completions(command) => print(&install::completions(command.shell)).map(|()| 0),
+        Command::Man(command) => install::manual(command.command.as_deref()).and_then(|page| print(&page)).map(|()| 0),
     };
     ExitCode::from(done.unwrap_or_else(|fault| {
         eprintln!("palisade: {fault}");
@@ -36,9 +41,13 @@ fn listed(format: ListFormat) -> String {
 
 fn check(check: &Check, color: Color) -> Result<u8, Fault> {
     let started = Instant::now();
-    let settings = settings::settings(check)?;
-    let walk = sources::walk(&check.paths, settings.file.as_deref())?;
-    let report = palisade::audit(&walk, &settings.config);
+    let file = settings::find(check.config.as_deref(), &check.paths)?;
+    let walk = sources::walk(&check.paths, file.as_deref())?;
+    let config = settings::settings(check, &walk)?;
+    if check.show_config {
+        return print(&show::config(&config, check, &walk)).map(|()| 0);
+    }
+    let report = palisade::audit(&walk, &config);
     let elapsed = Some(started.elapsed());
 
     for output in &check.outputs.0 {
@@ -48,11 +57,14 @@ fn check(check: &Check, color: Color) -> Result<u8, Fault> {
             }
             (Format::Terminal, Some(_)) => report::terminal(&report, &walk.sources, &screen::file(check, color)),
             (Format::Json, _) => report::json(&report, &walk.sources),
-            (Format::Sarif, _) => report::sarif(&report, &walk.sources, RULES, &sources::repository(&check.paths)),
+            (Format::Sarif, _) => {
+                let options = Sarif { suppressed: check.sarif_suppressed, ..sources::repository(&check.paths) };
+                report::sarif(&report, &walk.sources, RULES, &options)
+            }
         };
         Output::write(output, &text)?;
     }
-    if let Some(file) = settings.file.filter(|_| check.verbose) {
+    if let Some(file) = file.filter(|_| check.verbose) {
         eprintln!("palisade: settings from {}", file.display());
     }
     for said in messages::closing(&report, &walk.sources, check) {

@@ -1,6 +1,7 @@
 //! What a rule is: a value with an id, a page and a function from facts to findings.
 
 use crate::analysis::Facts;
+use crate::config::Ignores;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Estate, Layer, Workload};
 use crate::source::Location;
@@ -11,6 +12,8 @@ pub struct Audit<'a> {
     pub facts: &'a Facts<'a>,
     /// The rules of this run, for the one rule that speaks of the others.
     pub rules: &'a [&'static Rule],
+    /// The ignores and what came of them, for the rules that speak of these; nothing while the others run.
+    pub ignores: &'a Ignores,
 }
 
 /// A rule. Its page is the documentation, `palisade explain`, the help in SARIF and the test, in one.
@@ -74,6 +77,15 @@ impl Audit<'_> {
         self.sorted(workloads).into_iter().take(NAMED).fold(finding, |finding, workload| {
             finding.see(workload.name.at, format!("`{}` {said}", self.estate.display(workload)))
         })
+    }
+
+    /// A finding about a policy; a note where no cluster enforces policies, with the place that says so (semantics D,
+    /// roll-up 6).
+    #[must_use]
+    pub fn if_enforced(&self, finding: Finding) -> Finding {
+        let Some((cluster, at)) = self.facts.network_policy.unenforced else { return finding };
+        let severity = finding.severity.min(Severity::Low);
+        finding.severity(severity).see(at, format!("cluster `{cluster}` does not enforce network policies anyway"))
     }
 
     /// Workloads in the order of their names.

@@ -1,11 +1,19 @@
-//! From findings to the report: levels, filters, order, fingerprints and the verdict. Everything is sorted and filtered here, once.
+//! From findings to the report: levels, ignores, filters, order, fingerprints and the verdict. Everything is sorted and
+//! filtered here, once.
+
+mod fingerprint;
+mod silence;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
-use crate::config::Config;
+pub use silence::{accepted, comments, silence};
+
+use crate::config::{Changed, Config, Ignore};
 use crate::finding::{Decision, Finding, Level, Object};
-use crate::source::{Location, Problem, Skipped, Unparsed};
+use crate::source::{Location, Problem, Skipped, SourceId, Unparsed};
+use fingerprint::{fingerprint, numbered};
 
 /// Whether the estate passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +74,21 @@ pub struct Unmodelled {
     pub count: usize,
 }
 
+/// A finding, and the ignore that silences it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    pub finding: Finding,
+    pub ignore: Option<Ignore>,
+}
+
+impl From<Finding> for Marked {
+    fn from(finding: Finding) -> Self {
+        Self { finding, ignore: None }
+    }
+}
+
 /// A finding with what triage adds to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reported {
     pub finding: Finding,
     pub level: Level,
@@ -75,6 +96,10 @@ pub struct Reported {
     pub object: Option<Object>,
     /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
     pub fingerprint: String,
+    /// The ignore that silences it.
+    pub ignore: Option<Ignore>,
+    /// Its rank among all findings of the run.
+    pub order: usize,
 }
 
 /// What the outputs show.
@@ -82,7 +107,12 @@ pub struct Reported {
 pub struct Report {
     pub verdict: Verdict,
     pub inputs: Inputs,
+    /// What counts.
     pub findings: Vec<Reported>,
+    /// What ignores silence.
+    pub suppressed: Vec<Reported>,
+    /// How many findings are left out because no line that they point at has changed, and since when.
+    pub untouched: Option<(usize, String)>,
 }
 
 impl Report {
@@ -100,36 +130,59 @@ pub trait Objects {
 
     /// The path of the field at a place, relative to the object that holds it.
     fn field(&self, at: Location) -> String;
+
+    /// The lines that a place is on, from 1.
+    fn lines(&self, at: Location) -> RangeInclusive<usize>;
+
+    /// What stands on a line, in words that moving the line does not change: its object and field.
+    fn site(&self, source: SourceId, line: usize) -> String;
+
+    /// Whether any object in the input has a name that an ignore gives.
+    fn names(&self, ignore: &Ignore) -> bool;
 }
 
 /// Levels, filters and orders the findings, names them for comparison across runs, and judges.
 #[must_use]
-pub fn triage(findings: Vec<Finding>, mut inputs: Inputs, objects: &dyn Objects, config: &Config) -> Report {
-    let mut kept: Vec<(Level, Finding)> = findings
+pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, config: &Config) -> Report {
+    let mut kept: Vec<(Level, Marked)> = findings
         .into_iter()
-        .map(|finding| (level(&finding, config), finding))
-        .filter(|kept| keeps(kept, config))
+        .map(|marked| (level(&marked.finding, config), marked))
+        .filter(|(level, marked)| keeps(*level, &marked.finding, config))
         .collect();
-    kept.sort_by(|(_, one), (_, other)| order(one, other));
-    kept.dedup_by(|(_, one), (_, other)| one == other);
+    kept.sort_by(|(_, one), (_, other)| order(&one.finding, &other.finding));
+    kept.dedup_by(|(_, one), (_, other)| one.finding == other.finding);
     sort_inputs(&mut inputs);
 
+    // Names are given before anything is set aside: what an ignore hides must not rename what it leaves.
     let mut seen = HashMap::new();
-    let report = |(level, finding): (Level, Finding)| {
+    let report = |(order, (level, Marked { finding, ignore })): (usize, (Level, Marked))| {
         let object = objects.object(finding.at);
         let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
-        Reported { finding, level, object, fingerprint }
+        Reported { finding, level, object, fingerprint, ignore, order }
     };
-    let findings: Vec<Reported> = kept.into_iter().map(report).collect();
-    Report { verdict: verdict(&findings, &inputs, config), inputs, findings }
+    let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
+    let is_touched = |reported: &Reported| {
+        config.changed.as_ref().is_none_or(|changed| touches(changed, &reported.finding, objects))
+    };
+    let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_touched);
+    let untouched = config.changed.as_ref().map(|changed| (untouched.len(), changed.since.clone()));
+    let (suppressed, findings): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
+    Report { verdict: verdict(&findings, &inputs, config), inputs, findings, suppressed, untouched }
+}
+
+/// Whether a finding points at a line that has changed, be it its own, a related one or a hop of its witness.
+fn touches(changed: &Changed, finding: &Finding, objects: &dyn Objects) -> bool {
+    let related = finding.related.iter().map(|label| label.at);
+    let hops = finding.witness.iter().map(|hop| hop.at);
+    std::iter::once(finding.at).chain(related).chain(hops).any(|at| changed.touches(at.source, &objects.lines(at)))
 }
 
 fn level(finding: &Finding, config: &Config) -> Level {
     config.levels.get(finding.rule).copied().unwrap_or_else(|| finding.severity.level())
 }
 
-fn keeps((level, finding): &(Level, Finding), config: &Config) -> bool {
-    *level != Level::Off
+fn keeps(level: Level, finding: &Finding, config: &Config) -> bool {
+    level != Level::Off
         && finding.severity >= config.min_severity
         && finding.confidence >= config.min_confidence
         && (config.only.is_empty() || config.only.iter().any(|id| id == finding.rule))
@@ -175,57 +228,6 @@ fn verdict(findings: &[Reported], inputs: &Inputs, config: &Config) -> Verdict {
     if findings.iter().any(fails) { Verdict::Fail } else { Verdict::Pass }
 }
 
-/// What a finding is about, in words that moving lines or other objects does not change.
-fn fingerprint(finding: &Finding, object: Option<&Object>, objects: &dyn Objects) -> u128 {
-    let mut hash = Fnv::new();
-    hash.word(finding.rule);
-    hash.word(finding.variant);
-    hash.object(object);
-    hash.word(&objects.field(finding.at));
-    for hop in &finding.witness {
-        hash.word(&hop.name);
-        hash.object(objects.object(hop.at).as_ref());
-    }
-    hash.0
-}
-
-/// The second finding with the same fingerprint is `…:2`, the third `…:3`.
-fn numbered(hash: u128, seen: &mut HashMap<u128, usize>) -> String {
-    let count = seen.entry(hash).or_default();
-    *count += 1;
-    if *count == 1 { format!("{hash:032x}") } else { format!("{hash:032x}:{count}") }
-}
-
-/// FNV-1a with 128 bits, written out: baselines outlive versions and platforms, so the hash must too.
-struct Fnv(u128);
-
-impl Fnv {
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-
-    fn new() -> Self {
-        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u128::from(byte)).wrapping_mul(Self::PRIME);
-    }
-
-    /// Each word ends in a zero byte, so that `ab`, `c` and `a`, `bc` differ.
-    fn word(&mut self, word: &str) {
-        word.bytes().for_each(|byte| self.byte(byte));
-        self.byte(0);
-    }
-
-    /// The version is left out: `v1beta1` and `v1` of a kind are the same object.
-    fn object(&mut self, object: Option<&Object>) {
-        let Some(object) = object else { return self.byte(1) };
-        self.word(object.api_version.split_once('/').map_or("", |(group, _)| group));
-        self.word(&object.kind);
-        self.word(object.namespace.as_deref().unwrap_or_default());
-        self.word(&object.name);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,9 +244,21 @@ mod tests {
         fn field(&self, at: Location) -> String {
             format!("field{}", at.span.start / 10)
         }
+
+        fn lines(&self, _: Location) -> RangeInclusive<usize> {
+            1..=1
+        }
+
+        fn site(&self, _: SourceId, _: usize) -> String {
+            String::new()
+        }
+
+        fn names(&self, _: &Ignore) -> bool {
+            false
+        }
     }
 
-    fn finding(rule: &'static str, severity: Severity, start: u32) -> Finding {
+    fn finding(rule: &'static str, severity: Severity, start: u32) -> Marked {
         let sources = Sources::new(vec![("a.yaml".to_owned(), "a: 1\n".to_owned())]);
         let at = sources.iter().next().expect("one source was given").location(Span::new(start, start + 1));
         Finding {
@@ -258,18 +272,11 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
         }
+        .into()
     }
 
     fn some() -> Inputs {
         Inputs { resources: 1, documents: 1, ..Inputs::default() }
-    }
-
-    #[test]
-    fn fnv_has_its_published_values() {
-        assert_eq!(Fnv::new().0, 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
-        let mut hash = Fnv::new();
-        hash.byte(b'a');
-        assert_eq!(hash.0, 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
     }
 
     #[test]
@@ -316,7 +323,7 @@ mod tests {
     #[test]
     fn an_unparsed_document_outweighs_findings_unless_allowed() {
         let judge = |allow_unparsed| {
-            let at = finding("a", Severity::High, 0).at;
+            let at = finding("a", Severity::High, 0).finding.at;
             let unparsed = vec![Unparsed { at, reason: "broken".to_owned() }];
             let inputs = Inputs { unparsed, ..some() };
             let config = Config { allow_unparsed, ..Config::default() };

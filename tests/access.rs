@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
 use palisade::analysis::access::{Access, Freedom, Restriction, Target, Verdict};
-use palisade::config::Config;
+use palisade::config::{self, Config};
 use palisade::{analysis, model, resource, source};
 
 fn judged<T>(text: &str, config: &Config, judge: impl FnOnce(&model::Estate<'_>, &Access<'_>) -> T) -> T {
@@ -128,7 +128,9 @@ fn everybody_bound_in_a_namespace_or_the_cluster_is_its_tenant() {
     assert_eq!(policy("ClusterRoleBinding", "{kind: User, name: 'system:kube-scheduler'}"), "unknown");
     assert_eq!(policy("RoleBinding", "{kind: Group, name: 'system:masters'}"), "no");
     assert_eq!(policy("RoleBinding", "{kind: Group, name: '${TEAM}'}"), "unknown");
-    let admins = Config { admins: vec!["group:net@example.com".to_owned()], ..Config::default() };
+    let walk = source::from_text("palisade.yaml", "admins: ['group:net@example.com']".to_owned());
+    let settings = source::parse_all(&walk.sources);
+    let admins = config::read(&settings.documents[0], &[]).expect("the settings are right");
     let admin = bound("RoleBinding", "{kind: Group, name: net@example.com}");
     judged(&admin, &admins, |_, access| assert_eq!(word(&access.write(0, Target::NETWORK_POLICIES, "team-x")), "no"));
 }

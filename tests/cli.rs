@@ -4,96 +4,12 @@
 mod common;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
+use common::program::{BROKEN, CLEAN, WITH_ERROR, folder, palisade, parsed, ran, run, run_with_stdin};
 use palisade::rules::RULES;
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// One error: nothing isolates the egress of `team-y`, though there are network policies.
-const WITH_ERROR: &str = "\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: client
-  namespace: team-y
-spec:
-  template:
-    metadata:
-      labels:
-        app: client
-    spec:
-      containers:
-      - name: client
-        image: example.com/client
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  name: default-deny
-  namespace: team-x
-spec:
-  podSelector: {}
-  policyTypes: [Ingress, Egress]
-";
-
-const CLEAN: &str = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: team-x\n";
-
-const BROKEN: &str = "apiVersion: v1\nkind: [unclosed\n";
-
-/// A folder with files in it.
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::new().expect("a folder can be made");
-    for (path, text) in files {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder can be made");
-        fs::write(path, text).expect("a file can be written");
-    }
-    folder
-}
-
-/// The binary in a folder, with nothing of the tester's own terminal.
-fn palisade(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_palisade"));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "LC_ALL", "LC_CTYPE", "LANG", "COLUMNS"] {
-        command.env_remove(name);
-    }
-    command
-}
-
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-fn ran(output: &Output) -> Ran {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the output is UTF-8");
-    let code = output.status.code().expect("the program ends by itself");
-    Ran { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Ran {
-    ran(&palisade(folder, arguments).output().expect("the program starts"))
-}
-
-fn run_with_stdin(folder: &Path, arguments: &[&str], input: &str) -> Ran {
-    let mut child = palisade(folder, arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    child.stdin.take().expect("the input is a pipe").write_all(input.as_bytes()).expect("the input is read");
-    ran(&child.wait_with_output().expect("the program ends"))
-}
-
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
 
 const FORMATS: [&str; 3] = ["terminal", "json", "sarif"];
 
@@ -174,6 +90,22 @@ fn standard_input_is_read() {
     assert_eq!(report["inputs"]["documents"], 2);
     assert_eq!(report["findings"][0]["location"]["path"], "<stdin>");
     assert_eq!(run_with_stdin(elsewhere.path(), &["check", "-"], "").code, 2);
+}
+
+#[test]
+fn standard_input_is_decoded_as_files_are() {
+    let elsewhere = folder(&[("a.yaml", WITH_ERROR)]);
+    let marked = std::iter::once(0xfeff).chain(WITH_ERROR.encode_utf16());
+    let as_powershell_writes: Vec<u8> = marked.flat_map(u16::to_le_bytes).collect();
+    let ran = run_with_stdin(elsewhere.path(), &["check", "-", "--format", "json"], as_powershell_writes);
+    assert_eq!(parsed(&ran.stdout)["findings"][0]["location"]["path"], "<stdin>", "{}", ran.stderr);
+
+    // What cannot be decoded is said, and is not fatal to the rest.
+    let ran = run_with_stdin(elsewhere.path(), &["check", "-", "a.yaml", "--format", "json"], [0x80, 0x81]);
+    assert_eq!(ran.code, 2);
+    let report = parsed(&ran.stdout);
+    assert_eq!(report["inputs"]["unparsed"][0]["path"], "<stdin>");
+    assert_eq!(report["findings"][0]["location"]["path"], "a.yaml");
 }
 
 #[test]

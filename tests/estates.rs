@@ -13,6 +13,7 @@ use common::{name, project, text};
 use palisade::config::Config;
 use palisade::finding::{Finding, Level};
 use palisade::report::{self, Sarif, Terminal};
+use palisade::rule::Rule;
 use palisade::rules::RULES;
 use palisade::source::{Location, Sources, Walk};
 use palisade::triage::Report;
@@ -72,9 +73,9 @@ fn the_reference_estate_has_nothing_to_act_on() {
 #[test]
 fn every_rule_fires_somewhere() {
     let in_estates = estates().into_iter().flat_map(|folder| audit(&common::walk(&folder)).findings);
-    let in_pages = RULES.iter().flat_map(|rule| common::page::blocks(rule.page));
-    let in_pages = in_pages.filter(|block| block.info.starts_with("yaml"));
-    let in_pages = in_pages.flat_map(|block| common::audit_text(&block.text).1.findings);
+    let blocks = |rule: &'static Rule| common::page::blocks(rule.page).into_iter().map(move |block| (rule.id, block));
+    let in_pages = RULES.iter().copied().flat_map(blocks).filter(|(_, block)| block.info.starts_with("yaml"));
+    let in_pages = in_pages.flat_map(|(rule, block)| common::audit_example(rule, &block.text).1.findings);
     let fired: BTreeSet<&str> = in_estates.chain(in_pages).map(|reported| reported.finding.rule).collect();
     let silent: Vec<&str> = RULES.iter().map(|rule| rule.id).filter(|id| !fired.contains(id)).collect();
     assert!(silent.is_empty(), "{silent:?}");

@@ -74,7 +74,7 @@ fn fault(rule: &Rule, block: &Block<'_>) -> Option<String> {
     if !block.info.starts_with("yaml") {
         return None;
     }
-    let (walk, report) = common::audit_text(&block.text);
+    let (walk, report) = common::audit_example(rule.id, &block.text);
     let mut said = unread(block, &walk, &report);
     let got = found(rule, &walk, &report);
     let wanted = if block.info == "yaml bad" { block.marks() } else { Vec::new() };
@@ -128,7 +128,7 @@ fn every_saying_is_worded_as_all_are() {
     for rule in RULES {
         faults.extend(wording(rule.summary).map(|fault| format!("{}: the summary {fault}", rule.id)));
         for block in blocks(rule.page).iter().filter(|block| block.info.starts_with("yaml")) {
-            let (_, report) = common::audit_text(&block.text);
+            let (_, report) = common::audit_example(rule.id, &block.text);
             for reported in report.findings.iter().filter(|reported| reported.finding.rule == rule.id) {
                 let sayings = common::sayings(reported).into_iter();
                 faults.extend(sayings.filter_map(|said| Some(format!("{}: `{said}` {}", rule.id, wording(said)?))));

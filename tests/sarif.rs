@@ -216,7 +216,11 @@ fn the_hash_of_the_line_follows_the_line() {
 #[test]
 fn paths_are_relative_to_the_repository() {
     let (_, text) = first_example();
-    let options = Sarif { root: "/work/repository".to_owned(), directory: "/work/repository/deploy".to_owned() };
+    let options = Sarif {
+        root: "/work/repository".to_owned(),
+        directory: "/work/repository/deploy".to_owned(),
+        suppressed: false,
+    };
     for (path, uri) in [
         ("mesh/a.yaml", "deploy/mesh/a.yaml"),
         ("./a b.yaml", "deploy/a%20b.yaml"),
@@ -252,13 +256,7 @@ fn there_are_never_more_results_than_are_shown() {
     let walk = with(&[(&path, &text)]);
     let mut report = palisade::audit(&walk, &Config::default());
     let one = report.findings.pop().expect("an example has a finding");
-    let again = |_| palisade::triage::Reported {
-        finding: one.finding.clone(),
-        level: one.level,
-        object: one.object.clone(),
-        fingerprint: one.fingerprint.clone(),
-    };
-    report.findings = (0..6_000).map(again).collect();
+    report.findings = vec![one; 6_000];
     let log = of_report(&report, &walk.sources, &Sarif::default());
     assert_eq!(results(&log).len(), 5_000);
     let said = log["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].as_str();

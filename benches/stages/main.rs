@@ -10,12 +10,12 @@ use std::path::Path;
 use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
-use palisade::config::Config;
+use palisade::config::{Config, Ignores};
 use palisade::report::{self, Sarif, Terminal};
 use palisade::rule::Audit;
 use palisade::rules::{self, RULES};
 use palisade::source::{self, Sources, Walk};
-use palisade::triage::{Inputs, triage};
+use palisade::triage::{Inputs, Marked, triage};
 use palisade::{Places, analysis, model, resource};
 
 fn stages(criterion: &mut Criterion) {
@@ -64,7 +64,7 @@ fn understanding(group: &mut BenchmarkGroup<'_, WallTime>, walk: &Walk) {
     group.bench_function("analysis", |bencher| bencher.iter(|| analysis::analyze(black_box(&estate))));
     let facts = analysis::analyze(&estate);
 
-    let audit = Audit { estate: &estate, facts: &facts, rules: RULES };
+    let audit = Audit { estate: &estate, facts: &facts, rules: RULES, ignores: &Ignores::default() };
     group.bench_function("rules", |bencher| bencher.iter(|| rules::run(black_box(&audit))));
     let findings = rules::run(&audit);
 
@@ -72,8 +72,8 @@ fn understanding(group: &mut BenchmarkGroup<'_, WallTime>, walk: &Walk) {
         bencher.iter_batched(
             || findings.clone(),
             |findings| {
-                let places = Places::new(&resources, &parsed.documents);
-                triage(findings, Inputs::default(), &places, &config)
+                let places = Places::new(&resources, &parsed.documents, &walk.sources);
+                triage(findings.into_iter().map(Marked::from).collect(), Inputs::default(), &places, &config)
             },
             BatchSize::LargeInput,
         );

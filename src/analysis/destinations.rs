@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
+use crate::model::{Estate, Setting, Text};
 use crate::traffic::AddressSet;
 
 /// IPv4 blocks that are not the internet: private and shared ranges, loopback, link-local with the metadata server,
@@ -38,6 +39,7 @@ pub fn internet() -> &'static AddressSet {
 }
 
 static INTERNET_V6: LazyLock<AddressSet> = LazyLock::new(|| block("2000::/3").difference(&google_v6()));
+static LINK_LOCAL: LazyLock<AddressSet> = LazyLock::new(|| block("169.254.0.0/16"));
 static GOOGLE_PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.8/30"));
 static GOOGLE_RESTRICTED: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.4/30"));
 
@@ -54,6 +56,35 @@ fn google_v6() -> AddressSet {
 #[must_use]
 pub fn internet_v6() -> &'static AddressSet {
     &INTERNET_V6
+}
+
+/// Addresses that are the node's own, with the metadata server among them.
+#[must_use]
+pub fn link_local() -> &'static AddressSet {
+    &LINK_LOCAL
+}
+
+/// The public addresses, IPv4 and IPv6, but for those that clusters and subnets of the estate have taken for themselves.
+#[must_use]
+pub fn external(estate: &Estate<'_>) -> AddressSet {
+    let clusters = estate.clusters.iter().map(|cluster| cluster.written);
+    let of_clusters = clusters.flat_map(|cluster| [cluster.pod_cidr, cluster.service_cidr, cluster.control_plane_cidr]);
+    let subnets = estate.topology.subnets.iter().map(|subnet| subnet.written);
+    let of_subnets =
+        subnets.flat_map(|subnet| subnet.secondary.items.iter().map(|one| one.range).chain([subnet.range]));
+    let parsed = |range: Setting<&str>| range.known().and_then(|range| range.value.parse::<IpNet>().ok());
+    let own: AddressSet = of_clusters.chain(of_subnets).filter_map(parsed).collect();
+    internet().union(internet_v6()).difference(&own)
+}
+
+/// The first address of a block with which a zone of the input answers.
+#[must_use]
+pub fn answered<'a>(block: &AddressSet, estate: &Estate<'a>) -> Option<Text<'a>> {
+    let zones = estate.dns.zones.iter().flat_map(|zone| zone.records.iter().copied());
+    let records = zones.chain(estate.dns.stray_records.iter().copied());
+    let data = records.flat_map(|record| record.data.items.iter().copied());
+    let inside = |data: &Text<'_>| data.value.parse::<std::net::IpAddr>().is_ok_and(|address| block.contains(address));
+    data.filter(inside).min_by_key(|data| data.at)
 }
 
 /// Where `private.googleapis.com` is: every API, whoever owns what lies behind it (semantics A.3).

@@ -7,10 +7,13 @@ pub mod destinations;
 pub mod egress;
 pub mod exits;
 pub mod firewall;
+pub mod needs;
 pub mod network_policy;
 pub mod outbound;
 pub mod placement;
 pub mod pools;
+pub mod resolver;
+pub mod routing;
 pub mod tls;
 
 use crate::model::Estate;
@@ -24,6 +27,8 @@ pub struct Facts<'a> {
     pub capture: Vec<capture::Capture<'a>>,
     /// For each workload, what its proxy does with destinations it does not know.
     pub outbound: Vec<outbound::Outbound<'a>>,
+    /// Where requests go.
+    pub routing: routing::Routing<'a>,
     /// What network policies allow.
     pub network_policy: network_policy::NetworkPolicies<'a>,
     /// Which pools each workload can land on.
@@ -44,13 +49,24 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let egress = egress::egress(estate);
     let capture = capture::capture(estate);
     let outbound = outbound::outbound(estate, &capture);
+    let routing = routing::routing(estate, &egress);
     let network_policy = network_policy::network_policies(estate);
     let placement = placement::placement(estate, &egress);
     let pools = pools::pools(estate, &egress, &placement);
     let firewall = firewall::firewall(estate);
     let access = access::access(estate);
-    let exits = Vec::new();
-    let mut facts = Facts { egress, capture, outbound, network_policy, placement, pools, firewall, access, exits };
+    let mut facts = Facts {
+        egress,
+        capture,
+        outbound,
+        routing,
+        network_policy,
+        placement,
+        pools,
+        firewall,
+        access,
+        exits: Vec::new(),
+    };
     facts.exits = exits::exits(estate, &facts);
     facts
 }

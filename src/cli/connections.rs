@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::settings::{Fault, read_settings};
+use super::settings::{self, Fault};
 use super::{INPUT, OUTPUT, messages, sources};
 use palisade::ConnectionOptions;
 use palisade::analysis::network_policy::Dataplane;
@@ -85,8 +85,9 @@ pub enum FormatName {
 /// # Errors
 /// Something could not be read or written.
 pub fn run(command: &Connections) -> Result<u8, Fault> {
-    let settings = read_settings(command.config.as_deref(), &command.paths)?;
-    let walk = sources::walk(&command.paths, settings.file.as_deref())?;
+    let file = settings::find(command.config.as_deref(), &command.paths)?;
+    let walk = sources::walk(&command.paths, file.as_deref())?;
+    let config = settings::read_settings(&walk)?;
     let options = ConnectionOptions {
         dataplane: command.dataplane.map(|name| match name {
             DataplaneName::Dpv2 => Dataplane::Dpv2,
@@ -97,7 +98,7 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
         to: command.to.clone(),
         explain: command.explain,
     };
-    let connected = palisade::connections(&walk, &settings.config, &options);
+    let connected = palisade::connections(&walk, &config, &options);
     let format = match command.format {
         FormatName::Text => connections::Format::Text,
         FormatName::Json => connections::Format::Json,
@@ -129,7 +130,7 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
             eprintln!("palisade: {line}");
         }
     }
-    let allow_unparsed = command.allow_unparsed || settings.config.allow_unparsed;
+    let allow_unparsed = command.allow_unparsed || config.allow_unparsed;
     let is_whole = !is_empty && (allow_unparsed || connected.inputs.unparsed.is_empty());
     Ok(if is_whole { 0 } else { 2 })
 }

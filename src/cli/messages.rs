@@ -42,7 +42,11 @@ fn is_empty(inputs: &Inputs) -> bool {
 
 /// Why there was nothing to audit.
 pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
-    let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let name = |path: &PathBuf| match path.display().to_string() {
+        dash if dash == "-" => "standard input".to_owned(),
+        path => path,
+    };
+    let named: Vec<String> = paths.iter().map(name).collect();
     let paths = if named.is_empty() { ".".to_owned() } else { named.join(", ") };
     let skipped = match inputs.skipped.len() {
         0 => String::new(),
@@ -51,7 +55,8 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
     format!("nothing to audit in {paths}: no YAML or JSON document{skipped}")
 }
 
-fn verdict(report: &Report) -> String {
+/// The verdict, with how many findings there are of each level.
+pub fn verdict(report: &Report) -> String {
     let levels = [Level::Error, Level::Warning, Level::Note];
     let counts: Vec<String> =
         levels.iter().map(|&level| format!("{}: {}", level.as_str(), report.count(level))).collect();

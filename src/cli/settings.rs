@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Check;
-use palisade::config::{Config, FILE_NAME, read};
-use palisade::rules::RULES;
-use palisade::source::{self, Location, Sources, WalkError};
+use super::git::Repository;
+use super::{Check, sources};
+use palisade::config::{Changed, Config, Date, FILE_NAME};
+use palisade::source::{Location, Sources, Walk, WalkError};
 
 /// Why there was no audit. All of them end in exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum Fault {
     Read(PathBuf, io::Error),
     #[error("cannot write {}: {}", .0.display(), .1)]
     Write(PathBuf, io::Error),
+    /// Git was asked and could not answer.
+    #[error("{0}")]
+    Git(String),
     /// What is wrong in a config file, one `path:line:column: problem` a line.
     #[error("the settings cannot be used\n{}", .0.join("\n"))]
     Config(Vec<String>),
@@ -25,36 +29,23 @@ pub enum Fault {
     Ambiguous(PathBuf, PathBuf),
 }
 
-/// The settings, and the file that they come from.
-pub struct Settings {
-    pub config: Config,
-    pub file: Option<PathBuf>,
-}
-
-/// Finds and reads the config file, and puts the command line on top.
+/// The config file that holds for the paths: the one that is named, else the nearest above them.
 ///
 /// # Errors
-/// The file cannot be read or understood, or the paths have several.
-pub fn settings(check: &Check) -> Result<Settings, Fault> {
-    let Settings { config, file } = read_settings(check.config.as_deref(), &check.paths)?;
-    Ok(Settings { config: with_options(config, check), file })
+/// The paths have several.
+pub fn find(named: Option<&Path>, paths: &[PathBuf]) -> Result<Option<PathBuf>, Fault> {
+    named.map_or_else(|| found(paths), |file| Ok(Some(file.to_owned())))
 }
 
-/// Finds and reads the config file: the one that is named, else the nearest above the paths.
+/// Reads the settings that stand among the sources, and puts the command line on top.
 ///
 /// # Errors
-/// The file cannot be read or understood, or the paths have several.
-pub fn read_settings(named: Option<&Path>, paths: &[PathBuf]) -> Result<Settings, Fault> {
-    let file = match named {
-        Some(file) => Some(file.to_owned()),
-        None => found(paths)?,
-    };
-    let config = file.as_deref().map_or_else(|| Ok(Config::default()), from_file)?;
-    Ok(Settings { config, file })
-}
-
-fn with_options(config: Config, check: &Check) -> Config {
-    Config {
+/// The file cannot be understood.
+pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
+    let config = against(read_settings(walk)?, check, walk)?;
+    let changed = check.changed_since.as_deref().map(|since| changed(since, &check.paths, walk)).transpose()?;
+    Ok(Config {
+        changed,
         complete: check.complete.clone().unwrap_or(config.complete),
         istio_version: check.istio_version.or(config.istio_version),
         only: check.rules.iter().map(|rule| rule.id.to_owned()).collect(),
@@ -62,8 +53,10 @@ fn with_options(config: Config, check: &Check) -> Config {
         min_confidence: check.min_confidence.unwrap_or(config.min_confidence),
         fail_on: check.fail_on.unwrap_or(config.fail_on),
         allow_unparsed: check.allow_unparsed || config.allow_unparsed,
+        no_ignores: check.no_ignores,
+        is_whole: is_whole(&check.paths, walk),
         ..config
-    }
+    })
 }
 
 /// The nearest config file above the paths: one for all of them.
@@ -102,26 +95,64 @@ fn shown(path: PathBuf) -> PathBuf {
     here.ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(path)
 }
 
-fn from_file(path: &Path) -> Result<Config, Fault> {
-    let text = fs::read_to_string(path).map_err(|error| Fault::Read(path.to_owned(), error))?;
-    let walk = source::from_text(&path.display().to_string(), text);
-    let parsed = source::parse_all(&walk.sources);
-    let unparsed = parsed.unparsed.iter().map(|unparsed| (unparsed.at, unparsed.reason.as_str()));
-    let problems = parsed.problems.iter().map(|problem| (problem.at, problem.message.as_str()));
-    let mut faults: Vec<String> = unparsed.chain(problems).map(|(at, said)| line(at, said, &walk.sources)).collect();
-    if let Some(second) = parsed.documents.get(1) {
-        faults.push(line(second.root().head(), "a second document; the settings are one", &walk.sources));
+/// The repository that holds the first of the paths, or the working directory where there is none.
+fn repository(paths: &[PathBuf]) -> Result<Repository, Fault> {
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Fault::Git("standard input has no history; name the files that git follows".to_owned()));
     }
-    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-    let config = parsed.documents.first().map_or_else(|| Ok(Config::default()), |document| read(document, &ids));
-    match config {
-        Ok(config) if faults.is_empty() => return Ok(config),
-        Ok(_) => {}
-        Err(problems) => {
-            faults.extend(problems.iter().map(|problem| line(problem.at, &problem.message, &walk.sources)));
-        }
-    }
-    Err(Fault::Config(faults))
+    Repository::holding(paths.first().map_or(Path::new("."), PathBuf::as_path))
+}
+
+/// Holds the settings against those of a revision, where that is asked for.
+fn against(config: Config, check: &Check, walk: &Walk) -> Result<Config, Fault> {
+    let Some(revision) = check.deny_new_ignores.as_deref() else { return Ok(config) };
+    let then = repository(&check.paths)?.at(revision)?;
+    let here = [PathBuf::from(".")];
+    let paths = if check.paths.is_empty() { &here } else { check.paths.as_slice() };
+    let paths: Vec<PathBuf> = paths.iter().filter_map(|path| then.path(path)).filter(|path| path.exists()).collect();
+    // The settings of the revision: the file that is in force now, or the one that was before that.
+    let settings = walk.sources.settings().and_then(|settings| then.path(Path::new(settings.path())));
+    let settings = settings.filter(|file| file.is_file()).or(paths.first().and_then(|path| nearest(path)));
+    let walked = sources::walk_files(&paths, settings.as_deref())?;
+    let earlier = palisade::settings(&walked).unwrap_or_default();
+    Ok(palisade::held_against(config, revision, &walked, &earlier))
+}
+
+/// The lines of what was read that have changed since a revision.
+fn changed(since: &str, paths: &[PathBuf], walk: &Walk) -> Result<Changed, Fault> {
+    let changes = repository(paths)?.changed_since(since)?;
+    let lines = walk.sources.iter().filter_map(|source| {
+        let path = fs::canonicalize(source.path()).ok()?;
+        Some((source.id(), changes.of(&path)?.to_vec()))
+    });
+    Ok(Changed { since: since.to_owned(), lines: lines.collect() })
+}
+
+/// Whether the paths hold everything that the settings may speak of: all that is below their folder.
+fn is_whole(paths: &[PathBuf], walk: &Walk) -> bool {
+    let Some(settings) = walk.sources.settings() else { return true };
+    let Ok(file) = fs::canonicalize(settings.path()) else { return false };
+    let holds = |path: &Path| {
+        fs::canonicalize(path).is_ok_and(|path| file.parent().is_some_and(|folder| folder.starts_with(path)))
+    };
+    if paths.is_empty() { holds(Path::new(".")) } else { paths.iter().any(|path| holds(path)) }
+}
+
+/// Reads the settings that stand among the sources; the defaults where there are none.
+///
+/// # Errors
+/// The file cannot be understood.
+pub fn read_settings(walk: &Walk) -> Result<Config, Fault> {
+    let config = palisade::settings(walk).map_err(|problems| {
+        Fault::Config(problems.iter().map(|problem| line(problem.at, &problem.message, &walk.sources)).collect())
+    })?;
+    Ok(Config { today: Some(today()), ..config })
+}
+
+/// The day, by Greenwich.
+pub fn today() -> Date {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    Date::from_days(i64::try_from(seconds / 86_400).unwrap_or(0))
 }
 
 fn line(at: Location, said: &str, sources: &Sources) -> String {

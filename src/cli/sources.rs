@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use super::settings::Fault;
 use palisade::config::FILE_NAME;
 use palisade::report::Sarif;
-use palisade::source::{self, Skipped, Sources, Walk};
+use palisade::source::{self, Contents, Skipped, Sources, Walk};
 
 /// The path that the report shows for standard input.
 const STDIN: &str = "<stdin>";
 
-/// Reads everything that the command line names, but for settings.
+/// Reads everything that the command line names, and the settings beside it.
 ///
 /// # Errors
 /// A path or standard input cannot be read.
@@ -25,41 +25,57 @@ pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
     if stdin.is_empty() && paths.is_empty() {
         paths.push(PathBuf::from("."));
     }
-    let mut walk = if paths.is_empty() { Walk::default() } else { without_settings(source::walk(&paths)?, settings) };
-    if !stdin.is_empty() {
-        let typed = source::from_text(STDIN, read_stdin()?);
-        walk.sources = Sources::from_contents([walk.sources.into_contents(), typed.sources.into_contents()].concat());
-        walk.skipped.extend(typed.skipped);
+    let typed =
+        if stdin.is_empty() { Vec::new() } else { source::from_bytes(STDIN, read_stdin()?).sources.into_contents() };
+    together(&paths, typed, settings)
+}
+
+/// Reads files and folders, and the settings beside them.
+///
+/// # Errors
+/// A path cannot be read.
+pub fn walk_files(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
+    together(paths, Vec::new(), settings)
+}
+
+fn together(paths: &[PathBuf], typed: Vec<(String, Contents)>, settings: Option<&Path>) -> Result<Walk, Fault> {
+    let walk = if paths.is_empty() { Walk::default() } else { source::walk(paths)? };
+    let (mut files, mut skipped) = without_settings(walk, settings);
+    files.extend(typed);
+    let Some(settings) = settings else { return Ok(Walk { sources: Sources::from_contents(files), skipped }) };
+    for (path, contents) in source::walk(&[settings.to_owned()])?.sources.into_contents() {
+        skipped.retain(|skipped| skipped.path != path);
+        skipped.push(Skipped { path: path.clone(), reason: "the settings of this audit".to_owned() });
+        files.push((path, contents));
     }
-    Ok(walk)
+    let path = skipped.last().map(|settings| settings.path.clone()).unwrap_or_default();
+    Ok(Walk { sources: Sources::from_contents(files).with_settings(&path), skipped })
 }
 
 /// Settings are no manifest: each file of that name, and the one that was named.
-fn without_settings(walk: Walk, named: Option<&Path>) -> Walk {
+fn without_settings(walk: Walk, named: Option<&Path>) -> (Vec<(String, Contents)>, Vec<Skipped>) {
     let is_named = |path: &Path| {
         let same_name = |named: &&Path| named.file_name() == path.file_name();
         named.filter(same_name).is_some_and(|named| fs::canonicalize(named).ok() == fs::canonicalize(path).ok())
     };
     let is_settings =
         |path: &str| Path::new(path).file_name() == Some(OsStr::new(FILE_NAME)) || is_named(Path::new(path));
-    if !walk.sources.iter().any(|source| is_settings(source.path())) {
-        return walk;
-    }
     let files = walk.sources.into_contents().into_iter();
     let (settings, files): (Vec<_>, Vec<_>) = files.partition(|(path, _)| is_settings(path));
-    let reason = "settings of palisade";
-    let skipped = settings.into_iter().map(|(path, _)| Skipped { path, reason: reason.to_owned() });
-    Walk { sources: Sources::from_contents(files), skipped: walk.skipped.into_iter().chain(skipped).collect() }
+    let others = settings.into_iter().filter(|(path, _)| !is_named(Path::new(path)));
+    let reason = "settings of palisade, and not those of this audit";
+    let others = others.map(|(path, _)| Skipped { path, reason: reason.to_owned() });
+    (files, walk.skipped.into_iter().chain(others).collect())
 }
 
-fn read_stdin() -> Result<String, Fault> {
+fn read_stdin() -> Result<Vec<u8>, Fault> {
     let mut stdin = io::stdin().lock();
     if stdin.is_terminal() {
         eprintln!("palisade: reading manifests from the terminal; end them with Ctrl-D");
     }
-    let mut text = String::new();
-    stdin.read_to_string(&mut text).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    stdin.read_to_end(&mut bytes).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;
+    Ok(bytes)
 }
 
 /// What SARIF's paths are relative to: the repository that holds the working directory and what is audited.
@@ -68,7 +84,7 @@ pub fn repository(paths: &[PathBuf]) -> Sarif {
     let audited = paths.first().and_then(|path| std::path::absolute(path).ok()).unwrap_or_else(|| here.clone());
     let root = root_above(&here).filter(|root| audited.starts_with(root)).or_else(|| root_above(&audited));
     let text = |path: &Path| path.display().to_string();
-    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here) }
+    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here), suppressed: false }
 }
 
 fn root_above(path: &Path) -> Option<&Path> {

@@ -5,6 +5,8 @@ use crate::resource::Meta;
 use crate::resource::istio::{self, AuthorizationRule};
 use crate::source::{Location, Spanned};
 
+pub use crate::resource::istio::TargetRef;
+
 /// What a policy does with what it matches; ALLOW is the enum's zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -23,15 +25,25 @@ pub enum Attribute<'a> {
     ServiceAccount,
     TrustDomain,
     RequestPrincipal,
-    /// The address of the peer, or the one that a header claims.
+    /// The address that the connection comes from.
     Address,
+    /// The address that a header claims.
+    RemoteAddress,
+    DestinationAddress,
     Host,
+    /// The port of the pods.
     Port,
     Method,
     Path,
     Sni,
-    /// A header or a claim of a token.
-    Request,
+    /// A header of the request, by its name.
+    Header(&'a str),
+    Audience,
+    Presenter,
+    /// A claim of the request's token, as `[name]` or `[outer][inner]`.
+    Claim(&'a str),
+    /// What a filter of the proxy noted, as `filter[key]`.
+    Metadata(&'a str),
     Other(&'a str),
 }
 
@@ -42,6 +54,24 @@ impl Attribute<'_> {
         matches!(self, Self::Principal | Self::Namespace | Self::ServiceAccount | Self::TrustDomain)
     }
 
+    /// Whether only a request has it, so that a listener that forwards bytes does not see it (semantics C.9, 5).
+    #[must_use]
+    pub fn is_of_request(self) -> bool {
+        matches!(self, Self::Host | Self::Method | Self::Path | Self::Header(_)) || self.is_of_token()
+    }
+
+    /// Whether it follows from a token that the request carries.
+    #[must_use]
+    pub fn is_of_token(self) -> bool {
+        matches!(self, Self::RequestPrincipal | Self::Audience | Self::Presenter | Self::Claim(_))
+    }
+
+    /// Whether it is an address that the client has, or claims to have.
+    #[must_use]
+    pub fn is_client_address(self) -> bool {
+        matches!(self, Self::Address | Self::RemoteAddress)
+    }
+
     fn source(field: &str) -> Attribute<'_> {
         match field {
             "principals" => Attribute::Principal,
@@ -49,7 +79,8 @@ impl Attribute<'_> {
             "serviceAccounts" => Attribute::ServiceAccount,
             "trustDomains" => Attribute::TrustDomain,
             "requestPrincipals" => Attribute::RequestPrincipal,
-            "ipBlocks" | "remoteIpBlocks" => Attribute::Address,
+            "ipBlocks" => Attribute::Address,
+            "remoteIpBlocks" => Attribute::RemoteAddress,
             other => Attribute::Other(other),
         }
     }
@@ -70,14 +101,28 @@ impl Attribute<'_> {
             "source.namespace" => Attribute::Namespace,
             "source.serviceAccount" => Attribute::ServiceAccount,
             "source.trustDomain" => Attribute::TrustDomain,
-            "source.ip" | "remote.ip" => Attribute::Address,
+            "source.ip" => Attribute::Address,
+            "remote.ip" => Attribute::RemoteAddress,
+            "destination.ip" => Attribute::DestinationAddress,
             "destination.port" => Attribute::Port,
             "connection.sni" => Attribute::Sni,
             "request.auth.principal" => Attribute::RequestPrincipal,
-            key if key.starts_with("request.") => Attribute::Request,
-            other => Attribute::Other(other),
+            "request.auth.audiences" => Attribute::Audience,
+            "request.auth.presenter" => Attribute::Presenter,
+            _ => named(key).unwrap_or(Attribute::Other(key)),
         }
     }
+}
+
+/// The attributes whose key holds a name of the user's.
+fn named(key: &str) -> Option<Attribute<'_>> {
+    if let Some(header) = key.strip_prefix("request.headers[") {
+        return header.strip_suffix(']').map(Attribute::Header);
+    }
+    if let Some(claims) = key.strip_prefix("request.auth.claims") {
+        return (claims.starts_with('[') && claims.ends_with(']')).then_some(Attribute::Claim(claims));
+    }
+    key.strip_prefix("experimental.").filter(|name| name.starts_with("envoy.filters.")).map(Attribute::Metadata)
 }
 
 /// One test of an attribute: one of the values must match, or none of them may.
@@ -86,6 +131,8 @@ pub struct Condition<'a> {
     pub attribute: Attribute<'a>,
     pub negative: bool,
     pub values: &'a [Text<'a>],
+    /// Whether another tool fills a value in later, so that what it says is unknown.
+    pub open: bool,
     /// The field or key that makes the test.
     pub at: Location,
 }
@@ -159,9 +206,13 @@ pub struct AuthorizationPolicy<'a> {
     pub name: Text<'a>,
     /// None selects the whole namespace, or the mesh from the root namespace.
     pub selector: Option<&'a Labels<'a>>,
-    /// Names targets instead of selecting pods; a classic gateway then ignores it.
-    pub targets: Option<Location>,
+    /// The objects that it names instead of selecting pods, with the place of the list.
+    pub targets: Option<&'a Spanned<Vec<TargetRef<'a>>>>,
     pub action: Action,
+    /// The action where it is written, else the policy's name.
+    pub action_at: Location,
+    /// Who decides in place of a CUSTOM policy.
+    pub provider: Option<Text<'a>>,
     pub clauses: Vec<Clause<'a>>,
     /// `istio.io/dry-run: "true"`: nothing is enforced.
     pub dry_run: Option<Location>,
@@ -180,33 +231,48 @@ impl AuthorizationPolicy<'_> {
     }
 }
 
+/// Lowers a policy. Where another tool fills in the action or the rules, what it does is unknown.
 pub(super) fn authorization_policy<'a>(
     written: &'a istio::AuthorizationPolicy<'a>,
     meta: &Meta<'a>,
     namespace: &'a str,
 ) -> AuthorizationPolicy<'a> {
     let clauses = written.rules.as_ref().map(|rules| rules.value.as_slice()).unwrap_or_default();
-    let dry_run = meta.annotations.get("istio.io/dry-run").filter(|value| value.value == "true");
+    let dry_run = meta.annotations.get("istio.io/dry-run").filter(|value| is_true(value.value));
+    let open = &meta.placeholders;
+    let is_open = written.rules.as_ref().is_some_and(|rules| open.contains(&rules.at));
     AuthorizationPolicy {
         namespace,
         name: meta.name,
         selector: written.selector.as_ref().filter(|labels| !labels.is_empty()),
-        targets: written.target_refs,
+        targets: written.targets.as_ref(),
         action: match written.action.map_or("ALLOW", |action| action.value) {
+            _ if is_open => Action::Unknown,
             "ALLOW" => Action::Allow,
             "DENY" => Action::Deny,
             "CUSTOM" => Action::Custom,
             "AUDIT" => Action::Audit,
             _ => Action::Unknown,
         },
-        clauses: clauses.iter().map(clause).collect(),
+        action_at: written.action.map_or(meta.name.at, |action| action.at),
+        provider: written.provider,
+        clauses: clauses.iter().map(|rule| clause(rule, open)).collect(),
         dry_run: dry_run.map(|value| value.at),
     }
 }
 
+/// What Istio takes for true in an annotation.
+fn is_true(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "true" | "True" | "TRUE")
+}
+
 type Fields<'a> = [(Text<'a>, Vec<Text<'a>>)];
 
-fn block<'a>(fields: &'a Fields<'a>, attribute: fn(&'a str) -> Attribute<'a>) -> Vec<Condition<'a>> {
+fn is_open(values: &[Text<'_>], open: &[Location]) -> bool {
+    values.iter().any(|value| open.contains(&value.at))
+}
+
+fn block<'a>(fields: &'a Fields<'a>, attribute: fn(&'a str) -> Attribute<'a>, open: &[Location]) -> Vec<Condition<'a>> {
     let test = |(name, values): &'a (Text<'a>, Vec<Text<'a>>)| {
         let positive = name.value.strip_prefix("not").map(lower_first);
         Condition {
@@ -216,6 +282,7 @@ fn block<'a>(fields: &'a Fields<'a>, attribute: fn(&'a str) -> Attribute<'a>) ->
             },
             negative: positive.is_some(),
             values,
+            open: is_open(values, open),
             at: name.at,
         }
     };
@@ -245,24 +312,30 @@ fn known<'a>(attribute: fn(&'a str) -> Attribute<'a>, field: &str) -> Option<Att
     FIELDS.iter().find(|known| **known == field).map(|known| attribute(known))
 }
 
-fn clause<'a>(written: &'a AuthorizationRule<'a>) -> Clause<'a> {
+fn clause<'a>(written: &'a AuthorizationRule<'a>, open: &[Location]) -> Clause<'a> {
     let from = written.from.as_ref().map(|from| from.value.as_slice()).unwrap_or_default();
     let to = written.to.as_ref().map(|to| to.value.as_slice()).unwrap_or_default();
     let mut conditions = Vec::new();
     for one in &written.when {
         let attribute = Attribute::condition(one.key.value);
-        let test = |negative, values: &'a Vec<Text<'a>>| Condition { attribute, negative, values, at: one.key.at };
+        let test = |negative, values: &'a Vec<Text<'a>>| Condition {
+            attribute,
+            negative,
+            values,
+            open: is_open(values, open),
+            at: one.key.at,
+        };
         conditions.extend((!one.values.is_empty()).then(|| test(false, &one.values)));
         conditions.extend((!one.not_values.is_empty()).then(|| test(true, &one.not_values)));
     }
     Clause {
         sources: from
             .iter()
-            .map(|one| Conditions { list: block(&one.fields, Attribute::source), at: one.at })
+            .map(|one| Conditions { list: block(&one.fields, Attribute::source, open), at: one.at })
             .collect(),
         operations: to
             .iter()
-            .map(|one| Conditions { list: block(&one.fields, Attribute::operation), at: one.at })
+            .map(|one| Conditions { list: block(&one.fields, Attribute::operation, open), at: one.at })
             .collect(),
         conditions,
         at: written.at,

@@ -69,7 +69,7 @@ pub struct Evidence<'a> {
 }
 
 /// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
-const UNREAD: [(&str, Layer); 15] = [
+const UNREAD: [(&str, Layer); 14] = [
     ("AdminNetworkPolicy", Layer::NetworkPolicy),
     ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
     ("ClusterNetworkPolicy", Layer::NetworkPolicy),
@@ -82,7 +82,6 @@ const UNREAD: [(&str, Layer); 15] = [
     ("EgressFirewall", Layer::NetworkPolicy),
     ("EgressNetworkPolicy", Layer::NetworkPolicy),
     ("RequestAuthentication", Layer::Authorization),
-    ("EnvoyFilter", Layer::Mesh),
     ("PodSecurityPolicy", Layer::Admission),
     // Kubewarden's.
     ("AdmissionPolicy", Layer::Admission),
@@ -159,6 +158,9 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
             evidence.unread.push((*layer, kind));
         }
     }
+    // Read as far as its reach goes, and never evaluated.
+    let patch = resources.list.iter().map(|resource| resource.meta.kind).find(|kind| *kind == "EnvoyFilter");
+    evidence.unread.extend(patch.map(|kind| (Layer::Mesh, kind)));
     for layer in Layer::ALL.into_iter().filter(|layer| config.complete.contains(&layer.part())) {
         evidence.add(layer);
     }
@@ -178,6 +180,7 @@ fn layer_of(resource: &Resource<'_>) -> Option<Layer> {
         | Kind::DestinationRule(_)
         | Kind::ServiceEntry(_)
         | Kind::Sidecar(_)
+        | Kind::Extension(_)
         | Kind::MeshConfig(_)
         | Kind::Operator(_) => Some(Layer::Mesh),
         Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),

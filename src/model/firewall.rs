@@ -1,6 +1,6 @@
 //! Firewall rules of networks and of policies, vendor-neutral, with the defaults of semantics C.0 and C.4 applied.
 
-use super::link::{Directory, Identity, Link};
+use super::link::{Directory, Identity, Link, short};
 use super::network_policy::network;
 use super::nodes::is_network;
 use super::{Match, Text, Unknown};
@@ -27,6 +27,8 @@ pub enum Verdict {
     GoToNext,
     /// Traffic is inspected, and what becomes of it is not to be seen here.
     Inspect,
+    /// The input leaves open what the rule does.
+    Open,
 }
 
 /// Which machines a rule applies to.
@@ -63,7 +65,7 @@ pub struct FirewallRule<'a> {
     /// The place of the priority, where it is written.
     pub priority_at: Option<Location>,
     pub verdict: Verdict,
-    /// The destinations of an egress rule with what may be spoken to them.
+    /// The destinations of an egress rule with what may be spoken to them; where a part is open, the most that it may match.
     pub traffic: Traffic,
     pub target: Target<'a>,
     /// The place of the target, where there is one.
@@ -88,8 +90,12 @@ pub struct FirewallPolicy<'a> {
     pub level: PolicyLevel,
     /// What it is associated with: networks, or folders and organizations.
     pub associations: Vec<Link<'a>>,
+    /// Whether it may be associated with more than the input says.
+    pub associations_open: bool,
     /// Whether it is given as it is in force, so that it needs no association.
     pub effective: bool,
+    /// The region where it holds; everywhere, or where the input does not say, none.
+    pub region: Option<&'a str>,
 }
 
 /// The priority of a rule that names none (semantics C.0).
@@ -109,7 +115,6 @@ pub(super) fn firewall<'a>(
         match &cloud.item {
             Item::Firewall(written) => rules.push(vpc_rule((resource, cloud), written, directory, problems)),
             Item::PolicyRule(written) => {
-                let is_policy: fn(&Item<'a>) -> bool = |item| matches!(item, Item::FirewallPolicy(_));
                 let link = written.policy.map(|policy| directory.resolve(policy, resource, is_policy));
                 let of = link.and_then(|link| policies.iter().position(|policy| policy.link.is(&link) == Match::Yes));
                 let set = RuleSet::Policy(written.level, of);
@@ -130,30 +135,42 @@ pub(super) fn firewall<'a>(
     (rules, policies)
 }
 
+fn is_policy(item: &Item<'_>) -> bool {
+    matches!(item, Item::FirewallPolicy(_))
+}
+
 fn policies<'a>(directory: &Directory<'a>) -> Vec<FirewallPolicy<'a>> {
     let mut found: Vec<FirewallPolicy<'a>> = Vec::new();
+    let mut silent = Vec::new();
     for (index, resource, cloud) in directory.clouds() {
-        if let Item::FirewallPolicy(written) = &cloud.item {
-            let targets = written.associations.items.iter();
-            found.push(FirewallPolicy {
-                name: resource.meta.name,
-                link: directory.own(index),
-                level: written.level,
-                associations: targets.map(|target| directory.resolve(*target, resource, is_network)).collect(),
-                effective: written.effective,
-            });
-        }
+        let Item::FirewallPolicy(written) = &cloud.item else { continue };
+        silent.push(!written.tells_associations);
+        let targets = written.associations.items.iter();
+        found.push(FirewallPolicy {
+            name: resource.meta.name,
+            link: directory.own(index),
+            level: written.level,
+            associations: targets.map(|target| directory.resolve(*target, resource, is_network)).collect(),
+            associations_open: written.associations.unknown.is_some(),
+            effective: written.effective,
+            region: written.region.known().map(|region| short(region.value)),
+        });
     }
     for (_, resource, cloud) in directory.clouds() {
-        if let Item::Association(written) = &cloud.item {
-            let is_policy: fn(&Item<'a>) -> bool = |item| matches!(item, Item::FirewallPolicy(_));
-            let link = written.policy.map(|policy| directory.resolve(policy, resource, is_policy));
-            let target = written.target.map(|target| directory.resolve(target, resource, is_network));
-            let of = found.iter_mut().find(|policy| link.is_some_and(|link| policy.link.is(&link) == Match::Yes));
-            if let (Some(policy), Some(target)) = (of, target) {
-                policy.associations.push(target);
+        let Item::Association(written) = &cloud.item else { continue };
+        let Some(link) = written.policy.map(|policy| directory.resolve(policy, resource, is_policy)) else { continue };
+        let target = written.target.map(|target| directory.resolve(target, resource, is_network));
+        for policy in found.iter_mut().filter(|policy| policy.level == written.level) {
+            match (policy.link.is(&link), target) {
+                (Match::Yes, Some(target)) => policy.associations.push(target),
+                (Match::Yes | Match::Unknown, _) => policy.associations_open = true,
+                (Match::No, _) => {}
             }
         }
+    }
+    // Associations of their own that are not in the input may be elsewhere.
+    for (policy, silent) in found.iter_mut().zip(silent) {
+        policy.associations_open |= silent && policy.associations.is_empty();
     }
     found
 }
@@ -165,8 +182,13 @@ struct Open(Option<Unknown>);
 impl Open {
     fn note(&mut self, at: Option<Location>, what: &str) {
         if let Some(at) = at {
-            self.0.get_or_insert_with(|| Unknown { at, reason: format!("{what} that another tool fills in") });
+            self.0.get_or_insert_with(|| Unknown { at, reason: format!("{what} that the input leaves open") });
         }
+    }
+
+    fn broken(&mut self, text: Text<'_>, what: &str) {
+        let reason = format!("`{}`, which is not a {what}", text.value);
+        self.0.get_or_insert(Unknown { at: text.at, reason });
     }
 }
 
@@ -180,9 +202,14 @@ fn vpc_rule<'a>(
 ) -> FirewallRule<'a> {
     let mut open = Open::default();
     open.note(cloud.multiplied, "how many rules there are, an expression");
-    let denies = !written.deny.is_empty();
-    let (verdict, block) = if denies { (Verdict::Deny, &written.deny) } else { (Verdict::Allow, &written.allow) };
-    let transport = transport(block, &mut open);
+    let (verdict, block) = match (written.allow.is_empty(), written.deny.is_empty()) {
+        // A rule has one of the two, and an expression decides which.
+        (false, false) => (Verdict::Open, &written.deny),
+        (true, false) => (Verdict::Deny, &written.deny),
+        (_, true) => (Verdict::Allow, &written.allow),
+    };
+    open.note(if verdict == Verdict::Open { block.at } else { None }, "a verdict");
+    let transport = if verdict == Verdict::Open { Transport::all() } else { transport(block, &mut open) };
     let addresses = destinations(&written.destinations, &mut open, problems);
     open.note(written.direction.unknown(), "a direction");
     open.note(written.priority.unknown(), "a priority");
@@ -237,8 +264,10 @@ fn policy_rule<'a>(
         Some("allow") => Verdict::Allow,
         Some("deny" | "deny(403)") => Verdict::Deny,
         Some("goto_next") => Verdict::GoToNext,
-        _ => Verdict::Inspect,
+        Some("apply_security_profile_group") => Verdict::Inspect,
+        _ => Verdict::Open,
     };
+    open.note(written.action.known().filter(|_| verdict == Verdict::Open).map(|action| action.at), "an action");
     open.note(written.action.unknown(), "an action");
     open.note(written.direction.unknown(), "a direction");
     open.note(written.priority.unknown(), "a priority");
@@ -249,7 +278,9 @@ fn policy_rule<'a>(
         open.0.get_or_insert_with(|| Unknown { at, reason: "destinations that are no addresses".to_owned() });
     }
     let transport = if written.layer4.is_empty() { Transport::all() } else { transport(&written.layer4, &mut open) };
-    let addresses = destinations(&written.destinations, &mut open, problems);
+    let ranges = destinations(&written.destinations, &mut open, problems);
+    // Names, lists and regions add to the ranges, or narrow them.
+    let addresses = if written.other_conditions.is_some() { AddressSet::all() } else { ranges };
     let accounts = accounts(&written.accounts, resource, directory, &mut open);
     let target = match (accounts, written.secure_tags.items.is_empty()) {
         (Some(accounts), _) => Target::Accounts(accounts),
@@ -286,7 +317,7 @@ fn possible_rule<'a>(resource: &Resource<'a>, at: Location) -> FirewallRule<'a> 
         direction: Direction::Egress,
         priority: OPEN_PRIORITY,
         priority_at: None,
-        verdict: Verdict::Deny,
+        verdict: Verdict::Open,
         traffic: Traffic::all(),
         target: Target::Everything,
         target_at: None,
@@ -329,54 +360,49 @@ fn accounts<'a>(
 ) -> Option<Vec<Identity>> {
     open.note(list.unknown, "a target");
     let found: Vec<Identity> = list.items.iter().map(|account| directory.identity(*account, resource)).collect();
-    if let Some(index) = found.iter().position(|account| *account == Identity::Unknown) {
-        let at = list.items[index].at();
-        open.0.get_or_insert_with(|| Unknown { at, reason: "a service account that is not in the input".to_owned() });
-    }
-    (!found.is_empty()).then_some(found)
+    (!found.is_empty() || list.unknown.is_some()).then_some(found)
 }
 
 fn transport(block: &Listed<Ports<'_>>, open: &mut Open) -> Transport {
     open.note(block.unknown, "a protocol");
-    block.items.iter().fold(Transport::none(), |all, one| match ports(one, open) {
-        Some(one) => all.union(&one),
-        None => all,
-    })
+    let written = block.items.iter().map(|one| ports(one, open));
+    let all = written.fold(Transport::none(), |all, one| all.union(&one));
+    if block.unknown.is_some() { Transport::all() } else { all }
 }
 
-/// The destinations of an egress rule: every IPv4 address where none is given, and never IPv6 unless it is.
+/// The destinations of an egress rule: every IPv4 address where none is given, and never IPv6 unless it is. What is open or
+/// no range may be anything.
 fn destinations(list: &Listed<Text<'_>>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
-    open.note(list.unknown, "a range of addresses");
     if list.is_empty() {
         return AddressSet::all_v4();
     }
-    list.items.iter().filter_map(|range| network(*range, problems)).collect()
+    let ranges: Vec<Option<ipnet::IpNet>> = list.items.iter().map(|range| network(*range, problems)).collect();
+    let broken = ranges.iter().position(Option::is_none).map(|index| list.items[index].at);
+    open.note(list.unknown.or(broken), "a range of addresses");
+    if list.unknown.or(broken).is_some() { AddressSet::all() } else { ranges.into_iter().flatten().collect() }
 }
 
-/// A protocol by name or number with its ports; `all` and a protocol without ports mean all of them.
-fn ports(written: &Ports<'_>, open: &mut Open) -> Option<Transport> {
-    open.note(written.protocol.unknown().or(written.ports.unknown), "a protocol or port");
-    let name = written.protocol.known()?;
+/// A protocol by name or number with its ports; `all` and a protocol without ports mean all of them. What is open may be any.
+fn ports(written: &Ports<'_>, open: &mut Open) -> Transport {
+    let Some(name) = written.protocol.known() else {
+        open.note(written.protocol.unknown(), "a protocol");
+        return if written.protocol.unknown().is_some() { Transport::all() } else { Transport::none() };
+    };
     if name.value.eq_ignore_ascii_case("all") {
-        return Some(Transport::all());
+        return Transport::all();
     }
-    let mut fault = |text: Text<'_>, what: &str| {
-        let reason = format!("`{}`, which is not a {what}", text.value);
-        open.0.get_or_insert(Unknown { at: text.at, reason });
-    };
     let Ok(protocol) = name.value.parse::<Protocol>() else {
-        fault(name, "protocol");
-        return None;
+        open.broken(name, "protocol");
+        return Transport::all();
     };
-    if written.ports.is_empty() {
-        return Some(Transport::protocol(protocol));
+    let ranges: Vec<Option<PortSet>> = written.ports.items.iter().map(|port| port.value.parse().ok()).collect();
+    open.note(written.ports.unknown, "a port");
+    if let Some(index) = ranges.iter().position(Option::is_none) {
+        open.broken(written.ports.items[index], "port or range of ports");
     }
-    let mut set = PortSet::empty();
-    for port in &written.ports.items {
-        match port.value.parse::<PortSet>() {
-            Ok(range) => set = set.union(&range),
-            Err(_) => fault(*port, "port or range of ports"),
-        }
+    if ranges.is_empty() || written.ports.unknown.is_some() || ranges.iter().any(Option::is_none) {
+        return Transport::protocol(protocol);
     }
-    Some(Transport::ports(protocol, set))
+    let set = ranges.into_iter().flatten().fold(PortSet::empty(), |all, range| all.union(&range));
+    Transport::ports(protocol, set)
 }

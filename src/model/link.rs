@@ -17,7 +17,7 @@ pub struct Link<'a> {
     /// The object itself, by its index among the resources, where it is in the input.
     object: Option<usize>,
     /// The expression that is left where nothing else is known, with the place where it means what it says.
-    expression: Option<(&'a str, &'a str)>,
+    expression: Option<((&'a str, &'a str), &'a str)>,
     /// Whether it is an organization.
     pub at_organization: bool,
     pub at: Location,
@@ -46,6 +46,11 @@ impl<'a> Link<'a> {
         }
     }
 
+    /// The same object, where another one refers to it.
+    pub(super) fn seen_at(self, at: Location) -> Self {
+        Self { at, ..self }
+    }
+
     /// Whether both are one object of the input, rather than two of the same name.
     pub(super) fn is_object(&self, other: &Link<'_>) -> bool {
         self.object.is_some() && self.object == other.object
@@ -67,6 +72,8 @@ pub enum Identity {
     Object(usize, String),
     /// The project's default compute service account.
     Default,
+    /// Whatever a reference stands for that leads out of the input: where it means what it says, and the reference.
+    Elsewhere(String, String),
     /// A service account that the input does not name.
     Unknown,
 }
@@ -89,8 +96,15 @@ impl Identity {
                 Match::from(email.ends_with(DEFAULT_ACCOUNT))
             }
             (Self::Default, Self::Object(..)) | (Self::Object(..), Self::Default) => Match::No,
-            (Self::Unknown, _) | (_, Self::Unknown) => Match::Unknown,
+            (Self::Elsewhere(..), Self::Elsewhere(..)) if self == other => Match::Yes,
+            (Self::Elsewhere(..) | Self::Unknown, _) | (_, Self::Elsewhere(..) | Self::Unknown) => Match::Unknown,
         }
+    }
+
+    /// Whether the input leaves open which account it is.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Elsewhere(..) | Self::Unknown)
     }
 
     /// Whether this is the project's default compute service account, in either spelling.
@@ -103,7 +117,7 @@ impl Identity {
     #[must_use]
     pub fn shown(&self) -> &str {
         match self {
-            Self::Account(name) | Self::Object(_, name) => name,
+            Self::Account(name) | Self::Object(_, name) | Self::Elsewhere(_, name) => name,
             Self::Default => "default",
             Self::Unknown => "?",
         }
@@ -207,21 +221,16 @@ impl<'a> Directory<'a> {
                 let place = namespace.or(from.namespace).map_or("", |namespace| namespace.value);
                 let Some(index) = self.kind_of(self.by_object.get(&(place, name.value)), is_kind) else {
                     // A name that is only an example is the same as itself, and may be any other.
-                    let expression = open.then_some(("", name.value));
+                    let expression = open.then_some((("", place), name.value));
                     return Link { name: (!open).then_some(name.value), expression, ..Link::unknown(at) };
                 };
                 Some(index)
             }
             Reference::Expression(text) => {
                 let Some(index) = self.by_expression(text.value, from, is_kind) else {
-                    let scope = match &from.kind {
-                        Kind::Cloud(cloud) => cloud.address.map_or("", |address| address.scope),
-                        _ => "",
-                    };
-                    return Link {
-                        expression: Some((scope, text.value)).filter(|_| !text.value.is_empty()),
-                        ..Link::unknown(at)
-                    };
+                    let place = self.address_of(from).map_or(("", ""), |address| (address.scope, address.module));
+                    let expression = is_one(text.value).then_some((place, text.value));
+                    return Link { expression, ..Link::unknown(at) };
                 };
                 Some(index)
             }
@@ -238,8 +247,7 @@ impl<'a> Directory<'a> {
 
     /// The one object that an expression such as `google_compute_network.vpc.id` stands for.
     fn by_expression(&self, text: &'a str, from: &Resource<'a>, is_kind: fn(&Item<'a>) -> bool) -> Option<usize> {
-        let Kind::Cloud(cloud) = &from.kind else { return None };
-        let address = cloud.address.or_else(|| self.address_around(from))?;
+        let address = self.address_of(from)?;
         let (kind, label) = traversal(text)?;
         let found = self.by_address.get(&(address.scope, address.module, kind, label))?;
         // Of several instances none is the one.
@@ -270,9 +278,32 @@ impl<'a> Directory<'a> {
                 Identity::Default
             }
             _ => {
-                self.resolve(reference, from, is_account).object.map_or(Identity::Unknown, |index| self.account(index))
+                let link = self.resolve(reference, from, is_account);
+                link.object.map_or_else(|| self.elsewhere(reference, from), |index| self.account(index))
             }
         }
+    }
+
+    /// A reference that leads out of the input: the same one, in the same place, leads to the same account.
+    fn elsewhere(&self, reference: Reference<'a>, from: &Resource<'a>) -> Identity {
+        match reference {
+            Reference::Object { name, namespace, .. } => {
+                let place = namespace.or(from.namespace).map_or("", |namespace| namespace.value);
+                Identity::Elsewhere(place.to_owned(), name.value.to_owned())
+            }
+            // A plan names what an expression refers to, and not what it makes of it.
+            Reference::Expression(text) if text.value.contains("${") && is_one(text.value) => {
+                let Some(address) = self.address_of(from) else { return Identity::Unknown };
+                Identity::Elsewhere(format!("{}:{}", address.scope, address.module), text.value.to_owned())
+            }
+            Reference::Expression(_) | Reference::Written(_) | Reference::Parent(_) => Identity::Unknown,
+        }
+    }
+
+    /// The address by which expressions in an object are to be read: its own, or that of the object around it.
+    fn address_of(&self, from: &Resource<'a>) -> Option<Address<'a>> {
+        let Kind::Cloud(cloud) = &from.kind else { return None };
+        cloud.address.or_else(|| self.address_around(from))
     }
 
     /// The identity of a service account of the input.
@@ -317,6 +348,14 @@ fn traversal(text: &str) -> Option<(&str, &str)> {
     let mut parts = inner.split('.');
     let (kind, label) = (parts.next()?, parts.next()?);
     Some((kind, label.split('[').next().unwrap_or(label)))
+}
+
+/// Whether an expression stands for the same thing wherever it is written in a module. One that has to do with the instance
+/// does not, nor does a module that is named without one of its outputs.
+fn is_one(expression: &str) -> bool {
+    let of_instance = ["each.", "count.", "dynamic", "for "].iter().any(|word| expression.contains(word));
+    let is_bare = expression.strip_prefix("module.").is_some_and(|rest| !rest.contains('.'));
+    !expression.is_empty() && !of_instance && !is_bare
 }
 
 /// The last segment of a self-link or path: the name that every spelling shares.

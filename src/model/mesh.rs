@@ -1,19 +1,34 @@
 //! The mesh: its configuration, what its proxies know, and the objects that route and guard.
 
-use super::Text;
 use super::authorization::{AuthorizationPolicy, authorization_policy};
+use super::extension::{Extension, extension};
+use super::peer::{PeerAuthentication, peer_authentication};
 use super::route::{Gateway, GatewayReference, VirtualService, gateway, virtual_service};
+use super::service_entry::{ServiceEntry, service_entry};
+use super::sidecar::{Sidecar, sidecar};
 use super::tls::{DestinationRule, destination_rule};
-use crate::resource::istio::{self, MeshConfig, Setting};
-use crate::resource::{Kind, Labels, Resource};
+use super::version::IstioVersion;
+use super::{Labels, Text};
+use crate::resource::istio::{ExtensionProvider, MeshConfig, Setting};
+use crate::resource::{Kind, Resource};
 use crate::source::Location;
 use crate::traffic::HostPattern;
 
 /// Everything that Istio reads.
 #[derive(Clone, Debug)]
 pub struct Mesh<'a> {
+    /// The versions that run.
+    pub version: IstioVersion,
     /// Objects in this namespace apply to the whole mesh.
     pub root_namespace: &'a str,
+    /// The domain in the identities of workloads, where the mesh configuration sets it.
+    pub trust_domain: Option<Text<'a>>,
+    /// Other names of that domain.
+    pub trust_domain_aliases: Vec<Text<'a>>,
+    /// Who may be asked by CUSTOM policies, and whether they judge requests alone.
+    pub providers: Vec<ExtensionProvider<'a>>,
+    /// Where automatic mutual TLS is switched off.
+    pub auto_mtls_off: Option<Location>,
     /// The mesh's mode for unknown destinations, where it is set.
     pub outbound: Option<OutboundPolicy>,
     /// Whether the mesh configuration itself is in the input.
@@ -24,7 +39,11 @@ pub struct Mesh<'a> {
     pub virtual_services: Vec<VirtualService<'a>>,
     pub destination_rules: Vec<DestinationRule<'a>>,
     pub service_entries: Vec<ServiceEntry<'a>>,
+    pub workload_entries: Vec<WorkloadEntry<'a>>,
     pub sidecars: Vec<Sidecar<'a>>,
+    pub extensions: Vec<Extension<'a>>,
+    /// What visibility means for objects that leave it out.
+    pub(super) exports: Exports<'a>,
     pub authorization_policies: Vec<AuthorizationPolicy<'a>>,
     pub peer_authentications: Vec<PeerAuthentication<'a>>,
 }
@@ -32,7 +51,12 @@ pub struct Mesh<'a> {
 impl Default for Mesh<'_> {
     fn default() -> Self {
         Self {
+            version: IstioVersion::default(),
             root_namespace: "istio-system",
+            trust_domain: None,
+            trust_domain_aliases: Vec::new(),
+            providers: Vec::new(),
+            auto_mtls_off: None,
             outbound: None,
             configured: false,
             interception_mode: None,
@@ -40,7 +64,10 @@ impl Default for Mesh<'_> {
             virtual_services: Vec::new(),
             destination_rules: Vec::new(),
             service_entries: Vec::new(),
+            workload_entries: Vec::new(),
             sidecars: Vec::new(),
+            extensions: Vec::new(),
+            exports: Exports::default(),
             authorization_policies: Vec::new(),
             peer_authentications: Vec::new(),
         }
@@ -86,37 +113,16 @@ impl Visibility<'_> {
     }
 }
 
-/// A host outside of the cluster, or on a VM, that the mesh knows.
-#[derive(Clone, Debug)]
-pub struct ServiceEntry<'a> {
+/// An address outside of the cluster, such as a VM's, that service entries pick by its labels.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkloadEntry<'a> {
     pub namespace: &'a str,
     pub name: Text<'a>,
-    pub hosts: Vec<Text<'a>>,
-    /// Whether the host is outside of the mesh, which is the zero value.
-    pub external: bool,
-    pub visibility: Visibility<'a>,
+    pub address: Option<Text<'a>>,
+    pub labels: &'a Labels<'a>,
 }
 
-/// What the proxies of a namespace, or of some of its workloads, know.
-#[derive(Clone, Debug)]
-pub struct Sidecar<'a> {
-    pub namespace: &'a str,
-    pub name: Text<'a>,
-    /// None makes it the namespace's default.
-    pub selector: Option<&'a Labels<'a>>,
-    /// None inherits the mesh's mode, and never that of another Sidecar.
-    pub outbound: Option<OutboundPolicy>,
-}
-
-/// How strictly workloads ask their peers for a certificate.
-#[derive(Clone, Debug)]
-pub struct PeerAuthentication<'a> {
-    pub namespace: &'a str,
-    pub name: Text<'a>,
-    pub selector: Option<&'a Labels<'a>>,
-}
-
-fn outbound(setting: Setting<'_>, empty: OutboundMode) -> OutboundPolicy {
+pub(super) fn outbound(setting: Setting<'_>, empty: OutboundMode) -> OutboundPolicy {
     let mode = match setting.value.map(|mode| mode.value) {
         None => empty,
         Some("REGISTRY_ONLY") => OutboundMode::RegistryOnly,
@@ -128,11 +134,18 @@ fn outbound(setting: Setting<'_>, empty: OutboundMode) -> OutboundPolicy {
 }
 
 /// The export defaults of the mesh configuration.
-#[derive(Default)]
-struct Exports<'a> {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exports<'a> {
     services: Vec<Text<'a>>,
     virtual_services: Vec<Text<'a>>,
     destination_rules: Vec<Text<'a>>,
+}
+
+impl<'a> Exports<'a> {
+    /// Which namespaces see a service or service entry.
+    pub fn of_service(&self, written: &[Text<'a>], namespace: &'a str) -> Visibility<'a> {
+        visibility(written, &self.services, namespace)
+    }
 }
 
 fn visibility<'a>(written: &[Text<'a>], default: &[Text<'a>], namespace: &'a str) -> Visibility<'a> {
@@ -147,8 +160,8 @@ fn visibility<'a>(written: &[Text<'a>], default: &[Text<'a>], namespace: &'a str
 }
 
 /// Lowers all objects of the mesh.
-pub(super) fn mesh<'a>(list: &'a [Resource<'a>]) -> Mesh<'a> {
-    let mut mesh = Mesh::default();
+pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<'a> {
+    let mut mesh = Mesh { version, ..Mesh::default() };
     let mut exports = Exports::default();
     for resource in list {
         match &resource.kind {
@@ -162,6 +175,7 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>]) -> Mesh<'a> {
             add(&mut mesh, &exports, resource, namespace.value);
         }
     }
+    mesh.exports = exports;
     let egress: Vec<bool> = mesh.gateways.iter().map(|gateway| is_egress(gateway, &mesh)).collect();
     mesh.gateways.iter_mut().zip(egress).for_each(|(gateway, egress)| gateway.egress = egress);
     mesh
@@ -173,6 +187,11 @@ fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshCo
     mesh.configured |= config.found;
     mesh.root_namespace = config.root_namespace.map_or(mesh.root_namespace, |root| root.value);
     mesh.interception_mode = mesh.interception_mode.or(config.interception_mode);
+    mesh.trust_domain = mesh.trust_domain.or(config.trust_domain);
+    mesh.trust_domain_aliases.extend(&config.trust_domain_aliases);
+    mesh.providers.extend(&config.providers);
+    let off = config.auto_mtls.filter(|auto| !auto.value);
+    mesh.auto_mtls_off = mesh.auto_mtls_off.or(off.map(|auto| auto.at));
     let found = config.outbound.map(|setting| outbound(setting, OutboundMode::AllowAny));
     let is_strict = |policy: &OutboundPolicy| policy.mode == OutboundMode::RegistryOnly;
     if mesh.outbound.is_none_or(|known| is_strict(&known)) && found.is_some() {
@@ -192,43 +211,34 @@ fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshCo
 fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a>, namespace: &'a str) {
     let name = resource.meta.name;
     match &resource.kind {
-        Kind::Gateway(written) => mesh.gateways.push(gateway(written, name, namespace)),
+        Kind::Gateway(written) => mesh.gateways.push(gateway(written, resource, namespace)),
         Kind::VirtualService(written) => {
             let seen = visibility(&written.export_to, &exports.virtual_services, namespace);
-            mesh.virtual_services.push(virtual_service(written, name, namespace, seen));
+            mesh.virtual_services.push(virtual_service(written, resource, namespace, seen));
         }
         Kind::DestinationRule(written) => {
             let seen = visibility(&written.export_to, &exports.destination_rules, namespace);
             mesh.destination_rules.push(destination_rule(written, name, namespace, seen));
         }
         Kind::ServiceEntry(written) => {
-            let seen = visibility(&written.export_to, &exports.services, namespace);
-            mesh.service_entries.push(service_entry(written, name, namespace, seen));
+            mesh.service_entries.push(service_entry(written, resource, namespace, exports));
         }
-        Kind::Sidecar(written) => mesh.sidecars.push(Sidecar {
+        Kind::WorkloadEntry(written) => mesh.workload_entries.push(WorkloadEntry {
             namespace,
             name,
-            selector: written.workload_selector.as_ref().filter(|labels| !labels.is_empty()),
-            outbound: written.outbound.map(|setting| outbound(setting, OutboundMode::RegistryOnly)),
+            address: written.address,
+            labels: &written.labels,
         }),
+        Kind::Sidecar(written) => mesh.sidecars.push(sidecar(written, &resource.meta, namespace)),
+        Kind::Extension(written) => mesh.extensions.push(extension(written, &resource.meta, namespace)),
         Kind::AuthorizationPolicy(written) => {
             mesh.authorization_policies.push(authorization_policy(written, &resource.meta, namespace));
         }
         Kind::PeerAuthentication(written) => {
-            mesh.peer_authentications.push(PeerAuthentication { namespace, name, selector: written.selector.as_ref() });
+            mesh.peer_authentications.push(peer_authentication(written, name, namespace));
         }
         _ => {}
     }
-}
-
-fn service_entry<'a>(
-    written: &'a istio::ServiceEntry<'a>,
-    name: Text<'a>,
-    namespace: &'a str,
-    visibility: Visibility<'a>,
-) -> ServiceEntry<'a> {
-    let external = written.location.is_none_or(|location| location.value != "MESH_INTERNAL");
-    ServiceEntry { namespace, name, hosts: written.hosts.clone(), external, visibility }
 }
 
 /// Whether a gateway lets traffic out: it stands in the egress namespace, it selects proxies that are called egress

@@ -6,6 +6,7 @@ pub mod admission;
 mod authorization;
 mod dns;
 mod evidence;
+mod extension;
 mod firewall;
 mod iam;
 mod link;
@@ -14,20 +15,25 @@ mod namespace;
 mod network;
 mod network_policy;
 mod nodes;
+mod peer;
 mod relations;
 mod route;
 mod selector;
 mod service;
+mod service_entry;
+mod sidecar;
 mod tls;
+mod version;
 mod workload;
 
-pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions};
+pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
+pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{Holder, Iam, IamBinding, Perimeter};
 pub use link::{Identity, Link};
-pub use mesh::{Mesh, OutboundMode, OutboundPolicy, PeerAuthentication, ServiceEntry, Sidecar, Visibility};
+pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network::{EnforcementOrder, GoogleEndpoint, Nat, Network, Peering, Route as NetworkRoute, Subnet, Topology};
 pub use network_policy::{
@@ -35,13 +41,17 @@ pub use network_policy::{
     Tier,
 };
 pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning, Taint};
+pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
 };
 pub use selector::{Match, Requirement, Selector};
-pub use service::{Service, ServicePort};
+pub use service::{Service, ServicePort, ServiceType};
+pub use service_entry::{EntryPort, PortProtocol, Resolution, ServiceEntry};
+pub use sidecar::{EgressListener, Import, ImportFrom, Sidecar};
 pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};
+pub use version::IstioVersion;
 pub use workload::{Container, Placement, Toleration, Workload};
 
 pub use crate::resource::gcp::{Listed, NextHop, Setting};
@@ -79,15 +89,16 @@ pub struct Estate<'a> {
 pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a> {
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
-    estate.mesh = mesh::mesh(list);
+    estate.mesh = mesh::mesh(list, version::istio_versions(list, config));
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
-    estate.services = service::services(list, &estate.namespaces);
+    estate.services = service::services(list, &estate.namespaces, &estate.mesh);
     estate.network_policies = network_policy::network_policies(list, &estate.namespaces, &mut estate.problems);
     let directory = link::Directory::new(list);
     (estate.clusters, estate.pools) = nodes::nodes(list, &directory);
     (estate.firewall, estate.firewall_policies) = firewall::firewall(&directory, &mut estate.problems);
     estate.topology = network::topology(&directory);
+    estate.suppose_network();
     estate.dns = dns::dns(&directory);
     estate.iam = iam::iam(&directory, config);
     estate.admission = admission::admission(list);
@@ -99,6 +110,17 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
 }
 
 impl<'a> Estate<'a> {
+    /// Puts the pools and rules that leave out their network into the only one that the input names.
+    fn suppose_network(&mut self) {
+        let Some(only) = network::only_network(&self.topology, &self.clusters, &self.firewall) else { return };
+        let of_pools = self.pools.iter_mut().map(|pool| (&mut pool.network, pool.name.at));
+        let of_rules = self.firewall.iter_mut().filter(|rule| rule.set == RuleSet::Vpc);
+        let of_rules = of_rules.map(|rule| (&mut rule.network, rule.name.at));
+        for (network, at) in of_pools.chain(of_rules).filter(|(network, _)| network.is_none()) {
+            *network = Some(only.seen_at(at));
+        }
+    }
+
     /// The namespace of a workload.
     #[must_use]
     pub fn namespace_of(&self, workload: &Workload<'_>) -> &Namespace<'a> {

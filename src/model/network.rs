@@ -1,8 +1,10 @@
 //! Networks and subnets, and how traffic gets out of them: NAT, routes, peerings, endpoints of Google's APIs.
 
-use super::Text;
+use super::firewall::FirewallRule;
 use super::link::{Directory, Link};
+use super::nodes::Cluster;
 use super::nodes::{is_network, is_subnet};
+use super::{Match, Text};
 use crate::resource::Resource;
 use crate::resource::gcp::{self, Item, Listed, NextHop, Reference};
 
@@ -118,7 +120,7 @@ pub(super) fn topology<'a>(directory: &Directory<'a>) -> Topology<'a> {
                     .router
                     .map(|router| directory.resolve(router, resource, |item| matches!(item, Item::Router(_))));
                 let of = |(own, _): &&(Link<'a>, Option<Link<'a>>)| {
-                    router.is_some_and(|router| own.is(&router) == super::Match::Yes)
+                    router.is_some_and(|router| own.is(&router) == Match::Yes)
                 };
                 let named = |subnet: &gcp::NatSubnet<'a>| Some(directory.resolve(subnet.subnet?, resource, is_subnet));
                 found.nats.push(Nat {
@@ -153,6 +155,22 @@ pub(super) fn topology<'a>(directory: &Directory<'a>) -> Topology<'a> {
         }
     }
     found
+}
+
+/// The one network that an input is about, where it names a single one: whoever leaves the network out is supposed to be in
+/// it.
+pub(super) fn only_network<'a>(
+    topology: &Topology<'a>,
+    clusters: &[Cluster<'a>],
+    rules: &[FirewallRule<'a>],
+) -> Option<Link<'a>> {
+    let described = topology.networks.iter().map(|network| network.link);
+    let of_subnets = topology.subnets.iter().filter_map(|subnet| subnet.network);
+    let of_clusters = clusters.iter().filter_map(|cluster| cluster.network);
+    let of_rules = rules.iter().filter_map(|rule| rule.network);
+    let mut named = described.chain(of_subnets).chain(of_clusters).chain(of_rules);
+    let first = named.next()?;
+    named.all(|other| first.is(&other) == Match::Yes).then_some(first)
 }
 
 fn order(written: &gcp::Network<'_>) -> EnforcementOrder {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::link::{Directory, Identity, Link};
+use super::link::{Directory, Identity, Link, short};
 use super::{Labels, Text};
 use crate::resource::gcp::{self, Cloud, Item, NodeConfig, PoolTaint, Setting};
 use crate::resource::{Kind, Resource, kubernetes};
@@ -53,6 +53,10 @@ pub struct NodePool<'a> {
     pub name: Text<'a>,
     /// The index of its cluster in the estate, where that is in the input.
     pub cluster: Option<usize>,
+    /// The name of its cluster, by which GKE tags the nodes.
+    pub cluster_name: Option<&'a str>,
+    /// The region of its nodes.
+    pub region: Option<&'a str>,
     pub network: Option<Link<'a>>,
     pub subnet: Option<Link<'a>>,
     pub identity: Identity,
@@ -187,6 +191,8 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> 
         let mut pool = pool(name, (resource, cloud), &written.node, of, directory);
         pool.private =
             written.private_nodes.or(of.map_or(Setting::Unknown(name.at), |(_, of)| of.written.private_nodes));
+        pool.region = pool.region.or_else(|| region(written.location));
+        pool.cluster_name = pool.cluster_name.or_else(|| link.and_then(|link| link.name));
         pool.autoscaling = written.autoscaling;
         pool.max_nodes = written.max_nodes;
         let subnet = written.subnetwork.map(|subnet| directory.resolve(subnet, resource, is_subnet));
@@ -197,6 +203,15 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> 
     // What is said of the first of several does not depend on the order of the input.
     pools.sort_by_key(|pool| (pool.name.value, pool.name.at));
     (clusters, pools)
+}
+
+/// The region of a location, which may be one of its zones: `europe-west1-b` is in `europe-west1`.
+fn region(location: Setting<&str>) -> Option<&str> {
+    let name = short(location.known()?.value);
+    match name.rsplit_once('-') {
+        Some((region, zone)) if zone.len() == 1 && region.contains('-') => Some(region),
+        _ => Some(name),
+    }
 }
 
 /// Dataplane V2 always enforces policies, as on Autopilot; the older dataplane only with Calico, which is asked for and has
@@ -260,6 +275,8 @@ fn pool<'a>(
     NodePool {
         name,
         cluster: cluster.map(|(index, _)| index),
+        cluster_name: of.and_then(|cluster| cluster.link.name),
+        region: of.and_then(|cluster| region(cluster.written.location)),
         network: of.and_then(|cluster| cluster.network),
         subnet: of.and_then(|cluster| cluster.subnet),
         identity: config.service_account.map_or(Identity::Default, |account| directory.identity(account, resource)),
@@ -350,6 +367,8 @@ fn provisioned_pool<'a>(
     Some(NodePool {
         name: Spanned::new(name, at),
         cluster: Some(index),
+        cluster_name: cluster.link.name,
+        region: region(cluster.written.location),
         network: cluster.network,
         subnet: cluster.subnet,
         identity,
@@ -413,6 +432,8 @@ fn observed_pools<'a>(list: &'a [Resource<'a>], known: &[NodePool<'a>]) -> Vec<N
         pools.entry(name.value).or_insert_with(|| NodePool {
             name,
             cluster: None,
+            cluster_name: None,
+            region: None,
             network: None,
             subnet: None,
             identity: Identity::Unknown,

@@ -3,7 +3,7 @@
 use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
 use super::{Labels, Text};
-use crate::resource::istio;
+use crate::resource::{Resource, istio};
 use crate::source::Location;
 
 pub use crate::resource::istio::RouteKind;
@@ -12,12 +12,16 @@ pub use crate::resource::istio::RouteKind;
 #[derive(Clone, Debug)]
 pub struct Gateway<'a> {
     pub namespace: &'a str,
+    /// Where the namespace is said; none where nothing says it.
+    pub namespace_at: Option<Location>,
     pub name: Text<'a>,
     /// None selects every gateway proxy of the mesh.
     pub selector: Option<&'a Labels<'a>>,
     pub servers: Vec<Server<'a>>,
     /// Whether it lets traffic out of the mesh, by name, by place or by where its routes lead.
     pub egress: bool,
+    /// The key `spec`: where a field that it leaves out would stand.
+    pub spec_at: Location,
 }
 
 /// What a listener speaks.
@@ -83,11 +87,20 @@ pub enum GatewayReference<'a> {
 #[derive(Clone, Debug)]
 pub struct VirtualService<'a> {
     pub namespace: &'a str,
+    /// Where the namespace is said; none where nothing says it.
+    pub namespace_at: Option<Location>,
     pub name: Text<'a>,
     pub hosts: Vec<Text<'a>>,
+    /// Who takes its routes: sidecars alone where it names no gateway.
     pub gateways: Vec<GatewayReference<'a>>,
+    /// The names of those gateways as written; none where it names none.
+    pub gateway_names: &'a [Text<'a>],
     pub visibility: Visibility<'a>,
+    /// What is written of it; empty where it has the mesh's default.
+    pub export_to: &'a [Text<'a>],
     pub routes: Vec<Route<'a>>,
+    /// The key `spec`: where a field that it leaves out would stand.
+    pub spec_at: Location,
 }
 
 /// One route of a virtual service.
@@ -96,15 +109,30 @@ pub struct Route<'a> {
     pub kind: RouteKind,
     /// Who takes the route and on which port: any of these; everybody the virtual service names where there is none.
     pub hops: Vec<Hop<'a>>,
+    /// Where it leads; a destination without a share of the requests is none.
     pub destinations: Vec<Destination<'a>>,
+    /// Where copies of the requests go.
+    pub mirrors: Vec<Destination<'a>>,
+    /// The namespace and name of the virtual service that takes over.
+    pub delegate: Option<(&'a str, Text<'a>)>,
+    /// Whether the proxy answers by itself.
+    pub answered: bool,
     pub at: Location,
 }
 
-/// The proxies and the port of one match.
+/// One match, as far as it decides who takes the route: the proxies, their port, and where a request comes from.
 #[derive(Clone, Debug)]
 pub struct Hop<'a> {
     pub gateways: Vec<GatewayReference<'a>>,
+    /// The names of those gateways as written.
+    pub gateway_names: &'a [Text<'a>],
     pub port: Option<i64>,
+    pub sni_hosts: &'a [Text<'a>],
+    pub source_labels: &'a Labels<'a>,
+    pub source_namespace: Option<Text<'a>>,
+    /// Whether only requests with certain properties, such as a path, are meant.
+    pub partial: bool,
+    pub at: Location,
 }
 
 /// Where a route leads.
@@ -149,44 +177,76 @@ fn references<'a>(texts: &[Text<'a>], namespace: &'a str) -> Vec<GatewayReferenc
 
 pub(super) fn virtual_service<'a>(
     written: &'a istio::VirtualService<'a>,
-    name: Text<'a>,
+    resource: &'a Resource<'a>,
     namespace: &'a str,
     visibility: Visibility<'a>,
 ) -> VirtualService<'a> {
+    let meta = &resource.meta;
     let gateways = references(&written.gateways, namespace);
     VirtualService {
         namespace,
-        name,
+        namespace_at: resource.namespace_at(),
+        name: meta.name,
         hosts: written.hosts.clone(),
         // Without a list the virtual service is for sidecars alone.
         gateways: if gateways.is_empty() { vec![GatewayReference::Mesh] } else { gateways },
+        gateway_names: &written.gateways,
         visibility,
+        export_to: &written.export_to,
+        spec_at: meta.spec_at,
         routes: written.routes.iter().map(|one| route(one, namespace)).collect(),
     }
 }
 
+fn destination<'a>(written: &'a istio::Destination<'a>, namespace: &str) -> Destination<'a> {
+    Destination {
+        host: full_host(written.host.value, namespace),
+        host_at: written.host.at,
+        subset: written.subset,
+        port: written.port.map(|port| port.value),
+    }
+}
+
 fn route<'a>(written: &'a istio::Route<'a>, namespace: &'a str) -> Route<'a> {
-    let destination = |one: &'a istio::Destination<'a>| Destination {
-        host: full_host(one.host.value, namespace),
-        host_at: one.host.at,
-        subset: one.subset,
-        port: one.port.map(|port| port.value),
-    };
     let hop = |one: &'a istio::RouteMatch<'a>| Hop {
         gateways: references(&one.gateways, namespace),
+        gateway_names: &one.gateways,
         port: one.port.map(|port| port.value),
+        sni_hosts: &one.sni_hosts,
+        source_labels: &one.source_labels,
+        source_namespace: one.source_namespace,
+        partial: one.partial,
+        at: one.at,
     };
+    // Among several, one without a share gets nothing.
+    let shared = written.destinations.iter().any(|one| one.weight.is_some_and(|weight| weight.value > 0));
+    let takes = |one: &&istio::Destination<'_>| !shared || one.weight.is_some_and(|weight| weight.value > 0);
+    let delegate = written.delegate.map(|one| (one.namespace.map_or(namespace, |text| text.value), one.name));
     Route {
         kind: written.kind,
         hops: written.matches.iter().map(hop).collect(),
-        destinations: written.destinations.iter().map(destination).collect(),
+        destinations: written.destinations.iter().filter(takes).map(|one| destination(one, namespace)).collect(),
+        mirrors: written.mirrors.iter().map(|one| destination(one, namespace)).collect(),
+        delegate,
+        answered: written.answered,
         at: written.at,
     }
 }
 
-pub(super) fn gateway<'a>(written: &'a istio::Gateway<'a>, name: Text<'a>, namespace: &'a str) -> Gateway<'a> {
-    let servers = written.servers.iter().map(server).collect();
-    Gateway { namespace, name, selector: written.selector.as_ref(), servers, egress: false }
+pub(super) fn gateway<'a>(
+    written: &'a istio::Gateway<'a>,
+    resource: &'a Resource<'a>,
+    namespace: &'a str,
+) -> Gateway<'a> {
+    Gateway {
+        namespace,
+        namespace_at: resource.namespace_at(),
+        name: resource.meta.name,
+        selector: written.selector.as_ref(),
+        servers: written.servers.iter().map(server).collect(),
+        egress: false,
+        spec_at: resource.meta.spec_at,
+    }
 }
 
 fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {

@@ -35,6 +35,18 @@ impl Match {
     }
 }
 
+impl std::ops::Not for Match {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
 impl From<bool> for Match {
     fn from(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
@@ -51,7 +63,7 @@ pub enum Selector<'a> {
 /// One requirement of a selector or of a node affinity.
 pub type Requirement<'a> = Written<'a>;
 
-impl Selector<'_> {
+impl<'a> Selector<'a> {
     /// Whether these labels are selected.
     #[must_use]
     pub fn matches(&self, labels: &Labels<'_>) -> Match {
@@ -60,9 +72,24 @@ impl Selector<'_> {
             Self::Labels(selector) => selector
                 .requirements
                 .iter()
-                .map(|requirement| meets(requirement, labels.get(requirement.key.value)))
+                .map(|requirement| meets(requirement, labels.get(requirement.key.value).map(|value| value.value)))
                 .fold(Match::from(selector.labels.is_subset(labels)), Match::and),
         }
+    }
+
+    /// Whether an object of which these labels are known is selected; where they are all of its labels, it has no others.
+    #[must_use]
+    pub fn matches_known(&self, labels: &[(&str, &str)], all: bool) -> Match {
+        let Self::Labels(selector) = self else { return Match::Yes };
+        let value = |key: Text<'_>| labels.iter().find(|(name, _)| *name == key.value).map(|(_, value)| *value);
+        let is_open = |key: Text<'_>| !all && value(key).is_none();
+        let equal = |(name, wanted): (Text<'_>, Text<'_>)| match is_open(name) {
+            true => Match::Unknown,
+            false => Match::from(value(name) == Some(wanted.value)),
+        };
+        let met = |one: &Written<'_>| if is_open(one.key) { Match::Unknown } else { meets(one, value(one.key)) };
+        let parts = selector.labels.iter().map(equal).chain(selector.requirements.iter().map(met));
+        parts.fold(Match::Yes, Match::and)
     }
 
     /// Whether a namespace is selected. Of one that is not declared in the input only the label with its name is known.
@@ -80,25 +107,32 @@ impl Selector<'_> {
     /// Whether a namespace of which only the name is known is selected.
     #[must_use]
     pub fn matches_name(&self, name: &str) -> Match {
-        let Self::Labels(selector) = self else { return Match::Yes };
-        let known = |label: Text<'_>| (label.value == NAME_LABEL).then_some(Text::new(name, label.at));
-        let equal = |(name, value): (Text<'_>, Text<'_>)| {
-            known(name).map_or(Match::Unknown, |found| Match::from(found.value == value.value))
-        };
-        let met = |one: &Written<'_>| known(one.key).map_or(Match::Unknown, |value| meets(one, Some(value)));
-        let parts = selector.labels.iter().map(equal).chain(selector.requirements.iter().map(met));
-        parts.fold(Match::Yes, Match::and)
+        self.matches_known(&[(NAME_LABEL, name)], false)
+    }
+
+    fn written(self) -> Option<&'a LabelSelector<'a>> {
+        match self {
+            Self::Everything => None,
+            Self::Labels(selector) => Some(selector),
+        }
     }
 
     /// The keys of the labels that it asks for.
-    pub fn keys(&self) -> impl Iterator<Item = Text<'_>> {
-        let labels = match self {
-            Self::Everything => None,
-            Self::Labels(selector) => Some(*selector),
-        };
-        labels.into_iter().flat_map(|selector| {
+    pub fn keys(self) -> impl Iterator<Item = Text<'a>> {
+        self.written().into_iter().flat_map(|selector| {
             let equal = selector.labels.iter().map(|(name, _)| name);
             equal.chain(selector.requirements.iter().map(|requirement| requirement.key))
+        })
+    }
+
+    /// The values that it asks of one label, by equality or by a list.
+    pub fn values_of(self, key: &'static str) -> impl Iterator<Item = Text<'a>> {
+        self.written().into_iter().flat_map(move |selector| {
+            let listed = selector
+                .requirements
+                .iter()
+                .filter(move |one| one.key.value == key && matches!(one.operator.value, Operator::In));
+            selector.labels.get(key).into_iter().chain(listed.flat_map(|one| one.values.iter().copied()))
         })
     }
 
@@ -113,12 +147,12 @@ impl Selector<'_> {
 }
 
 /// Whether a label's value, or its absence, meets a requirement.
-fn meets(requirement: &Written<'_>, value: Option<Text<'_>>) -> Match {
+fn meets(requirement: &Written<'_>, value: Option<&str>) -> Match {
     let listed = |value: &str| requirement.values.iter().any(|listed| listed.value == value);
     match (requirement.operator.value, value) {
-        (Operator::In, value) => Match::from(value.is_some_and(|value| listed(value.value))),
+        (Operator::In, value) => Match::from(value.is_some_and(listed)),
         // NotIn and DoesNotExist hold for objects that lack the key.
-        (Operator::NotIn, value) => Match::from(!value.is_some_and(|value| listed(value.value))),
+        (Operator::NotIn, value) => Match::from(!value.is_some_and(listed)),
         (Operator::Exists, value) => Match::from(value.is_some()),
         (Operator::DoesNotExist, value) => Match::from(value.is_none()),
         (Operator::Gt, value) => compare(requirement, value, |found, bound| found > bound),
@@ -127,9 +161,9 @@ fn meets(requirement: &Written<'_>, value: Option<Text<'_>>) -> Match {
     }
 }
 
-fn compare(requirement: &Written<'_>, value: Option<Text<'_>>, holds: impl Fn(i64, i64) -> bool) -> Match {
-    let number = |text: Text<'_>| text.value.parse::<i64>().ok();
-    match (value.and_then(number), requirement.values.first().copied().and_then(number)) {
+fn compare(requirement: &Written<'_>, value: Option<&str>, holds: impl Fn(i64, i64) -> bool) -> Match {
+    let number = |text: &str| text.parse::<i64>().ok();
+    match (value.and_then(number), requirement.values.first().and_then(|bound| number(bound.value))) {
         (Some(found), Some(bound)) => Match::from(holds(found, bound)),
         _ => Match::No,
     }
@@ -141,7 +175,7 @@ pub(super) fn term_matches(term: &NodeSelectorTerm<'_>, pool: &NodePool<'_>) -> 
         return Match::No;
     }
     let meets_one = |one: &Written<'_>| match pool.decides(one.key.value) {
-        true => meets(one, pool.labels.get(one.key.value)),
+        true => meets(one, pool.labels.get(one.key.value).map(|value| value.value)),
         false => Match::Unknown,
     };
     let expressions = term.expressions.iter().map(meets_one);

@@ -46,6 +46,12 @@ pub enum ClientMode {
 }
 
 impl ClientMode {
+    /// Whether a proxy in this mode wraps what it sends in TLS for a server outside of the mesh.
+    #[must_use]
+    pub fn originates(self) -> bool {
+        matches!(self, Self::Simple | Self::Mutual)
+    }
+
     /// The mode's word in a manifest.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -68,6 +74,14 @@ pub struct ClientTls<'a> {
     /// The mode, or the block that leaves it out.
     pub at: Location,
     pub sni: Option<Text<'a>>,
+    /// The file of the authorities to trust.
+    pub authority: Option<Text<'a>>,
+    /// The secret that holds certificates, which only some proxies can read.
+    pub credential: Option<Text<'a>>,
+    /// Where it says not to look at the server's certificate.
+    pub skip_verify: Option<Location>,
+    /// Where it names what the server's certificate must be for.
+    pub names: Option<Location>,
 }
 
 /// The TLS settings at one level: a destination rule's own, or a subset's.
@@ -103,7 +117,16 @@ fn client_tls<'a>(written: &istio::ClientTls<'a>) -> ClientTls<'a> {
         "ISTIO_MUTUAL" => ClientMode::IstioMutual,
         _ => ClientMode::Unknown,
     };
-    ClientTls { mode, defaulted: written.mode.value.is_none(), at: written.mode.at(), sni: written.sni }
+    ClientTls {
+        mode,
+        defaulted: written.mode.value.is_none(),
+        at: written.mode.at(),
+        sni: written.sni,
+        authority: written.authority,
+        credential: written.credential,
+        skip_verify: written.skip_verify.filter(|skip| skip.value).map(|skip| skip.at),
+        names: written.names,
+    }
 }
 
 fn layer<'a>(written: Option<&istio::TrafficPolicy<'a>>) -> TlsLayer<'a> {

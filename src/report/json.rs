@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Place, SCHEMA};
+use crate::config::Ignore;
 use crate::finding::{Finding, Hop, Label, Object};
 use crate::source::{LineColumn, Location, Sources};
 use crate::triage::{Inputs, Report, Reported, Unmodelled};
@@ -15,7 +16,7 @@ pub fn json(report: &Report, sources: &Sources) -> String {
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         verdict: report.verdict.as_str(),
         inputs: inputs(&report.inputs, sources),
-        findings: report.findings.iter().map(|reported| finding(reported, sources)).collect(),
+        findings: super::all(report).into_iter().map(|reported| finding(reported, sources)).collect(),
     };
     super::pretty(&document)
 }
@@ -90,8 +91,17 @@ struct FindingShape<'a> {
     witness: Vec<HopShape<'a>>,
     help: &'a str,
     fingerprint: &'a str,
-    /// Findings that are shown are not suppressed; the field is there for those that will be.
-    suppressed: Option<()>,
+    suppressed: Option<SuppressedShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct SuppressedShape<'a> {
+    /// `settings` or `comment`.
+    by: &'static str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    location: LocationShape<'a>,
 }
 
 #[derive(Serialize)]
@@ -173,7 +183,16 @@ fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a>
         witness: witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
         help,
         fingerprint: &reported.fingerprint,
-        suppressed: None,
+        suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
+    }
+}
+
+fn suppressed<'a>(ignore: &'a Ignore, sources: &'a Sources) -> SuppressedShape<'a> {
+    SuppressedShape {
+        by: if ignore.is_comment() { "comment" } else { "settings" },
+        reason: &ignore.reason,
+        until: ignore.until.map(|until| until.value.to_string()),
+        location: location(ignore.at, sources),
     }
 }
 

@@ -7,23 +7,27 @@ mod json;
 mod page;
 mod palette;
 mod sarif;
+mod schema;
 mod summary;
 mod terminal;
 
 pub use catalogue::{catalogue, catalogue_json};
 pub use json::json;
 pub use page::page;
-pub use sarif::{Sarif, sarif};
+pub use sarif::{Sarif, file_uri, sarif};
+pub use schema::config_schema;
 pub use terminal::{Terminal, terminal};
 
 use crate::rule::Rule;
 use crate::source::{LineColumn, Location, Source, Sources};
+use crate::triage::{Report, Reported};
 
 /// The version of the shapes of our own machine-readable outputs.
 const SCHEMA: u32 = 1;
 
 /// The web page of a rule.
-fn rule_uri(rule: &Rule) -> String {
+#[must_use]
+pub fn rule_uri(rule: &Rule) -> String {
     format!("{}/blob/main/rules/{}/{}.md", env!("CARGO_PKG_REPOSITORY"), rule.topic, rule.id)
 }
 
@@ -50,6 +54,13 @@ impl<'s> Place<'s> {
 fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
+}
+
+/// The findings that count and those that are silenced, in one order.
+fn all(report: &Report) -> Vec<&Reported> {
+    let mut all: Vec<&Reported> = report.findings.iter().chain(&report.suppressed).collect();
+    all.sort_by_key(|reported| reported.order);
+    all
 }
 
 /// A shape of ours as indented JSON with a newline at its end.

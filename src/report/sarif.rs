@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{Place, rule_uri};
+use crate::config::Ignore;
 use crate::finding::{Confidence, Finding, Level, Severity};
 use crate::rule::Rule;
 use crate::source::{Location, SourceId, Sources};
@@ -15,9 +16,10 @@ use crate::triage::{Report, Reported, Verdict};
 use line_hash::line_hashes;
 use shape::{
     Artifact, CodeFlow, Configuration, Descriptor, DescriptorProperties, Document, Driver, Fingerprints, Invocation,
-    Message, Notification, Physical, Region, ResultProperties, ResultShape, Run, SarifLocation, Text, ThreadFlow,
-    ThreadFlowLocation, Tool,
+    Message, Notification, Physical, Region, ResultProperties, ResultShape, Run, SarifLocation, Suppression, Text,
+    ThreadFlow, ThreadFlowLocation, Tool,
 };
+pub use uri::file_uri;
 use uri::uri;
 
 /// How many results GitHub shows; it takes more, but drops those after by its own order.
@@ -36,19 +38,22 @@ pub struct Sarif {
     pub root: String,
     /// The working directory as an absolute path: relative paths are seen from there. Where empty, they stay as they are.
     pub directory: String,
+    /// Write silenced findings too, as suppressed results. GitHub shows these as open alerts.
+    pub suppressed: bool,
 }
 
 /// Writes the report as one compact SARIF document. `rules` are all rules, whether they found something or not.
 #[must_use]
 pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], options: &Sarif) -> String {
-    let shown = shown(&report.findings);
+    let candidates = if options.suppressed { super::all(report) } else { report.findings.iter().collect() };
+    let shown = shown(&candidates);
     let log = Log { sources, rules, options, hashes: hashes(&shown, sources) };
     let document = Document {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
         runs: [Run {
             tool: Tool { driver: driver(rules) },
-            invocations: [log.invocation(report, shown.len())],
+            invocations: [log.invocation(report, candidates.len() - shown.len())],
             column_kind: "unicodeCodePoints",
             results: shown.iter().map(|reported| log.result(reported)).collect(),
         }],
@@ -58,12 +63,12 @@ pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], option
 }
 
 /// The findings that are written: all, or the worst where there are too many; in the order of the report.
-fn shown(findings: &[Reported]) -> Vec<&Reported> {
+fn shown<'r>(findings: &[&'r Reported]) -> Vec<&'r Reported> {
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse((findings[index].level, findings[index].finding.severity)));
     order.truncate(RESULT_LIMIT);
     order.sort_unstable();
-    order.into_iter().map(|index| &findings[index]).collect()
+    order.into_iter().map(|index| findings[index]).collect()
 }
 
 type LineHashes = BTreeMap<SourceId, BTreeMap<usize, String>>;
@@ -100,6 +105,7 @@ impl<'a> Log<'a> {
                 .collect(),
             code_flows: self.code_flow(finding).into_iter().collect(),
             partial_fingerprints: self.fingerprints(reported),
+            suppressions: reported.ignore.iter().map(|ignore| self.suppression(ignore)).collect(),
             properties: ResultProperties {
                 variant: finding.variant,
                 severity: finding.severity.as_str(),
@@ -115,6 +121,15 @@ impl<'a> Log<'a> {
         let line = self.sources[source].line_column(span.start).line;
         let hash = self.hashes.get(&source).and_then(|hashes| hashes.get(&line)).cloned();
         Fingerprints { finding: &reported.fingerprint, primary_location_line_hash: hash }
+    }
+
+    fn suppression(&self, ignore: &'a Ignore) -> Suppression<'a> {
+        Suppression {
+            kind: if ignore.is_comment() { "inSource" } else { "external" },
+            status: "accepted",
+            justification: &ignore.reason,
+            location: SarifLocation { id: None, physical_location: self.place(ignore.at), message: None },
+        }
     }
 
     fn code_flow(&self, finding: &Finding) -> Option<CodeFlow> {
@@ -147,7 +162,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    fn invocation(&self, report: &Report, shown: usize) -> Invocation {
+    fn invocation(&self, report: &Report, cut: usize) -> Invocation {
         let is_complete = report.verdict != Verdict::Incomplete;
         let unparsed_level = if is_complete { Level::Warning } else { Level::Error };
         let inputs = &report.inputs;
@@ -156,7 +171,6 @@ impl<'a> Log<'a> {
             message: Text { text: said.to_owned() },
             locations: vec![SarifLocation { id: None, physical_location: self.place(at), message: None }],
         };
-        let cut = report.findings.len() - shown;
         let cut = (cut > 0).then(|| Notification {
             level: Level::Warning.as_str(),
             message: Text {

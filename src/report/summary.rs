@@ -46,6 +46,11 @@ pub(super) fn summary(report: &Report, sources: &Sources, options: &Terminal) ->
     let limit = if options.verbose { usize::MAX } else { BRIEF };
     rows.row(&format!("{}:", report.verdict.as_str()), &found(report, rows.palette));
     rows.row("read:", &read(&report.inputs, options));
+    ignored(&mut rows, report, sources, options);
+    if let Some((count, since)) = report.untouched.as_ref().filter(|(count, _)| *count > 0) {
+        let said = format!("{} on lines that have not changed since {}", counted(*count, "finding"), clean(since));
+        rows.row("not shown:", &said);
+    }
     not_understood(&mut rows, &report.inputs, sources, limit);
     rows.text
 }
@@ -74,6 +79,22 @@ fn read(inputs: &Inputs, options: &Terminal) -> String {
         counted(inputs.resources, "resource"),
         size(inputs.bytes)
     )
+}
+
+/// What ignores silence: how many, and in full where all is asked for.
+fn ignored(rows: &mut Rows, report: &Report, sources: &Sources, options: &Terminal) {
+    if report.suppressed.is_empty() {
+        return;
+    }
+    let count = counted(report.suppressed.len(), "finding");
+    rows.row("ignored:", &format!("{count} for a reason that is given (--no-ignores shows them)"));
+    if options.verbose {
+        for reported in &report.suppressed {
+            let place = Place::new(reported.finding.at, sources).position();
+            let reason = reported.ignore.as_ref().map(|ignore| ignore.reason.as_str()).unwrap_or_default();
+            rows.item(&clean(&format!("{place}: {} because {reason}", reported.finding.rule)));
+        }
+    }
 }
 
 fn not_understood(rows: &mut Rows, inputs: &Inputs, sources: &Sources, limit: usize) {
@@ -112,8 +133,11 @@ fn not_understood(rows: &mut Rows, inputs: &Inputs, sources: &Sources, limit: us
 fn most_frequent(unmodelled: &[Unmodelled]) -> Vec<String> {
     let mut sorted: Vec<&Unmodelled> = unmodelled.iter().collect();
     sorted.sort_by_key(|unmodelled| std::cmp::Reverse(unmodelled.count));
-    let said =
-        |entry: &&Unmodelled| clean(&format!("{} {}: {}", entry.api_version, entry.kind, entry.count)).into_owned();
+    let name = |entry: &Unmodelled| match entry.kind.as_str() {
+        "" => "without a kind".to_owned(),
+        kind => format!("{} {kind}", entry.api_version),
+    };
+    let said = |entry: &&Unmodelled| clean(&format!("{}: {}", name(entry), entry.count)).into_owned();
     sorted.iter().map(said).collect()
 }
 

@@ -27,6 +27,16 @@ pub struct Resource<'a> {
     pub namespace: Option<Text<'a>>,
 }
 
+impl Resource<'_> {
+    /// Where the object says its namespace, or its name where a kustomization says it; none where nothing does, so that
+    /// the object goes wherever it is applied.
+    #[must_use]
+    pub fn namespace_at(&self) -> Option<Location> {
+        let around = || self.namespace.filter(|one| one.at != self.meta.name.at).map(|_| self.meta.name.at);
+        self.meta.namespace.map(|one| one.at).or_else(around)
+    }
+}
+
 /// What an object is.
 #[derive(Clone, Debug)]
 pub enum Kind<'a> {
@@ -35,6 +45,8 @@ pub enum Kind<'a> {
     Workload(Box<kubernetes::Workload<'a>>),
     Node(kubernetes::Node<'a>),
     Service(kubernetes::Service<'a>),
+    /// Endpoints or an `EndpointSlice`.
+    Endpoints(kubernetes::EndpointList<'a>),
     NetworkPolicy(kubernetes::NetworkPolicy<'a>),
     /// AdminNetworkPolicy, BaselineAdminNetworkPolicy or ClusterNetworkPolicy.
     AdminPolicy(Box<kubernetes::AdminPolicy<'a>>),
@@ -67,7 +79,10 @@ pub enum Kind<'a> {
     VirtualService(istio::VirtualService<'a>),
     DestinationRule(istio::DestinationRule<'a>),
     ServiceEntry(istio::ServiceEntry<'a>),
+    WorkloadEntry(istio::WorkloadEntry<'a>),
     Sidecar(istio::Sidecar<'a>),
+    /// `EnvoyFilter`, `WasmPlugin` or `TrafficExtension`.
+    Extension(istio::Extension<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
     /// An object of the cloud, in whichever format.
@@ -92,6 +107,13 @@ pub struct Resources<'a> {
 pub struct Embedded<'s> {
     documents: Vec<(Location, Document<'s>)>,
     problems: Vec<Problem>,
+}
+
+impl<'s> Embedded<'s> {
+    /// The documents that stand inside others.
+    pub fn documents(&self) -> impl Iterator<Item = &Document<'s>> {
+        self.documents.iter().map(|(_, document)| document)
+    }
 }
 
 /// Finds and parses the mesh configurations that `ConfigMaps` named `istio*` hold under `mesh`.
@@ -199,7 +221,7 @@ fn expand<'a>(node: Node<'a>, inherited: (&'a str, &'a str), found: &mut Vec<Obj
 fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Option<Kind<'a>> {
     let (group, version) = object.api_version.rsplit_once('/').unwrap_or(("", object.api_version));
     let kind = match group {
-        "" | "apps" | "batch" | "extensions" | "networking.k8s.io" => {
+        "" | "apps" | "batch" | "extensions" | "networking.k8s.io" | "discovery.k8s.io" => {
             kubernetes(reader, object, (group, version), embedded)
         }
         "policy.networking.k8s.io" | "cilium.io" | "networking.gke.io" => {
@@ -215,6 +237,9 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
+        "extensions.istio.io" if matches!(object.kind, "WasmPlugin" | "TrafficExtension") => {
+            Some(istio::plugin(reader, object.node).map(Kind::Extension))
+        }
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
@@ -238,6 +263,8 @@ fn kubernetes<'a>(
         ("", "Namespace") => Some(Kind::Namespace),
         ("", "ServiceAccount") => Some(Kind::ServiceAccount),
         ("", "Service") => kubernetes::service(reader, node).map(Kind::Service),
+        ("", "Endpoints") => kubernetes::endpoints(reader, node).map(Kind::Endpoints),
+        ("discovery.k8s.io", "EndpointSlice") => kubernetes::endpoint_slice(reader, node).map(Kind::Endpoints),
         ("", "Node") => Some(Kind::Node(kubernetes::node(reader, node))),
         ("", "ConfigMap") => Some(config_map(reader, object, embedded)),
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
@@ -347,6 +374,8 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "VirtualService" => istio::virtual_service(reader, node).map(Kind::VirtualService),
         "DestinationRule" => istio::destination_rule(reader, node).map(Kind::DestinationRule),
         "ServiceEntry" => istio::service_entry(reader, node).map(Kind::ServiceEntry),
+        "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
+        "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
         "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
         _ => return None,
     })

@@ -24,6 +24,7 @@ mod cluster {
     pub(super) mod google_access_not_private;
     pub(super) mod nat_port_exhaustion;
     pub(super) mod nat_range_mismatch;
+    pub(super) mod network_policy_not_enforced;
     pub(super) mod public_node;
     pub(super) mod workload_identity_off;
 }
@@ -43,13 +44,26 @@ mod firewall {
     pub(super) mod ipv6_egress_open;
     pub(super) mod weak_firewall_target;
 }
+mod ignores {
+    pub(super) mod expired_ignore;
+    pub(super) mod malformed_ignore;
+    pub(super) mod new_ignore;
+    pub(super) mod unused_ignore;
+}
 mod logging {
     pub(super) mod firewall_log_off;
     pub(super) mod nat_log_off;
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod dns_egress_too_wide;
+    pub(super) mod external_egress_allowed;
+    pub(super) mod forgeable_namespace_label;
     pub(super) mod missing_egress_isolation;
+    pub(super) mod network_policy_overridden;
+    pub(super) mod policy_type_mismatch;
+    pub(super) mod required_flow_blocked;
+    pub(super) mod unguarded_gateway_namespace;
 }
 mod nodes {
     pub(super) mod foreign_gateway_toleration;
@@ -64,8 +78,13 @@ mod path {
     pub(super) mod incomplete_evidence;
 }
 mod routing {
+    pub(super) mod auto_passthrough_egress;
+    pub(super) mod gateway_open_to_all_namespaces;
+    pub(super) mod gateway_selector_collision;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
+    pub(super) mod proxy_extension_in_path;
+    pub(super) mod stray_service_entry;
 }
 mod tls {
     pub(super) mod gateway_passthrough;
@@ -75,7 +94,7 @@ mod tls {
 
 use rayon::prelude::*;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
@@ -83,19 +102,26 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
+    &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
     &path::direct_internet_path::RULE,
+    &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
     &firewall::essential_flow_denied::RULE,
+    &ignores::expired_ignore::RULE,
+    &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &network_policy::forgeable_namespace_label::RULE,
     &firewall::gateway_egress_too_wide::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
+    &routing::gateway_open_to_all_namespaces::RULE,
     &tls::gateway_passthrough::RULE,
     &nodes::gateway_placement_loose::RULE,
+    &routing::gateway_selector_collision::RULE,
     &nodes::gateway_taint_missing::RULE,
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
@@ -108,6 +134,7 @@ pub static RULES: &[&Rule] = &[
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
     &firewall::ipv6_egress_open::RULE,
+    &ignores::malformed_ignore::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
@@ -115,20 +142,52 @@ pub static RULES: &[&Rule] = &[
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
+    &cluster::network_policy_not_enforced::RULE,
+    &network_policy::network_policy_overridden::RULE,
+    &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &logging::platform_log_off::RULE,
+    &network_policy::policy_type_mismatch::RULE,
+    &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
+    &network_policy::required_flow_blocked::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &routing::stray_service_entry::RULE,
     &access::tenant_escalation::RULE,
     &access::tenant_writes_admin_namespace::RULE,
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
+    &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
+    &ignores::unused_ignore::RULE,
     &firewall::weak_firewall_target::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
 ];
+
+/// The ids of all rules, sorted.
+#[must_use]
+pub fn ids() -> Vec<&'static str> {
+    RULES.iter().map(|rule| rule.id).collect()
+}
+
+/// The level that a rule has by itself; `Off` for a rule that there is not.
+#[must_use]
+pub fn default_level(id: &str) -> Level {
+    RULES.iter().find(|rule| rule.id == id).map_or(Level::Off, |rule| rule.severity.level())
+}
+
+/// The folder of the rules that speak of what silences the others.
+const IGNORES: &str = "ignores";
+
+/// Runs the rules that speak of ignores, once it is known what came of these.
+#[must_use]
+pub fn about_ignores(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    RULES.iter().filter(|rule| rule.topic == IGNORES).for_each(|rule| (rule.check)(audit, &mut findings));
+    findings
+}
 
 /// Runs the rules whose layers are in evidence.
 #[must_use]

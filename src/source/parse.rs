@@ -46,10 +46,11 @@ impl<'s> Outcome<'s> {
     }
 }
 
-/// Reads all sources, in parallel; the result is in their order.
+/// Reads all manifests, in parallel; the result is in their order.
 #[must_use]
 pub fn parse_all(sources: &Sources) -> Parsed<'_> {
-    let (terraform, others): (Vec<&Source>, Vec<&Source>) = sources.iter().partition(|source| is_terraform(source));
+    let (terraform, others): (Vec<&Source>, Vec<&Source>) =
+        sources.manifests().partition(|source| is_terraform(source));
     let mut parts: Vec<(SourceId, Parsed<'_>)> =
         others.into_par_iter().map(|source| (source.id(), parse(source))).collect();
     // The values of a folder belong to all of its files, so these are read together.

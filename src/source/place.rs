@@ -96,6 +96,8 @@ pub struct Source {
     text: String,
     /// Why the file's bytes are no text, where they are none.
     fault: Option<String>,
+    /// The settings of the run, which findings may point at and which are no manifest.
+    is_settings: bool,
     /// The byte offset at which each line starts; never empty.
     lines: Vec<u32>,
 }
@@ -116,7 +118,7 @@ impl Source {
         };
         let mut lines = vec![0];
         lines.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| as_offset(at + 1)));
-        Self { id, path, text, fault, lines }
+        Self { id, path, text, fault, is_settings: false, lines }
     }
 
     #[must_use]
@@ -138,6 +140,12 @@ impl Source {
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
+    }
+
+    /// Whether this is the file of the settings rather than a manifest.
+    #[must_use]
+    pub fn is_settings(&self) -> bool {
+        self.is_settings
     }
 
     /// The number of lines; a text that ends in a newline has an empty last line.
@@ -215,6 +223,24 @@ impl Sources {
         self.list.into_iter().map(|source| (source.path, source.fault.map_or(Ok(source.text), Err))).collect()
     }
 
+    /// Takes the file with this path for the settings of the run.
+    #[must_use]
+    pub fn with_settings(mut self, path: &str) -> Self {
+        self.list.iter_mut().filter(|source| source.path == path).for_each(|source| source.is_settings = true);
+        self
+    }
+
+    /// The file of the settings.
+    #[must_use]
+    pub fn settings(&self) -> Option<&Source> {
+        self.list.iter().find(|source| source.is_settings)
+    }
+
+    /// All but the settings.
+    pub fn manifests(&self) -> impl Iterator<Item = &Source> {
+        self.list.iter().filter(|source| !source.is_settings)
+    }
+
     pub fn iter(&self) -> std::slice::Iter<'_, Source> {
         self.list.iter()
     }
@@ -229,10 +255,10 @@ impl Sources {
         self.list.is_empty()
     }
 
-    /// The size of all texts in bytes.
+    /// The size of all manifests in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.list.iter().map(|source| source.text.len()).sum()
+        self.manifests().map(|source| source.text.len()).sum()
     }
 }
 

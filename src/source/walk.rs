@@ -54,10 +54,16 @@ pub fn walk(paths: &[PathBuf]) -> Result<Walk, WalkError> {
     Ok(Walk { sources: Sources::from_contents(contents), skipped })
 }
 
-/// A text that is already there, such as standard input.
+/// A text that is already there.
 #[must_use]
 pub fn from_text(path: &str, text: String) -> Walk {
     Walk { sources: Sources::new(vec![(path.to_owned(), text)]), skipped: Vec::new() }
+}
+
+/// The bytes of something that is no file, such as standard input, taken as those of a file.
+#[must_use]
+pub fn from_bytes(path: &str, bytes: Vec<u8>) -> Walk {
+    Walk { sources: Sources::from_contents(vec![(path.to_owned(), text(bytes))]), skipped: Vec::new() }
 }
 
 fn unreadable(path: &Path, reason: &str) -> WalkError {
@@ -89,13 +95,18 @@ fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<S
     Ok(())
 }
 
+/// Whether a file of this name is read where it is not named by itself.
+#[must_use]
+pub fn is_read(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    matches!(ending.as_str(), "yaml" | "yml" | "json" | "jsonl" | "ndjson" | "tf" | "tofu" | "tfvars" | "tfstate")
+}
+
 /// The real path of a file that is to be read, or why it is not.
 fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
     let path = entry.path();
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    match ending.as_str() {
-        "yaml" | "yml" | "json" | "jsonl" | "ndjson" | "tf" | "tofu" | "tfvars" | "tfstate" => {}
-        _ => return Err("not YAML, JSON or Terraform"),
+    if !is_read(path) {
+        return Err("not YAML, JSON or Terraform");
     }
     let real = fs::canonicalize(path).map_err(|_| "cannot be opened")?;
     if real.starts_with(inside) { Ok(real) } else { Err("a link that leaves the audited directory") }
@@ -103,10 +114,18 @@ fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
 
 fn read(path: &Path) -> Contents {
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_BYTES { Err(too_large(size)) } else { text(fs::read(path).map_err(|error| error.to_string())?) }
+}
+
+fn too_large(size: u64) -> String {
+    format!("{size} bytes are more than an audit reads; split the file")
+}
+
+fn text(bytes: Vec<u8>) -> Contents {
+    let size = bytes.len() as u64;
     if size > MAX_BYTES {
-        return Err(format!("{size} bytes are more than an audit reads; split the file"));
+        return Err(too_large(size));
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),

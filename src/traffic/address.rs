@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 
 use super::address_map::AddressMap;
-use super::interval::{IntervalMap, in_both, in_either, in_left_only};
+use super::interval::{IntervalMap, in_both, in_either, in_left_only, write_ranges};
 
 /// A set of IPv4 and IPv6 addresses. The families are kept apart: `0.0.0.0/0` holds no IPv6 address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -203,17 +203,7 @@ impl FromIterator<AddressSet> for AddressSet {
 impl fmt::Display for AddressSet {
     /// The ranges separated by commas, `0.0.0.0-9.255.255.255,10.0.0.1`, or `none`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return formatter.write_str("none");
-        }
-        for (index, (first, last)) in self.ranges().enumerate() {
-            let separator = if index == 0 { "" } else { "," };
-            write!(formatter, "{separator}{first}")?;
-            if first != last {
-                write!(formatter, "-{last}")?;
-            }
-        }
-        Ok(())
+        write_ranges(formatter, self.ranges())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sorted, disjoint intervals of integers, each with a value: the one core under ports, addresses and traffic.
 
+use std::fmt;
+
 /// An integer that intervals can be made of.
 pub(super) trait Key: Copy + Ord {
     const MAX: Self;
@@ -156,6 +158,22 @@ pub(super) fn in_both(left: Option<&()>, right: Option<&()>) -> Option<()> {
 /// The value of a difference, for [`IntervalMap::combine`].
 pub(super) fn in_left_only(left: Option<&()>, right: Option<&()>) -> Option<()> {
     if right.is_none() { left.copied() } else { None }
+}
+
+/// Writes ranges as `80,443,8000-8100`, or `none` where there is none.
+pub(super) fn write_ranges<T: fmt::Display + PartialEq>(
+    formatter: &mut fmt::Formatter<'_>,
+    ranges: impl Iterator<Item = (T, T)>,
+) -> fmt::Result {
+    let mut separator = "";
+    for (first, last) in ranges {
+        write!(formatter, "{separator}{first}")?;
+        if first != last {
+            write!(formatter, "-{last}")?;
+        }
+        separator = ",";
+    }
+    if separator.is_empty() { formatter.write_str("none") } else { Ok(()) }
 }
 
 /// A stretch of keys with the values that two maps have on it.

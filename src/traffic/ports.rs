@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use super::interval::{IntervalMap, in_both, in_either, in_left_only};
+use super::interval::{IntervalMap, in_both, in_either, in_left_only, write_ranges};
 
 /// A set of ports. The universe is 1 to 65535: nothing listens on port 0, and a range that names it starts at 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -113,17 +113,7 @@ impl FromIterator<u16> for PortSet {
 impl fmt::Display for PortSet {
     /// The ranges separated by commas, `80,443,8000-8100`, or `none`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return formatter.write_str("none");
-        }
-        for (index, (first, last)) in self.ranges().enumerate() {
-            let separator = if index == 0 { "" } else { "," };
-            write!(formatter, "{separator}{first}")?;
-            if first != last {
-                write!(formatter, "-{last}")?;
-            }
-        }
-        Ok(())
+        write_ranges(formatter, self.ranges())
     }
 }
 

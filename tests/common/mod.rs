@@ -3,11 +3,12 @@
 #![allow(dead_code)] // Each test file uses a part of this.
 
 pub mod page;
+pub mod program;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use palisade::config::Config;
+use palisade::config::{Before, Config, Date};
 use palisade::source::{self, Location, Sources, Walk};
 use palisade::triage::{Report, Reported};
 
@@ -56,10 +57,20 @@ pub fn walk(folder: &Path) -> Walk {
     source::walk(&[folder.to_owned()]).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
-/// Audits one text with the default settings.
+/// Audits one text with the default settings, on a day on which some of its ignores have ended.
 pub fn audit_text(text: &str) -> (Walk, Report) {
+    audit_as(text, Config::default())
+}
+
+/// Audits an example of a rule's page. The rule on new ignores speaks only where there is something to hold them against.
+pub fn audit_example(rule: &str, text: &str) -> (Walk, Report) {
+    let before = (rule == "new-ignore").then(Before::default);
+    audit_as(text, Config { before, ..Config::default() })
+}
+
+fn audit_as(text: &str, config: Config) -> (Walk, Report) {
     let walk = source::from_text("input.yaml", text.to_owned());
-    let report = palisade::audit(&walk, &Config::default());
+    let report = palisade::audit(&walk, &Config { today: Date::parse("2026-12-01"), ..config });
     (walk, report)
 }
 

@@ -18,11 +18,12 @@ pub fn applies(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Match {
     network.and(target)
 }
 
-/// Whether a rule's network is the pool's. Where one of them is not said, an input of one network is supposed.
+/// Whether a rule's network is the pool's. An input that names no network at all is supposed to be about one.
 fn to_network(network: Option<&Link<'_>>, pool: &NodePool<'_>) -> Match {
     match (network, &pool.network) {
         (Some(of_rule), Some(of_pool)) => of_rule.is(of_pool),
-        _ => Match::Yes,
+        (None, None) => Match::Yes,
+        _ => Match::Unknown,
     }
 }
 
@@ -39,20 +40,38 @@ fn to_account(accounts: &[Identity], identity: &Identity) -> Match {
     accounts.iter().map(|account| account.is(identity)).fold(Match::No, Match::or)
 }
 
-/// Besides the tags of its own a node has the one that GKE gives all nodes of its cluster, which ends in a hash.
+/// Besides the tags of its own a node has the one that GKE gives all nodes of its cluster.
 fn to_tags(tags: &[Text<'_>], pool: &NodePool<'_>) -> Match {
     let is_own = |tag: &Text<'_>| pool.tags.iter().any(|own| own.value == tag.value);
-    let is_clusters = |tag: &Text<'_>| tag.value.starts_with("gke-") && tag.value.ends_with("-node");
     if tags.iter().any(is_own) {
-        Match::Yes
-    } else if tags.iter().any(is_clusters) || pool.tags_unknown.is_some() || pool.provisioned {
-        Match::Unknown
-    } else {
-        Match::No
+        return Match::Yes;
     }
+    let open = pool.tags_unknown.is_some() || pool.provisioned;
+    let start = if open { Match::Unknown } else { Match::No };
+    tags.iter().map(|tag| of_cluster(tag.value, pool.cluster_name)).fold(start, Match::or)
 }
 
+/// Whether a tag is GKE's own for the nodes of a cluster: `gke-`, the start of the cluster's name, a hash and `-node`.
+fn of_cluster(tag: &str, cluster: Option<&str>) -> Match {
+    /// As much of the name as fits into the tag.
+    const LONGEST: usize = 20;
+    let Some(middle) = tag.strip_prefix("gke-").and_then(|rest| rest.strip_suffix("-node")) else { return Match::No };
+    let Some(cluster) = cluster else { return Match::Unknown };
+    let name = middle.rsplit_once('-').map_or(middle, |(name, _)| name);
+    Match::from(name == cluster.get(..LONGEST).unwrap_or(cluster).trim_end_matches('-'))
+}
+
+/// Secure tags are written by their ids or by their names, and which name belongs to which id is not in the input.
 fn to_secure_tags(tags: &[Text<'_>], pool: &NodePool<'_>) -> Match {
     let Some(own) = &pool.secure_tags else { return Match::Unknown };
-    Match::from(tags.iter().any(|tag| own.contains(&tag.value)))
+    let is_id = |tag: &str| tag.starts_with("tagValues/");
+    let same = |tag: &Text<'_>| {
+        let with = |own: &&str| match (*own == tag.value, is_id(own) == is_id(tag.value)) {
+            (true, _) => Match::Yes,
+            (false, true) => Match::No,
+            (false, false) => Match::Unknown,
+        };
+        own.iter().map(with).fold(Match::No, Match::or)
+    };
+    tags.iter().map(same).fold(Match::No, Match::or)
 }

@@ -67,21 +67,34 @@ fn rank(policy: &FirewallPolicy<'_>) -> u8 {
 }
 
 /// Whether a policy is in force for a pool. A hierarchical one is where it is associated with anything: which projects are
-/// below a folder is not in the input, and the estate is supposed to be.
+/// below a folder is not in the input, and the estate is supposed to be. Of two folders either may be the other one's parent,
+/// or neither.
 fn in_force(policy: &FirewallPolicy<'_>, pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
     if policy.effective {
         return Match::Yes;
     }
-    if policy.associations.is_empty() {
-        // Where associations are in the input, this one has none.
-        let any = estate.firewall_policies.iter().any(|other| !other.associations.is_empty());
-        return if any { Match::No } else { Match::Unknown };
-    }
-    match policy.level {
+    let associated = match policy.level {
+        _ if policy.associations.is_empty() => Match::No,
+        PolicyLevel::Hierarchical
+            if is_folders(policy) && estate.firewall_policies.iter().filter(|other| is_folders(other)).count() > 1 =>
+        {
+            Match::Unknown
+        }
         PolicyLevel::Hierarchical => Match::Yes,
-        PolicyLevel::Global | PolicyLevel::Regional if pool.network.is_none() => Match::Yes,
         PolicyLevel::Global | PolicyLevel::Regional => to_any_network(&policy.associations, pool),
-    }
+    };
+    let more = if policy.associations_open { Match::Unknown } else { Match::No };
+    let here = match (policy.level, policy.region, pool.region) {
+        (PolicyLevel::Regional, Some(own), Some(of_pool)) => Match::from(own == of_pool),
+        (PolicyLevel::Regional, ..) => Match::Unknown,
+        (PolicyLevel::Hierarchical | PolicyLevel::Global, ..) => Match::Yes,
+    };
+    associated.or(more).and(here)
+}
+
+/// Whether a policy is a folder's rather than the organization's.
+fn is_folders(policy: &FirewallPolicy<'_>) -> bool {
+    policy.level == PolicyLevel::Hierarchical && !policy.associations.is_empty() && rank(policy) > 0
 }
 
 /// The enabled egress rules of a set in order. The lowest number goes first; of equals, deny beats allow, and the order of

@@ -81,7 +81,9 @@ impl PoolEgress {
     pub fn certain_piece(&self, piece: &Piece) -> Traffic {
         match piece.verdict {
             Verdict::Deny => piece.traffic.difference(&self.may_allow),
-            Verdict::Allow | Verdict::GoToNext | Verdict::Inspect => piece.traffic.difference(&self.may_deny),
+            Verdict::Allow | Verdict::GoToNext | Verdict::Inspect | Verdict::Open => {
+                piece.traffic.difference(&self.may_deny)
+            }
         }
     }
 
@@ -165,9 +167,11 @@ fn step(state: &mut State, index: usize, layer: &Layer, pool: &NodePool<'_>, est
     }
     let State { result, undecided, passed } = state;
     if match_ == Match::Unknown || rule.unknown.is_some() {
+        let possible = undecided.intersection(&rule.traffic);
+        if possible.is_empty() {
+            return;
+        }
         result.unknown.get_or_insert_with(|| uncertainty(rule));
-        // What an open rule may match is all that is left of its layer.
-        let possible = if rule.unknown.is_some() { undecided.clone() } else { undecided.intersection(&rule.traffic) };
         if rule.verdict != Verdict::Allow {
             result.may_deny = result.may_deny.union(&possible);
         }

@@ -115,7 +115,7 @@ fn pieces(
 }
 
 /// The decision as a sentence with its place.
-fn describe(decided: Decider<'_, '_>, direction: Direction, own: &Workload<'_>) -> Why {
+pub(super) fn describe(decided: Decider<'_, '_>, direction: Direction, own: &Workload<'_>) -> Why {
     let way = match direction {
         Direction::Egress => "egress",
         Direction::Ingress => "ingress",

@@ -1,9 +1,12 @@
 //! What network policies allow (semantics C.1, C.2). Workloads that the same policies select share one answer.
 
+mod anybody;
 mod chain;
 mod connections;
 mod engine;
 mod explain;
+mod flows;
+mod openings;
 mod outside;
 mod packet;
 mod pods;
@@ -13,6 +16,8 @@ mod sides;
 
 pub use connections::{Answer, Connections, OutsideAnswer, connections};
 pub use explain::{Because, End, connections_of};
+pub use flows::{Target, UnseenPods};
+pub use openings::{Opening, is_whole_internet};
 pub use outside::Outside;
 pub use pods::Dataplane;
 
@@ -29,6 +34,12 @@ pub struct NetworkPolicies<'a> {
     /// The class of each workload, by index.
     class_of: Vec<usize>,
     classes: Vec<Class>,
+    /// The workloads of each class, ascending.
+    members: Vec<Vec<usize>>,
+    /// The classes that each policy selects for certain, egress and ingress apart.
+    selected: Vec<[Vec<usize>; 2]>,
+    /// Whether the input shows pods of each namespace.
+    inhabited: Vec<bool>,
     /// What is allowed to a workload that no policy binds: one on its node's network, or any where no policy is enforced.
     unbound: Outside,
     /// How the clusters of the input take blocks that hold the addresses of pods.
@@ -77,9 +88,23 @@ pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
         let (isolating_egress, isolating_ingress) = (isolating(Direction::Egress), isolating(Direction::Ingress));
         Class { selection, outside, isolating_egress, isolating_ingress }
     };
+    let mut members = vec![Vec::new(); selections.len()];
+    class_of.iter().enumerate().for_each(|(workload, class)| members[*class].push(workload));
+    let mut selected = vec![[Vec::new(), Vec::new()]; estate.network_policies.len()];
+    for (class, (_, selection)) in selections.iter().enumerate() {
+        for (side, direction) in [Direction::Egress, Direction::Ingress].into_iter().enumerate() {
+            let certain = selection.of(direction).iter().filter(|(_, certain)| *certain);
+            certain.for_each(|(policy, _)| selected[*policy][side].push(class));
+        }
+    }
+    let mut inhabited = vec![false; estate.namespaces.len()];
+    estate.workloads.iter().for_each(|workload| inhabited[workload.namespace] = true);
     NetworkPolicies {
         estate,
         class_of,
+        members,
+        selected,
+        inhabited,
         classes: selections.into_iter().map(class).collect(),
         unbound: Outside::unbound(),
         dataplane: Dataplane::of(estate),
@@ -87,15 +112,9 @@ pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
     }
 }
 
-/// The first cluster, where none of them enforces policies. A plugin of the user's own, which its policies give away, may.
+/// The first cluster, where none of them enforces policies.
 fn unenforced<'a>(estate: &Estate<'a>) -> Option<(Text<'a>, Location)> {
-    let of_plugin = |policy: &NetworkPolicy<'_>| {
-        matches!(
-            policy.kind,
-            PolicyKind::Cilium | PolicyKind::CiliumClusterwide | PolicyKind::Cluster | PolicyKind::Admin
-        )
-    };
-    if estate.network_policies.iter().any(of_plugin) || outside::unread(estate).is_some() {
+    if has_own_plugin(estate) {
         return None;
     }
     let mut silent = estate.clusters.iter().map(|cluster| match cluster.enforcement {
@@ -104,6 +123,22 @@ fn unenforced<'a>(estate: &Estate<'a>) -> Option<(Text<'a>, Location)> {
     });
     let first = silent.next()??;
     silent.all(|other| other.is_some()).then_some(first)
+}
+
+/// Whether a network plugin of the user's own, which its policies give away, may enforce policies where the cloud does not.
+#[must_use]
+pub fn has_own_plugin(estate: &Estate<'_>) -> bool {
+    let of_plugin = |policy: &NetworkPolicy<'_>| {
+        matches!(
+            policy.kind,
+            PolicyKind::Cilium
+                | PolicyKind::CiliumClusterwide
+                | PolicyKind::Cluster
+                | PolicyKind::Admin
+                | PolicyKind::BaselineAdmin
+        )
+    };
+    estate.network_policies.iter().any(of_plugin) || outside::unread(estate).is_some()
 }
 
 impl<'a> NetworkPolicies<'a> {
@@ -143,6 +178,16 @@ impl<'a> NetworkPolicies<'a> {
         }
     }
 
+    /// The workloads that a policy selects for certain and of whose traffic in a direction it speaks, ascending.
+    #[must_use]
+    pub fn selected_by(&self, policy: usize, direction: Direction) -> Vec<usize> {
+        let [egress, ingress] = &self.selected[policy];
+        let classes = if direction == Direction::Egress { egress } else { ingress };
+        let mut workloads: Vec<usize> = classes.iter().flat_map(|&class| self.members[class].iter().copied()).collect();
+        workloads.sort_unstable();
+        workloads
+    }
+
     /// Why policies cannot be evaluated to the end, where kinds that decide are in the input but not modelled.
     #[must_use]
     pub fn unread(&self) -> Option<String> {
@@ -157,6 +202,18 @@ impl<'a> NetworkPolicies<'a> {
             return &self.unbound;
         }
         &self.class(workload).outside
+    }
+
+    /// How the clusters of the input take blocks that hold the addresses of pods.
+    #[must_use]
+    pub fn dataplane(&self) -> Dataplane {
+        self.dataplane
+    }
+
+    /// Whether some IPv4 traffic leaves a workload of which no policy speaks, so that it passes by default.
+    #[must_use]
+    pub fn leaves_unruled(&self, workload: usize) -> bool {
+        self.class(workload).outside.unruled
     }
 
     /// What decides about one packet from a workload to an address outside of the cluster.

@@ -98,18 +98,15 @@ fn clause_unknown(clause: &PolicyClause<'_>) -> Option<Unknown> {
 }
 
 /// What a clause matches of the outside: the least of it, or the most.
-fn traffic(clause: &PolicyClause<'_>, ports: &Transport, most: bool) -> Traffic {
+pub(super) fn traffic(clause: &PolicyClause<'_>, ports: &Transport, most: bool) -> Traffic {
     if clause.unknown.is_some() && !most {
         return Traffic::none();
     }
     let transport = if most && clause.ports.unknown.is_some() { Transport::all() } else { ports.clone() };
     let Some(peers) = &clause.peers else { return Traffic::new(&AddressSet::all(), transport) };
     let addresses = peers.iter().filter_map(|peer| match &peer.scope {
-        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
-            Some(set.clone())
-        }
         PeerScope::Unknown(_) if most => Some(AddressSet::all()),
-        PeerScope::Unknown(_) | PeerScope::Pods(_) | PeerScope::Names(_) => None,
+        _ => peer.outside().cloned(),
     });
     Traffic::new(&addresses.collect(), transport)
 }
@@ -166,10 +163,7 @@ pub(super) fn speaks_of_address(clause: &PolicyClause<'_>, address: IpAddr) -> M
 
 fn holds(peer: &Peer<'_>, address: IpAddr) -> Match {
     match &peer.scope {
-        PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
-            Match::from(set.contains(address))
-        }
         PeerScope::Unknown(_) => Match::Unknown,
-        PeerScope::Pods(_) | PeerScope::Names(_) => Match::No,
+        _ => Match::from(peer.outside().is_some_and(|set| set.contains(address))),
     }
 }

@@ -46,15 +46,20 @@ static POD_ADDRESSES: LazyLock<AddressSet> =
 /// Whether the addresses of a workload's pods are in a set: all of them, none, or it cannot be told.
 pub(super) fn addressed(workload: &Workload<'_>, set: &AddressSet) -> Match {
     if workload.addresses.is_empty() {
-        return match POD_ADDRESSES.is_subset(set) {
-            true => Match::Yes,
-            false if POD_ADDRESSES.intersection(set).is_empty() => Match::No,
-            false => Match::Unknown,
-        };
+        return any_pod_addressed(set);
     }
     let mut held = workload.addresses.iter().map(|address| set.contains(*address));
     let first = held.next().unwrap_or_default();
     if held.all(|other| other == first) { Match::from(first) } else { Match::Unknown }
+}
+
+/// Whether the address of a pod of which nothing is known is in a set.
+pub(super) fn any_pod_addressed(set: &AddressSet) -> Match {
+    match POD_ADDRESSES.is_subset(set) {
+        true => Match::Yes,
+        false if POD_ADDRESSES.intersection(set).is_empty() => Match::No,
+        false => Match::Unknown,
+    }
 }
 
 /// Whether a set of addresses means a workload's pods.

@@ -124,7 +124,7 @@ fn group(name: &str) -> Party<'_> {
 }
 
 fn standing(party: Party<'_>, namespaces: &[Namespace<'_>], config: &Config) -> Standing {
-    if config.admins.iter().any(|admin| is_named(party, admin)) || party == Party::Group("system:masters") {
+    if config.admins.iter().any(|admin| is_named(party, &admin.value)) || party == Party::Group("system:masters") {
         return Standing::Admin;
     }
     let is_platforms = match party {
@@ -159,7 +159,7 @@ fn is_named(party: Party<'_>, admin: &str) -> bool {
 /// Whether a member of a role of the cloud is one of the config's administrators or one of Google's own agents.
 pub(in crate::model) fn is_admins_member(member: &str, config: &Config) -> bool {
     let bare = member.split_once(':').map_or(member, |(_, rest)| rest);
-    config.admins.iter().any(|admin| admin == member || admin == bare) || is_agent(bare)
+    config.admins.iter().any(|admin| admin.value == member || admin.value == bare) || is_agent(bare)
 }
 
 /// Google's own service agents, which run parts of the platform.

@@ -40,7 +40,7 @@ pub(super) fn network_policy<'a>(
         // Without policyTypes a policy isolates ingress, and egress only if it has an egress clause.
         egress: section(&written.egress, if types.is_some() { named(PolicyType::Egress) } else { has_egress }),
         ingress: section(&written.ingress, types.is_none() || named(PolicyType::Ingress)),
-        types_at: types.map(|types| types.at),
+        types_at: types.and_then(|types| types.value.first()).map(|first| first.at),
         spec_at: resource.meta.spec_at,
     })
 }

@@ -28,7 +28,7 @@ pub struct NetworkPolicy<'a> {
     pub subject: PodScope<'a>,
     pub egress: Section<'a>,
     pub ingress: Section<'a>,
-    /// The place of `policyTypes`, where it is written.
+    /// The first of the `policyTypes`, where they are written.
     pub types_at: Option<Location>,
     /// The key `spec`: where a field that the policy leaves out would stand.
     pub spec_at: Location,
@@ -152,6 +152,19 @@ impl<'a> NetworkPolicy<'a> {
     }
 }
 
+impl Peer<'_> {
+    /// The addresses that it names, outside of the cluster among them.
+    #[must_use]
+    pub fn outside(&self) -> Option<&AddressSet> {
+        match &self.scope {
+            PeerScope::Addresses(set) | PeerScope::Networks(set) | PeerScope::Outside(set) | PeerScope::Nodes(set) => {
+                Some(set)
+            }
+            PeerScope::Pods(_) | PeerScope::Names(_) | PeerScope::Unknown(_) => None,
+        }
+    }
+}
+
 impl PolicyKind {
     /// The kind's name in manifests.
     #[must_use]
@@ -227,6 +240,8 @@ pub(super) fn network_policies<'a>(
             _ => {}
         }
     }
+    // Which of several is named first must not depend on the order of the input.
+    found.sort_by_key(|policy| (policy.namespace, policy.kind, policy.name.value, policy.name.at));
     found
 }
 

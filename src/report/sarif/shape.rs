@@ -103,7 +103,18 @@ pub(super) struct ResultShape<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub code_flows: Vec<CodeFlow>,
     pub partial_fingerprints: Fingerprints<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suppressions: Vec<Suppression<'a>>,
     pub properties: ResultProperties<'a>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Suppression<'a> {
+    /// `inSource` or `external`.
+    pub kind: &'static str,
+    pub status: &'static str,
+    pub justification: &'a str,
+    pub location: SarifLocation,
 }
 
 #[derive(Serialize)]

@@ -15,9 +15,16 @@ pub(super) fn uri(path: &str, options: &Sarif) -> String {
     let root = normal(&root);
     match full.strip_prefix(&root).and_then(|rest| rest.strip_prefix('/')).filter(|_| !root.is_empty()) {
         Some(rest) => encoded(rest),
-        // The colon of a drive letter is meant as one.
-        None => format!("file:///{}", encoded(full.trim_start_matches('/')).replace("%3A", ":")),
+        None => file_uri(&full),
     }
+}
+
+/// The URI of an absolute path.
+#[must_use]
+pub fn file_uri(path: &str) -> String {
+    let path = normal(&path.replace('\\', "/"));
+    // The colon of a drive letter is meant as one; so is that of a name, where it cannot be mistaken for another.
+    format!("file:///{}", encoded(path.trim_start_matches('/')).replace("%3A", ":"))
 }
 
 fn is_absolute(path: &str) -> bool {
@@ -56,7 +63,7 @@ mod tests {
     use super::*;
 
     fn at(root: &str, directory: &str, path: &str) -> String {
-        uri(path, &Sarif { root: root.to_owned(), directory: directory.to_owned() })
+        uri(path, &Sarif { root: root.to_owned(), directory: directory.to_owned(), suppressed: false })
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::source::{Location, Spanned};
 pub struct Cluster<'a> {
     pub network: Option<Reference<'a>>,
     pub subnetwork: Option<Reference<'a>>,
+    /// The region or zone.
+    pub location: Setting<&'a str>,
     pub datapath: Setting<&'a str>,
     pub network_policy: Setting<bool>,
     /// The add-on without which the setting above does nothing.
@@ -20,8 +22,8 @@ pub struct Cluster<'a> {
     pub private_block: Setting<()>,
     pub networking_mode: Setting<&'a str>,
     pub stack_type: Setting<&'a str>,
+    /// The range of the control plane; none where it is reached through Private Service Connect.
     pub control_plane_cidr: Setting<&'a str>,
-    /// Whether the control plane is reached through Private Service Connect rather than a range of its own.
     pub pod_cidr: Setting<&'a str>,
     pub service_cidr: Setting<&'a str>,
     pub workload_pool: Setting<&'a str>,
@@ -35,6 +37,10 @@ pub struct Cluster<'a> {
     pub logging_service: Setting<&'a str>,
     /// Whether pods keep their own address towards the world.
     pub snat_disabled: Setting<bool>,
+    /// Who answers pods' questions for names.
+    pub dns_provider: Setting<&'a str>,
+    /// Whether a cache on each node answers first (`NodeLocal` `DNSCache`).
+    pub dns_cache: Setting<bool>,
 }
 
 /// Node auto-provisioning.
@@ -50,6 +56,8 @@ pub struct Provisioning<'a> {
 #[derive(Clone, Debug)]
 pub struct NodePool<'a> {
     pub cluster: Option<Reference<'a>>,
+    /// The region or zone.
+    pub location: Setting<&'a str>,
     pub private_nodes: Setting<bool>,
     pub subnetwork: Option<Reference<'a>>,
     pub autoscaling: Setting<bool>,
@@ -102,6 +110,7 @@ pub(super) fn cluster(view: View<'_>, removes_default_pool: bool) -> Cluster<'_>
     Cluster {
         network: networks.reference(&["network"]).or_else(|| view.reference(&["network", "networkRef"])),
         subnetwork: networks.reference(&["subnetwork"]).or_else(|| view.reference(&["subnetwork", "subnetworkRef"])),
+        location: view.text(&["location", "zone", "region"]),
         datapath: view.text(&["datapathProvider"]).or(networks.text(&["datapathProvider"])),
         network_policy: view.block(&["networkPolicy"]).flag(&["enabled"]),
         policy_addon_disabled: view.block(&["addonsConfig"]).block(&["networkPolicyConfig"]).flag(&["disabled"]),
@@ -132,6 +141,8 @@ pub(super) fn cluster(view: View<'_>, removes_default_pool: bool) -> Cluster<'_>
             .block(&["defaultSnatStatus"])
             .or_block(networks, &["defaultSnatStatus"])
             .flag(&["disabled"]),
+        dns_provider: view.block(&["dnsConfig"]).or_block(networks, &["dnsConfig"]).text(&["clusterDns"]),
+        dns_cache: view.block(&["addonsConfig"]).block(&["dnsCacheConfig"]).flag(&["enabled"]),
     }
 }
 
@@ -171,6 +182,7 @@ pub(super) fn node_pool(view: View<'_>, parent: Option<Location>) -> NodePool<'_
     };
     NodePool {
         cluster: parent.map(Reference::Parent).or_else(|| view.reference(&["cluster", "clusterRef"])),
+        location: view.text(&["location", "zone", "region"]),
         private_nodes: networks.flag(&["enablePrivateNodes"]),
         subnetwork: networks.reference(&["subnetwork"]),
         autoscaling: is_scaled,

@@ -45,8 +45,12 @@ pub struct FirewallPolicy<'a> {
     pub level: PolicyLevel,
     pub rules: Listed<PolicyRule<'a>>,
     pub associations: Listed<Reference<'a>>,
-    /// Whether the rules and associations are those in force, so that the policy needs none from elsewhere.
+    /// Whether the format lists the associations in the policy itself, so that there are no others.
+    pub tells_associations: bool,
+    /// Whether the rules are given as they are in force, so that the policy needs no association.
     pub effective: bool,
+    /// The region of a regional policy.
+    pub region: Setting<&'a str>,
 }
 
 /// A rule of a firewall policy.
@@ -55,6 +59,8 @@ pub struct PolicyRule<'a> {
     pub level: PolicyLevel,
     /// The policy; none where the rule stands in it.
     pub policy: Option<Reference<'a>>,
+    /// The region of a rule of a regional policy, where it stands on its own.
+    pub region: Setting<&'a str>,
     pub action: Setting<&'a str>,
     pub direction: Setting<&'a str>,
     pub priority: Setting<i64>,
@@ -107,8 +113,19 @@ pub(super) fn policy(view: View<'_>, level: PolicyLevel) -> FirewallPolicy<'_> {
         level,
         rules: rules.map(|rule| policy_rule(rule, level)),
         associations: Listed { items: targets, at: associations.at, unknown: associations.unknown },
+        tells_associations: associations.at.is_some(),
         effective: false,
+        region: region(view),
     }
+}
+
+/// The region of an object, which the API keeps in its link as well.
+fn region(view: View<'_>) -> Setting<&str> {
+    let of_link = view.text(&["selfLink"]).known().and_then(|link| {
+        let (_, rest) = link.value.split_once("/regions/")?;
+        Some(link.map(|_| rest.split('/').next().unwrap_or(rest)))
+    });
+    view.text(&["region", "location"]).or(of_link.map_or(Setting::Absent, Setting::Known))
 }
 
 pub(super) fn policy_rule(view: View<'_>, level: PolicyLevel) -> PolicyRule<'_> {
@@ -135,6 +152,7 @@ pub(super) fn policy_rule(view: View<'_>, level: PolicyLevel) -> PolicyRule<'_> 
     PolicyRule {
         level,
         policy: view.reference(&["firewallPolicy", "firewallPolicyRef"]),
+        region: region(view),
         action: view.text(&["action"]),
         direction: view.text(&["direction"]),
         // Config Connector keeps the priority of a network policy's rule as the name of the resource.

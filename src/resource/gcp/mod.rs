@@ -253,7 +253,11 @@ impl<'a> Found<'a> {
             Family::Network => Item::Network(network::network(view)),
             Family::Subnetwork => Item::Subnetwork(Box::new(network::subnetwork(view))),
             Family::Firewall => Item::Firewall(Box::new(firewall::firewall(view))),
-            Family::Policy(level) => Item::FirewallPolicy(firewall::policy(view, level)),
+            Family::Policy(level) => Item::FirewallPolicy(FirewallPolicy {
+                // The API writes them into the policy, and leaves out what is empty.
+                tells_associations: self.api_version.ends_with(".googleapis.com"),
+                ..firewall::policy(view, level)
+            }),
             Family::Effective(level) => {
                 Item::FirewallPolicy(FirewallPolicy { effective: true, ..firewall::policy(view, level) })
             }

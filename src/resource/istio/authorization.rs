@@ -8,12 +8,21 @@ use crate::source::{Location, Node, Spanned};
 #[derive(Clone, Debug)]
 pub struct AuthorizationPolicy<'a> {
     pub selector: Option<Labels<'a>>,
-    /// Whether the policy names targets instead of selecting pods.
-    pub target_refs: Option<Location>,
+    /// The objects that the policy names instead of selecting pods, with the place of the list.
+    pub targets: Option<Spanned<Vec<TargetRef<'a>>>>,
     pub action: Option<Text<'a>>,
+    /// The provider that a CUSTOM policy asks.
+    pub provider: Option<Text<'a>>,
     pub rules: Option<Spanned<Vec<AuthorizationRule<'a>>>>,
     /// The whole value of `spec`, for a policy that consists of an empty one.
     pub spec: Option<Location>,
+}
+
+/// An object that a policy names to apply to.
+#[derive(Clone, Copy, Debug)]
+pub struct TargetRef<'a> {
+    pub kind: Text<'a>,
+    pub name: Text<'a>,
 }
 
 /// One entry of `rules`: from (any), to (any) and when (all) must hold together.
@@ -55,6 +64,8 @@ pub struct Condition<'a> {
 pub struct PeerAuthentication<'a> {
     pub selector: Option<Labels<'a>>,
     pub mode: Option<Setting<'a>>,
+    /// Modes of single ports of the pods; only a policy with a selector may have them.
+    pub ports: Vec<(i64, Setting<'a>)>,
 }
 
 /// The fields of a source or operation, each a list of strings, with the place of the block's first key.
@@ -98,16 +109,38 @@ fn rule<'a>(reader: &mut Reader, node: Node<'a>) -> Option<AuthorizationRule<'a>
     })
 }
 
+fn target<'a>(reader: &mut Reader, node: Node<'a>) -> Option<TargetRef<'a>> {
+    let node = reader.mapping(node)?;
+    Some(TargetRef { kind: reader.text_at(node, "kind")?, name: reader.text_at(node, "name")? })
+}
+
+/// Reads `targetRefs`, or the single `targetRef` of older versions.
+pub(super) fn targets<'a>(reader: &mut Reader, spec: Node<'a>) -> Option<Spanned<Vec<TargetRef<'a>>>> {
+    if let Some(one) = spec.entry("targetRef").filter(|entry| !entry.value.is_null()) {
+        return Some(Spanned::new(target(reader, one.value).into_iter().collect(), one.key.at()));
+    }
+    let list = spec.entry("targetRefs").filter(|entry| !entry.value.is_null())?;
+    Some(Spanned::new(reader.list_at(spec, "targetRefs", target), list.key.at()))
+}
+
 pub(in crate::resource) fn authorization_policy<'a>(reader: &mut Reader, node: Node<'a>) -> AuthorizationPolicy<'a> {
     // A policy without a spec is a policy with an empty one: it allows nothing.
     let Some(spec) = reader.mapping_at(node, "spec") else {
-        return AuthorizationPolicy { selector: None, target_refs: None, action: None, rules: None, spec: None };
+        return AuthorizationPolicy {
+            selector: None,
+            targets: None,
+            action: None,
+            provider: None,
+            rules: None,
+            spec: None,
+        };
     };
-    let target = ["targetRefs", "targetRef"].into_iter().find_map(|key| spec.entry(key));
+    let provider = reader.mapping_at(spec, "provider");
     AuthorizationPolicy {
         selector: workload_selector(reader, spec, "selector", "matchLabels"),
-        target_refs: target.map(|entry| entry.key.at()),
+        targets: targets(reader, spec),
         action: reader.text_at(spec, "action"),
+        provider: provider.and_then(|provider| reader.text_at(provider, "name")),
         rules: reader.spanned_list_at(spec, "rules", rule),
         spec: Some(spec.at()),
     }
@@ -118,5 +151,15 @@ pub(in crate::resource) fn peer_authentication<'a>(reader: &mut Reader, node: No
     PeerAuthentication {
         selector: spec.and_then(|spec| workload_selector(reader, spec, "selector", "matchLabels")),
         mode: spec.and_then(|spec| super::mode_at(reader, spec, "mtls")),
+        ports: spec.map(|spec| port_modes(reader, spec)).unwrap_or_default(),
     }
+}
+
+/// The modes under `portLevelMtls`, by the number of the pods' port.
+fn port_modes<'a>(reader: &mut Reader, spec: Node<'a>) -> Vec<(i64, Setting<'a>)> {
+    let Some(ports) = reader.mapping_at(spec, "portLevelMtls") else { return Vec::new() };
+    let mode = |entry: crate::source::Entry<'a>| {
+        Some((entry.name().parse().ok()?, super::mode_at(reader, ports, entry.name())?))
+    };
+    ports.entries().filter_map(mode).collect()
 }

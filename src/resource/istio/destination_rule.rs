@@ -45,12 +45,28 @@ pub struct PortTls<'a> {
 pub struct ClientTls<'a> {
     pub mode: Setting<'a>,
     pub sni: Option<Text<'a>>,
+    /// The file of the authorities to trust.
+    pub authority: Option<Text<'a>>,
+    /// The secret that holds certificates.
+    pub credential: Option<Text<'a>>,
+    /// Whether the server's certificate is not looked at.
+    pub skip_verify: Option<Spanned<bool>>,
+    /// The place of `subjectAltNames`, where it names some.
+    pub names: Option<Location>,
 }
 
 fn client_tls<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ClientTls<'a>> {
     let mode = mode_at(reader, node, "tls")?;
     let block = reader.mapping_at(node, "tls")?;
-    Some(ClientTls { mode, sni: reader.text_at(block, "sni") })
+    let names = reader.spanned_list_at(block, "subjectAltNames", Reader::text);
+    Some(ClientTls {
+        mode,
+        sni: reader.text_at(block, "sni"),
+        authority: reader.text_at(block, "caCertificates"),
+        credential: reader.text_at(block, "credentialName"),
+        skip_verify: reader.flag_at(block, "insecureSkipVerify"),
+        names: names.filter(|names| !names.value.is_empty()).map(|names| names.at),
+    })
 }
 
 fn port_tls<'a>(reader: &mut Reader, node: Node<'a>) -> Option<PortTls<'a>> {

@@ -2,7 +2,7 @@
 
 use super::{Setting, mode_at};
 use crate::resource::reader::{Reader, Text};
-use crate::source::Node;
+use crate::source::{Node, Spanned};
 
 /// The mesh configuration as written, as far as traffic out of the mesh depends on it.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +10,11 @@ pub struct MeshConfig<'a> {
     pub outbound: Option<Setting<'a>>,
     pub root_namespace: Option<Text<'a>>,
     pub trust_domain: Option<Text<'a>>,
+    pub trust_domain_aliases: Vec<Text<'a>>,
+    /// Who may be asked by CUSTOM policies.
+    pub providers: Vec<ExtensionProvider<'a>>,
+    /// `enableAutoMtls`, which holds unless it is switched off.
+    pub auto_mtls: Option<Spanned<bool>>,
     pub default_service_export_to: Vec<Text<'a>>,
     pub default_virtual_service_export_to: Vec<Text<'a>>,
     pub default_destination_rule_export_to: Vec<Text<'a>>,
@@ -19,6 +24,20 @@ pub struct MeshConfig<'a> {
     pub found: bool,
 }
 
+/// One of `extensionProviders`.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtensionProvider<'a> {
+    pub name: Text<'a>,
+    /// Whether it speaks HTTP alone, so that it cannot judge connections.
+    pub http_only: bool,
+}
+
+fn provider<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ExtensionProvider<'a>> {
+    let node = reader.mapping(node)?;
+    let http_only = Reader::field(node, "envoyExtAuthzHttp").is_some();
+    Some(ExtensionProvider { name: reader.text_at(node, "name")?, http_only })
+}
+
 /// Reads a mesh configuration block.
 pub(in crate::resource) fn mesh_config<'a>(reader: &mut Reader, node: Node<'a>) -> MeshConfig<'a> {
     let proxy = reader.mapping_at(node, "defaultConfig");
@@ -26,6 +45,9 @@ pub(in crate::resource) fn mesh_config<'a>(reader: &mut Reader, node: Node<'a>) 
         outbound: mode_at(reader, node, "outboundTrafficPolicy"),
         root_namespace: reader.text_at(node, "rootNamespace"),
         trust_domain: reader.text_at(node, "trustDomain"),
+        trust_domain_aliases: reader.texts_at(node, "trustDomainAliases"),
+        providers: reader.list_at(node, "extensionProviders", provider),
+        auto_mtls: reader.flag_at(node, "enableAutoMtls"),
         default_service_export_to: reader.texts_at(node, "defaultServiceExportTo"),
         default_virtual_service_export_to: reader.texts_at(node, "defaultVirtualServiceExportTo"),
         default_destination_rule_export_to: reader.texts_at(node, "defaultDestinationRuleExportTo"),

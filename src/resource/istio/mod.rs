@@ -2,6 +2,7 @@
 
 mod authorization;
 mod destination_rule;
+mod extension;
 mod gateway;
 mod mesh_config;
 mod operator;
@@ -9,21 +10,25 @@ mod service_entry;
 mod sidecar;
 mod virtual_service;
 
-pub use authorization::{AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, Source};
+pub use authorization::{
+    AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, Source, TargetRef,
+};
 pub use destination_rule::{ClientTls, DestinationRule, PortTls, Subset, TrafficPolicy};
+pub use extension::Extension;
 pub use gateway::{Gateway, Server, ServerTls};
-pub use mesh_config::MeshConfig;
+pub use mesh_config::{ExtensionProvider, MeshConfig};
 pub use operator::{Operator, OperatorGateway};
-pub use service_entry::{ServiceEntry, ServiceEntryPort};
+pub use service_entry::{ServiceEntry, ServiceEntryPort, WorkloadEntry};
 pub use sidecar::{Sidecar, SidecarEgress};
-pub use virtual_service::{Destination, Route, RouteKind, RouteMatch, VirtualService};
+pub use virtual_service::{Delegate, Destination, Route, RouteKind, RouteMatch, VirtualService};
 
 pub(super) use authorization::{authorization_policy, peer_authentication};
 pub(super) use destination_rule::destination_rule;
+pub(super) use extension::{envoy_filter, plugin};
 pub(super) use gateway::gateway;
 pub(super) use mesh_config::mesh_config;
 pub(super) use operator::operator;
-pub(super) use service_entry::service_entry;
+pub(super) use service_entry::{service_entry, workload_entry};
 pub(super) use sidecar::sidecar;
 pub(super) use virtual_service::virtual_service;
 

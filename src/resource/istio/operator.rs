@@ -12,6 +12,8 @@ use crate::source::{Node, Spanned};
 pub struct Operator<'a> {
     pub mesh: MeshConfig<'a>,
     pub egress_gateways: Vec<OperatorGateway<'a>>,
+    /// The version of the images that it installs.
+    pub tag: Option<Text<'a>>,
 }
 
 /// An egress gateway of an installation: Istio makes a Deployment of the same name from it.
@@ -39,6 +41,7 @@ pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> 
     Operator {
         mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
         egress_gateways: gateways.unwrap_or_default(),
+        tag: Reader::field(spec, "tag").and_then(|tag| reader.text_or_number(tag)),
     }
 }
 

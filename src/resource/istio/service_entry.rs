@@ -1,7 +1,7 @@
-//! ServiceEntry: hosts outside the cluster (or VMs) that the mesh knows by name.
+//! ServiceEntry: hosts outside the cluster (or VMs) that the mesh knows by name; and `WorkloadEntry`, one such VM.
 
-use crate::resource::reader::{Reader, Text};
-use crate::source::{Node, Spanned};
+use crate::resource::reader::{Labels, Reader, Text};
+use crate::source::{Location, Node, Spanned};
 
 /// A service entry as written.
 #[derive(Clone, Debug)]
@@ -11,6 +11,9 @@ pub struct ServiceEntry<'a> {
     pub ports: Vec<ServiceEntryPort<'a>>,
     pub location: Option<Text<'a>>,
     pub resolution: Option<Text<'a>>,
+    pub endpoints: Vec<WorkloadEntry<'a>>,
+    /// Labels of the pods and workload entries that stand behind the hosts.
+    pub workload_selector: Option<Labels<'a>>,
     pub export_to: Vec<Text<'a>>,
 }
 
@@ -23,6 +26,15 @@ pub struct ServiceEntryPort<'a> {
     pub target: Option<Spanned<i64>>,
 }
 
+/// An address behind a host: an entry of `endpoints`, or an object of its own.
+#[derive(Clone, Debug)]
+pub struct WorkloadEntry<'a> {
+    pub address: Option<Text<'a>>,
+    pub labels: Labels<'a>,
+    /// The entry's first key.
+    pub at: Location,
+}
+
 fn port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ServiceEntryPort<'a>> {
     let node = reader.mapping(node)?;
     Some(ServiceEntryPort {
@@ -30,6 +42,15 @@ fn port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ServiceEntryPort<'a>>
         name: reader.text_at(node, "name"),
         protocol: reader.text_at(node, "protocol"),
         target: reader.integer_at(node, "targetPort"),
+    })
+}
+
+fn endpoint<'a>(reader: &mut Reader, node: Node<'a>) -> Option<WorkloadEntry<'a>> {
+    let node = reader.mapping(node)?;
+    Some(WorkloadEntry {
+        address: reader.text_at(node, "address"),
+        labels: reader.labels_at(node, "labels"),
+        at: node.head(),
     })
 }
 
@@ -41,6 +62,13 @@ pub(in crate::resource) fn service_entry<'a>(reader: &mut Reader, node: Node<'a>
         ports: reader.list_at(spec, "ports", port),
         location: reader.text_at(spec, "location"),
         resolution: reader.text_at(spec, "resolution"),
+        endpoints: reader.list_at(spec, "endpoints", endpoint),
+        workload_selector: super::workload_selector(reader, spec, "workloadSelector", "labels"),
         export_to: reader.texts_at(spec, "exportTo"),
     })
+}
+
+pub(in crate::resource) fn workload_entry<'a>(reader: &mut Reader, node: Node<'a>) -> Option<WorkloadEntry<'a>> {
+    let spec = reader.mapping_at(node, "spec")?;
+    endpoint(reader, spec)
 }

@@ -2,7 +2,7 @@
 
 use super::{Setting, mode_at, workload_selector};
 use crate::resource::reader::{Labels, Reader, Text};
-use crate::source::Node;
+use crate::source::{Location, Node, Spanned};
 
 /// A sidecar as written.
 #[derive(Clone, Debug)]
@@ -10,6 +10,7 @@ pub struct Sidecar<'a> {
     pub workload_selector: Option<Labels<'a>>,
     /// Absent: the mesh's mode. Present without a mode: `REGISTRY_ONLY`, the enum's zero (semantics C.0).
     pub outbound: Option<Setting<'a>>,
+    /// Absent or empty: everything that is visible (semantics C.0).
     pub egress: Vec<SidecarEgress<'a>>,
 }
 
@@ -17,6 +18,22 @@ pub struct Sidecar<'a> {
 #[derive(Clone, Debug)]
 pub struct SidecarEgress<'a> {
     pub hosts: Vec<Text<'a>>,
+    /// The only port that the listener is for; every port where absent.
+    pub port: Option<Spanned<i64>>,
+    pub capture_mode: Option<Text<'a>>,
+    /// The listener's first key.
+    pub at: Location,
+}
+
+fn listener<'a>(reader: &mut Reader, node: Node<'a>) -> Option<SidecarEgress<'a>> {
+    let node = reader.mapping(node)?;
+    let port = reader.mapping_at(node, "port");
+    Some(SidecarEgress {
+        hosts: reader.texts_at(node, "hosts"),
+        port: port.and_then(|port| reader.integer_at(port, "number")),
+        capture_mode: reader.text_at(node, "captureMode"),
+        at: node.head(),
+    })
 }
 
 pub(in crate::resource) fn sidecar<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Sidecar<'a>> {
@@ -24,9 +41,6 @@ pub(in crate::resource) fn sidecar<'a>(reader: &mut Reader, node: Node<'a>) -> O
     Some(Sidecar {
         workload_selector: workload_selector(reader, spec, "workloadSelector", "labels"),
         outbound: mode_at(reader, spec, "outboundTrafficPolicy"),
-        egress: reader.list_at(spec, "egress", |reader, item| {
-            let item = reader.mapping(item)?;
-            Some(SidecarEgress { hosts: reader.texts_at(item, "hosts") })
-        }),
+        egress: reader.list_at(spec, "egress", listener),
     })
 }

@@ -27,9 +27,19 @@ pub struct Route<'a> {
     pub matches: Vec<RouteMatch<'a>>,
     pub destinations: Vec<Destination<'a>>,
     pub mirrors: Vec<Destination<'a>>,
-    pub delegate: Option<Text<'a>>,
+    pub delegate: Option<Delegate<'a>>,
+    /// Whether the proxy answers by itself: a redirect, or a response of its own.
+    pub answered: bool,
     /// The route's first key.
     pub at: Location,
+}
+
+/// The virtual service to which a route is handed on.
+#[derive(Clone, Copy, Debug)]
+pub struct Delegate<'a> {
+    pub name: Text<'a>,
+    /// The namespace of the one that delegates, where absent.
+    pub namespace: Option<Text<'a>>,
 }
 
 /// One entry of `match`, as far as it decides who and what is routed.
@@ -51,6 +61,8 @@ pub struct Destination<'a> {
     pub host: Text<'a>,
     pub subset: Option<Text<'a>>,
     pub port: Option<Spanned<i64>>,
+    /// Its share of the requests; one without a share takes all where it is alone.
+    pub weight: Option<Spanned<i64>>,
 }
 
 /// The parts of an HTTP match that select only some of the requests to a host.
@@ -63,7 +75,19 @@ fn destination<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Destination<'a
         host: reader.text_at(node, "host")?,
         subset: reader.text_at(node, "subset"),
         port: port.and_then(|port| reader.integer_at(port, "number")),
+        weight: None,
     })
+}
+
+/// An entry of `route`: a destination and its share.
+fn weighted<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Destination<'a>> {
+    let target = reader.mapping_at(node, "destination")?;
+    Some(Destination { weight: reader.integer_at(node, "weight"), ..destination(reader, target)? })
+}
+
+fn delegate<'a>(reader: &mut Reader, route: Node<'a>) -> Option<Delegate<'a>> {
+    let node = reader.mapping_at(route, "delegate")?;
+    Some(Delegate { name: reader.text_at(node, "name")?, namespace: reader.text_at(node, "namespace") })
 }
 
 fn route_match<'a>(reader: &mut Reader, node: Node<'a>) -> Option<RouteMatch<'a>> {
@@ -87,16 +111,13 @@ fn route<'a>(reader: &mut Reader, node: Node<'a>, kind: RouteKind) -> Option<Rou
         destination(reader, target)
     });
     mirrors.extend(mirror);
-    let delegate = reader.mapping_at(node, "delegate");
     Some(Route {
         kind,
         matches: reader.list_at(node, "match", route_match),
-        destinations: reader.list_at(node, "route", |reader, item| {
-            let target = reader.mapping_at(item, "destination")?;
-            destination(reader, target)
-        }),
+        destinations: reader.list_at(node, "route", weighted),
         mirrors,
-        delegate: delegate.and_then(|delegate| reader.text_at(delegate, "name")),
+        delegate: delegate(reader, node),
+        answered: ["redirect", "directResponse"].iter().any(|key| Reader::field(node, key).is_some()),
         at: node.head(),
     })
 }

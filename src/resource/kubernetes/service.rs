@@ -10,6 +10,7 @@ pub struct Service<'a> {
     pub ports: Vec<ServicePort<'a>>,
     pub service_type: Option<Text<'a>>,
     pub external_name: Option<Text<'a>>,
+    pub external_ips: Vec<Text<'a>>,
 }
 
 /// A port of a service; the target is the port itself where absent, and may be a name.
@@ -19,6 +20,7 @@ pub struct ServicePort<'a> {
     pub port: Spanned<i64>,
     pub target: Option<Text<'a>>,
     pub protocol: Option<Text<'a>>,
+    pub app_protocol: Option<Text<'a>>,
 }
 
 fn service_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ServicePort<'a>> {
@@ -28,6 +30,7 @@ fn service_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ServicePort<'
         port: reader.integer_at(node, "port")?,
         target: Reader::field(node, "targetPort").and_then(|value| reader.text_or_number(value)),
         protocol: reader.text_at(node, "protocol"),
+        app_protocol: reader.text_at(node, "appProtocol"),
     })
 }
 
@@ -38,5 +41,6 @@ pub(in crate::resource) fn service<'a>(reader: &mut Reader, node: Node<'a>) -> O
         ports: reader.list_at(spec, "ports", service_port),
         service_type: reader.text_at(spec, "type"),
         external_name: reader.text_at(spec, "externalName"),
+        external_ips: reader.texts_at(spec, "externalIPs"),
     })
 }

@@ -21,7 +21,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for proxy in &audit.facts.egress.proxies {
         for policy in enforced(proxy, audit.estate).filter(|policy| policy.action == Action::Allow) {
             for clause in policy.clauses.iter().filter(|clause| !clause.is_everything() && !names_source(clause)) {
-                let by_address = clause.tests().any(|test| test.attribute == Attribute::Address);
+                let by_address = clause.tests().any(|test| test.attribute.is_client_address());
                 let (variant, what) = if by_address {
                     ("address", "knows its clients by address alone, which is no identity")
                 } else {

@@ -1,5 +1,5 @@
 //! DN02: both private addresses of Google's APIs are open, or the one that reaches everybody's data.
-use crate::analysis::destinations::{google_private, google_restricted};
+use crate::analysis::destinations::{answered, google_private, google_restricted};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{ClauseAction, Peer, PeerScope, Text, Verdict};
 use crate::rule::{Audit, Rule};
@@ -18,8 +18,8 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let private = answered(google_private(), audit);
-    let restricted = answered(google_restricted(), audit);
+    let private = answered(google_private(), audit.estate);
+    let restricted = answered(google_restricted(), audit.estate);
     match (private, restricted) {
         (Some(own), None) => {
             findings.extend(opened(google_restricted(), "restricted", own, audit));
@@ -37,15 +37,6 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         ),
         (None, None) => {}
     }
-}
-
-/// The first address of a block with which a zone answers.
-fn answered<'a>(block: &AddressSet, audit: &Audit<'a>) -> Option<Text<'a>> {
-    let zones = audit.estate.dns.zones.iter().flat_map(|zone| zone.records.iter().copied());
-    let records = zones.chain(audit.estate.dns.stray_records.iter().copied());
-    let data = records.flat_map(|record| record.data.items.iter().copied());
-    let inside = |data: &Text<'_>| data.value.parse::<std::net::IpAddr>().is_ok_and(|address| block.contains(address));
-    data.filter(inside).min_by_key(|data| data.at)
 }
 
 /// A rule of the firewall that opens the block that DNS does not use.

@@ -23,7 +23,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let mut open: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, workload) in audit.estate.tenants() {
         let policies = &audit.facts.network_policy;
-        if policies.isolation(index, Direction::Egress) == Isolation::None && policies.egress_outside(index).unruled {
+        if policies.isolation(index, Direction::Egress) == Isolation::None && policies.leaves_unruled(index) {
             open.entry(workload.namespace).or_default().push(index);
         }
     }
@@ -31,9 +31,9 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let isolates =
             audit.estate.network_policies.iter().any(|one| one.namespace == Some(namespace) && one.egress.isolates);
         if isolates {
-            findings.extend(workloads.into_iter().map(|workload| unselected(audit, workload)));
+            findings.extend(workloads.into_iter().map(|workload| audit.if_enforced(unselected(audit, workload))));
         } else {
-            findings.push(no_policy(audit, &audit.estate.namespaces[namespace], &workloads));
+            findings.push(audit.if_enforced(no_policy(audit, &audit.estate.namespaces[namespace], &workloads)));
         }
     }
 }

@@ -1,0 +1,82 @@
+//! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
+
+use crate::analysis::egress::{Egress, EgressProxy};
+use crate::model::{Estate, Gateway, GatewayReference, Server, VirtualService};
+use crate::traffic::HostPattern;
+
+/// The Gateway objects that open listeners on egress proxies, by index, ascending: those that are for egress, and every
+/// other one whose selector picks the same pods.
+pub(super) fn of_egress(estate: &Estate<'_>, egress: &Egress<'_>) -> Vec<usize> {
+    let any = |index| egress.proxies.iter().any(|proxy| configures(index, proxy, estate));
+    let all = estate.mesh.gateways.iter().enumerate();
+    all.filter(|(index, gateway)| gateway.egress || any(*index)).map(|(index, _)| index).collect()
+}
+
+/// Whether a Gateway object configures a proxy: its selector picks the pods, wherever they stand, or it has none.
+#[must_use]
+pub fn configures(gateway: usize, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> bool {
+    match (estate.mesh.gateways[gateway].selector, proxy.workload) {
+        (None, _) => true,
+        (Some(_), Some(workload)) => estate.gateway_workloads(gateway).any(|(selected, _)| selected == workload),
+        // Of pods that are not in the input a selector tells some labels.
+        (Some(selector), None) => proxy.labels.is_some_and(|labels| selector.is_subset(labels)),
+    }
+}
+
+/// A host of a server: whose virtual services may bind, and what they may be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission<'a> {
+    /// The only namespace whose virtual services bind; any where there is none.
+    pub namespace: Option<&'a str>,
+    pub host: HostPattern<'a>,
+}
+
+/// Reads an entry of a server's `hosts`, as seen from the namespace of the Gateway.
+#[must_use]
+pub fn admission<'a>(written: &'a str, gateway: &'a str) -> Admission<'a> {
+    let (namespace, host) = match written.split_once('/') {
+        None | Some(("*", _)) => (None, written.rsplit('/').next().unwrap_or(written)),
+        Some((".", host)) => (Some(gateway), host),
+        Some((namespace, host)) => (Some(namespace), host),
+    };
+    Admission { namespace, host: HostPattern::new(host) }
+}
+
+/// The hosts of a virtual service that a server takes: on a listener that reads requests, all that share a name with one
+/// of the server's; on others those that one of the server's covers.
+pub fn taken<'e>(
+    server: &'e Server<'_>,
+    gateway: &'e Gateway<'_>,
+    service: &'e VirtualService<'_>,
+) -> impl Iterator<Item = &'e str> {
+    let admits = move |host: &HostPattern<'_>| {
+        server.hosts.iter().map(|written| admission(written.value, gateway.namespace)).any(|one| {
+            let is_meant = one.namespace.is_none_or(|namespace| namespace == service.namespace);
+            is_meant && if server.reads_requests() { one.host.matches(host) } else { host.subset_of(&one.host) }
+        })
+    };
+    service.hosts.iter().map(|host| host.value).filter(move |host| admits(&HostPattern::new(host)))
+}
+
+/// Whether a virtual service names a gateway.
+#[must_use]
+pub fn names(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> bool {
+    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
+    service.gateways.contains(&own)
+        || service.routes.iter().flat_map(|route| &route.hops).any(|hop| hop.gateways.contains(&own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_host_may_name_the_namespace() {
+        let of = |text| admission(text, "istio-egress");
+        assert_eq!(of("*"), Admission { namespace: None, host: HostPattern::new("*") });
+        assert_eq!(of("*/example.com").namespace, None);
+        assert_eq!(of("*/example.com").host, HostPattern::new("example.com"));
+        assert_eq!(of("./*").namespace, Some("istio-egress"));
+        assert_eq!(of("team-x/*").namespace, Some("team-x"));
+    }
+}
