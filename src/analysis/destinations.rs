@@ -64,17 +64,22 @@ pub fn link_local() -> &'static AddressSet {
     &LINK_LOCAL
 }
 
-/// The public addresses, IPv4 and IPv6, but for those that clusters and subnets of the estate have taken for themselves.
+/// The addresses that clusters and subnets of the estate have taken for themselves, as far as the input says.
 #[must_use]
-pub fn external(estate: &Estate<'_>) -> AddressSet {
+pub fn own(estate: &Estate<'_>) -> AddressSet {
     let clusters = estate.clusters.iter().map(|cluster| cluster.written);
     let of_clusters = clusters.flat_map(|cluster| [cluster.pod_cidr, cluster.service_cidr, cluster.control_plane_cidr]);
     let subnets = estate.topology.subnets.iter().map(|subnet| subnet.written);
     let of_subnets =
         subnets.flat_map(|subnet| subnet.secondary.items.iter().map(|one| one.range).chain([subnet.range]));
     let parsed = |range: Setting<&str>| range.known().and_then(|range| range.value.parse::<IpNet>().ok());
-    let own: AddressSet = of_clusters.chain(of_subnets).filter_map(parsed).collect();
-    internet().union(internet_v6()).difference(&own)
+    of_clusters.chain(of_subnets).filter_map(parsed).collect()
+}
+
+/// The public addresses, IPv4 and IPv6, but for those that clusters and subnets of the estate have taken for themselves.
+#[must_use]
+pub fn external(estate: &Estate<'_>) -> AddressSet {
+    internet().union(internet_v6()).difference(&own(estate))
 }
 
 /// The first address of a block with which a zone of the input answers.

@@ -1,6 +1,7 @@
 //! Estate to facts: typed answers with the places that make them so, each worked out once. Rules only word them.
 
 pub mod access;
+pub mod access_log;
 pub mod authorization;
 pub mod capture;
 pub mod destinations;
@@ -49,7 +50,7 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let egress = egress::egress(estate);
     let capture = capture::capture(estate);
     let outbound = outbound::outbound(estate, &capture);
-    let routing = routing::routing(estate, &egress);
+    let routing = routing::routing(estate, &egress, &capture);
     let network_policy = network_policy::network_policies(estate);
     let placement = placement::placement(estate, &egress);
     let pools = pools::pools(estate, &egress, &placement);

@@ -55,14 +55,13 @@ pub(super) fn iam<'a>(directory: &Directory<'a>, config: &Config) -> Iam<'a> {
                 for grant in &written.bindings.items {
                     found.is_known = true;
                     let Some(role) = grant.role.known() else { continue };
-                    found.holders.extend(grant.members.items.iter().map(|&member| Holder {
+                    found.holders.extend(grant.members.iter().map(|&member| Holder {
                         role,
                         member,
                         is_admin: is_admins_member(member.value, config),
                     }));
                     let conditional = grant.condition.known().is_some();
-                    let written =
-                        grant.members.items.iter().filter(|member| member.value.starts_with("serviceAccount:"));
+                    let written = grant.members.iter().filter(|member| member.value.starts_with("serviceAccount:"));
                     let members =
                         written.map(|member| Reference::Written(*member)).chain(grant.accounts.iter().copied());
                     found.bindings.extend(members.map(|member| IamBinding {

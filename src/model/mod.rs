@@ -2,6 +2,7 @@
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
 pub mod access;
+mod access_log;
 pub mod admission;
 mod authorization;
 mod dns;
@@ -26,6 +27,7 @@ mod tls;
 mod version;
 mod workload;
 
+pub use access_log::{AccessLogs, MeshLog, Telemetry};
 pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
@@ -69,6 +71,7 @@ pub struct Estate<'a> {
     pub services: Vec<Service<'a>>,
     pub network_policies: Vec<NetworkPolicy<'a>>,
     pub mesh: Mesh<'a>,
+    pub access_logs: AccessLogs<'a>,
     pub clusters: Vec<Cluster<'a>>,
     pub pools: Vec<NodePool<'a>>,
     pub firewall: Vec<FirewallRule<'a>>,
@@ -90,6 +93,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
     estate.mesh = mesh::mesh(list, version::istio_versions(list, config));
+    estate.access_logs = access_log::access_logs(list);
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces, &estate.mesh);

@@ -85,6 +85,7 @@ pub enum Kind<'a> {
     Extension(istio::Extension<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
+    Telemetry(istio::Telemetry<'a>),
     /// An object of the cloud, in whichever format.
     Cloud(Box<gcp::Cloud<'a>>),
     /// An object of a modelled kind without the part that makes it one, such as a patch.
@@ -146,8 +147,9 @@ fn mesh_text<'a>(object: &Object<'a>) -> Option<Node<'a>> {
 #[must_use]
 pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Resources<'a> {
     let kustomizations = placement::kustomizations(documents);
+    let folders = gcp::folders(documents);
     let parts: Vec<Resources<'a>> =
-        documents.par_iter().map(|document| read_document(document, embedded, &kustomizations)).collect();
+        documents.par_iter().map(|document| read_document(document, embedded, &kustomizations, &folders)).collect();
     let mut all = Resources { problems: embedded.problems.clone(), ..Resources::default() };
     for part in parts {
         all.list.extend(part.list);
@@ -164,10 +166,11 @@ fn read_document<'a>(
     document: &'a Document<'a>,
     embedded: &'a Embedded<'a>,
     kustomizations: &placement::Kustomizations<'a>,
+    folders: &gcp::Folders<'a>,
 ) -> Resources<'a> {
     let mut read = Resources::default();
     if let Some(contents) = cloud(document.root()) {
-        read_cloud(contents, &mut read);
+        read_cloud(contents, folders, &mut read);
         return read;
     }
     let setters = placement::setter_comments(document);
@@ -239,6 +242,9 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
         "extensions.istio.io" if matches!(object.kind, "WasmPlugin" | "TrafficExtension") => {
             Some(istio::plugin(reader, object.node).map(Kind::Extension))
+        }
+        "telemetry.istio.io" if object.kind == "Telemetry" => {
+            Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
         }
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
@@ -417,7 +423,7 @@ fn cloud(root: Node<'_>) -> Option<gcp::Contents<'_>> {
     is_known.then_some(all)
 }
 
-fn read_cloud<'a>(contents: gcp::Contents<'a>, read: &mut Resources<'a>) {
+fn read_cloud<'a>(contents: gcp::Contents<'a>, folders: &gcp::Folders<'_>, read: &mut Resources<'a>) {
     for kind in contents.unmodelled {
         *read.unmodelled.entry(kind).or_default() += 1;
     }
@@ -425,9 +431,13 @@ fn read_cloud<'a>(contents: gcp::Contents<'a>, read: &mut Resources<'a>) {
         let kind = Kind::Cloud(Box::new(found.read()));
         read.list.push(Resource { meta: Meta::of_cloud(&found), kind, namespace: None });
     }
-    for (name, at, node) in contents.modules {
-        let meta = Meta::of_module(name, node);
-        let cloud = gcp::Cloud::module(name, at);
+    for call in contents.modules {
+        let Some(at) = call.may_make_rules(folders) else {
+            *read.unmodelled.entry(gcp::MODULE).or_default() += 1;
+            continue;
+        };
+        let meta = Meta::of_module(&call);
+        let cloud = gcp::Cloud::module(call.name, at);
         read.list.push(Resource { meta, kind: Kind::Cloud(Box::new(cloud)), namespace: None });
     }
 }

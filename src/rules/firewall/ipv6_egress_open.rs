@@ -55,7 +55,7 @@ fn dual_stack(pool: &NodePool<'_>, stack: Text<'_>, external: bool, open: &Traff
     let message = format!(
         "nodes of pool `{}` speak IPv6, and no rule denies it, such as {} to {}",
         pool.name,
-        sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol)),
+        sample.spoken(),
         sample.address
     );
     let finding = RULE.finding(variant, stack.at, message).severity(severity);
