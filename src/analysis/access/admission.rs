@@ -144,6 +144,10 @@ impl Guards {
         let watched = WATCHED_LEVELS.into_iter().filter(|_| freedom.is_held_by_baseline() && level.is_none());
         let mut weak = watched.filter_map(|label| namespace.labels.get(label)).map(|level| level.at).next();
         let mut doubt = None;
+        let asks_for_level = freedom.is_held_by_baseline() && level.is_none();
+        if let Some(guard) = asks_for_level.then(|| asks_for_level_of(namespace, estate)).flatten() {
+            return Restriction::Refused(refusal(guard), Confidence::Medium);
+        }
         for (index, guard) in estate.admission.guards.iter().enumerate() {
             let Some((_, sure)) = self.freedoms[index].iter().find(|(about, _)| *about == freedom) else { continue };
             for scope in guard.scopes.iter().filter(|scope| scope.covers(&[""], "pods")) {
@@ -224,6 +228,16 @@ const EGRESS_KINDS: [&str; 10] = [
 #[must_use]
 pub fn refuses(scope: &Scope<'_>) -> bool {
     scope.enforcement == Enforcement::Denies && scope.objects.is_none()
+}
+
+/// The guard that refuses a namespace without a level of pod security: where the label is not in the input, something
+/// else sets it.
+fn asks_for_level_of<'e, 'a>(namespace: &Namespace<'_>, estate: &'e Estate<'a>) -> Option<&'e Guard<'a>> {
+    let holds = |guard: &Guard<'_>, scope: &Scope<'_>| {
+        scope.covers(&[""], "namespaces") && refuses(scope) && holds(guard, scope, namespace) == Match::Yes
+    };
+    let mut guards = estate.admission.guards.iter().filter(|guard| guard.words.contains(&ENFORCED_LEVEL));
+    guards.find(|guard| guard.scopes.iter().any(|scope| holds(guard, scope)))
 }
 
 /// Label of a namespace that Gatekeeper's webhook is not asked about.

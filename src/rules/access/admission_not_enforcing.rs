@@ -94,9 +94,8 @@ fn exempted(
         freedoms.iter().any(of)
     };
     let others = |namespace: usize| {
-        let holds =
-            |scope: &Scope<'_>| refuses(scope) && scope.holds_in(&audit.estate.namespaces[namespace]) != Match::No;
-        guard.scopes.iter().any(holds)
+        let namespace = &audit.estate.namespaces[namespace];
+        guard.scopes.iter().any(|scope| refuses(scope) && holds(guard, scope, namespace) != Match::No)
     };
     let out = tenants.iter().filter_map(|&namespace| {
         let at = left_out(guard, scope, &audit.estate.namespaces[namespace])?;
