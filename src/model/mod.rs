@@ -148,6 +148,22 @@ impl<'a> Estate<'a> {
         namespace::find(&self.namespaces, name).map(|index| &self.namespaces[index])
     }
 
+    /// The namespaces in which application teams run something, or may: neither those of gateways nor of controllers.
+    #[must_use]
+    pub fn tenant_namespaces(&self) -> Vec<usize> {
+        let mut holds: Vec<Option<bool>> = vec![None; self.namespaces.len()];
+        for workload in &self.workloads {
+            let tenants = &mut holds[workload.namespace];
+            *tenants = Some(tenants.unwrap_or(false) || !workload.is_gateway);
+        }
+        let is_tenants = |&index: &usize| {
+            let namespace = &self.namespaces[index];
+            let runs = holds[index].unwrap_or(namespace.declared);
+            runs && namespace.role == Role::Tenant && !access::is_controllers(namespace.name)
+        };
+        (0..self.namespaces.len()).filter(is_tenants).collect()
+    }
+
     /// Who a namespace belongs to; one that is not in the input is known by its name.
     #[must_use]
     pub fn role_of_namespace(&self, name: &str) -> Role {

@@ -1,10 +1,13 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
 mod access {
+    pub(super) mod admission_not_enforcing;
     pub(super) mod tenant_escalation;
     pub(super) mod tenant_writes_admin_namespace;
     pub(super) mod tenant_writes_bypass_kind;
     pub(super) mod tenant_writes_egress_policy;
+    pub(super) mod unrestricted_pods;
+    pub(super) mod unrestricted_tolerations;
 }
 mod authorization {
     pub(super) mod allow_all_policy;
@@ -125,6 +128,7 @@ use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[
+    &access::admission_not_enforcing::RULE,
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_destination::RULE,
     &authorization::allow_without_source::RULE,
@@ -209,6 +213,8 @@ pub static RULES: &[&Rule] = &[
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
+    &access::unrestricted_pods::RULE,
+    &access::unrestricted_tolerations::RULE,
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
     &tls::unverified_tls_origination::RULE,
