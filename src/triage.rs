@@ -1,6 +1,7 @@
 //! From findings to the report: levels, ignores, filters, order, fingerprints and the verdict. Everything is sorted and
 //! filtered here, once.
 
+mod difference;
 mod fingerprint;
 mod silence;
 
@@ -8,6 +9,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+pub use difference::{Difference, difference};
 pub use silence::{accepted, comments, silence};
 
 use crate::config::{Baseline, Changed, Config, Ignore, Known};
@@ -305,6 +307,7 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            estate_wide: false,
         }
         .into()
     }
