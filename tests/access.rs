@@ -1,7 +1,7 @@
 //! Who may write what: what must follow from roles and bindings (semantics C.12), asked of the analysis itself.
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
-use palisade::analysis::access::{Access, Target, Verdict};
+use palisade::analysis::access::{Access, Freedom, Restriction, Target, Verdict};
 use palisade::config::{self, Config};
 use palisade::{analysis, model, resource, source};
 
@@ -156,4 +156,142 @@ fn who_binds_any_role_has_every_right() {
     };
     assert_eq!(may(&rights("bind"), Target::SIDECARS, "team-y"), "certain");
     assert_eq!(may(&rights("create"), Target::SIDECARS, "team-y"), "unknown");
+}
+
+/// What admission does about freedoms in `team-x`, as a word.
+fn held(policies: &str, freedoms: &[Freedom]) -> Vec<&'static str> {
+    let text = NAMESPACE.to_owned() + policies;
+    judged(&text, &Config::default(), |estate, access| {
+        let own = estate.namespaces.iter().position(|namespace| namespace.name == "team-x").expect("team-x is there");
+        let word = |freedom: &Freedom| match access.restriction(*freedom, own) {
+            Restriction::Refused(..) => "refused",
+            Restriction::Weak(_) => "weak",
+            Restriction::Open => "open",
+            Restriction::Unknown(_) => "unknown",
+        };
+        freedoms.iter().map(word).collect()
+    })
+}
+
+fn policy(rules: &str, expression: &str) -> String {
+    format!(
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {{name: guard}}\n\
+         spec: {{matchConstraints: {{resourceRules: [{rules}]}}, validations: [{{expression: \"{expression}\"}}]}}\n---\n"
+    )
+}
+
+fn bound(actions: &str, matches: &str) -> String {
+    format!(
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {{name: guard}}\n\
+         spec: {{policyName: guard, validationActions: {actions}, matchResources: {matches}}}\n---\n"
+    )
+}
+
+const PODS: &str = "{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}";
+const NO_TOLERATION: &str = "!has(object.spec.tolerations)";
+
+#[test]
+fn a_policy_in_cel_holds_where_a_binding_denies() {
+    let tolerations = |policies: &str| held(policies, &[Freedom::Tolerations])[0];
+    let with = |rules: &str, actions: &str, matches: &str| {
+        tolerations(&(policy(rules, NO_TOLERATION) + &bound(actions, matches)))
+    };
+    assert_eq!(with(PODS, "[Deny]", "{}"), "refused");
+    assert_eq!(with(PODS, "[Warn, Audit]", "{}"), "weak");
+    assert_eq!(tolerations(&policy(PODS, NO_TOLERATION)), "weak", "without a binding it is in force nowhere");
+    assert_eq!(with("{apiGroups: ['*'], operations: ['*'], resources: ['*']}", "[Deny]", "{}"), "refused");
+    let controllers = "{apiGroups: [apps], operations: [CREATE], resources: [deployments]}";
+    assert_eq!(with(controllers, "[Deny]", "{}"), "open", "a bare pod is not looked at");
+    let deletes = "{apiGroups: [''], operations: [DELETE], resources: [pods]}";
+    assert_eq!(with(deletes, "[Deny]", "{}"), "open");
+    let namespaces = |operator: &str| {
+        format!(
+            "{{namespaceSelector: {{matchExpressions: \
+             [{{key: kubernetes.io/metadata.name, operator: {operator}, values: [team-x]}}]}}}}"
+        )
+    };
+    assert_eq!(with(PODS, "[Deny]", &namespaces("In")), "refused");
+    assert_eq!(with(PODS, "[Deny]", &namespaces("NotIn")), "weak");
+    assert_eq!(with(PODS, "[Deny]", "{objectSelector: {matchLabels: {guarded: yes}}}"), "weak");
+    assert_eq!(held(&policy(PODS, NO_TOLERATION), &[Freedom::NodeName]), ["open"]);
+}
+
+#[test]
+fn pod_security_levels_hold_what_they_are_known_for() {
+    let level = |level: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Namespace\n\
+             metadata: {{name: team-x, labels: {{pod-security.kubernetes.io/enforce: {level}}}}}\n"
+        );
+        judged(&text, &Config::default(), |_, access| {
+            let refused = |freedom: &Freedom| matches!(access.restriction(*freedom, 0), Restriction::Refused(..));
+            Freedom::ALL.into_iter().filter(refused).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(level("restricted"), [Freedom::HostNetwork, Freedom::Privileged, Freedom::Capabilities]);
+    assert_eq!(level("baseline"), level("restricted"));
+    assert_eq!(level("privileged"), []);
+}
+
+#[test]
+fn policy_engines_are_recognised_by_what_they_name() {
+    let constraint = |kind: &str, spec: &str| {
+        format!(
+            "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: {kind}\nmetadata: {{name: c}}\nspec: {spec}\n---\n"
+        )
+    };
+    let host = [Freedom::HostNetwork];
+    assert_eq!(held(&constraint("K8sPSPHostNetworkingPorts", "{}"), &host), ["refused"]);
+    assert_eq!(held(&constraint("K8sPSPHostNetworkingPorts", "{enforcementAction: dryrun}"), &host), ["weak"]);
+    let excluded = constraint("K8sPSPHostNetworkingPorts", "{match: {excludedNamespaces: ['team-*']}}");
+    assert_eq!(held(&excluded, &host), ["weak"]);
+    let others =
+        constraint("K8sPSPHostNetworkingPorts", "{match: {kinds: [{apiGroups: [apps], kinds: [Deployment]}]}}");
+    assert_eq!(held(&others, &host), ["open"]);
+    let template = "apiVersion: templates.gatekeeper.sh/v1\nkind: ConstraintTemplate\nmetadata: {name: reserved}\n\
+                    spec: {crd: {spec: {names: {kind: Reserved}}}, targets: [{target: admission.k8s.gatekeeper.sh, \
+                    rego: 'input.review.object.spec.tolerations[_].key == \"dedicated\"'}]}\n---\n";
+    let reserved = template.to_owned() + &constraint("Reserved", "{match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}}");
+    assert_eq!(held(&reserved, &[Freedom::Tolerations, Freedom::HostNetwork]), ["refused", "open"]);
+    assert_eq!(held(&constraint("TeamPodRules", "{}"), &[Freedom::Tolerations]), ["unknown"], "its code is elsewhere");
+    let kyverno = |action: &str, validate: &str| {
+        format!(
+            "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{name: k}}\nspec: {{rules: [{{name: r, \
+             match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}, validate: {{failureAction: {action}, {validate}}}}}]}}\n---\n"
+        )
+    };
+    let pattern = "pattern: {spec: {'=(hostNetwork)': false}}";
+    assert_eq!(held(&kyverno("Enforce", pattern), &host), ["refused"]);
+    assert_eq!(held(&kyverno("Audit", pattern), &host), ["weak"]);
+    assert_eq!(held(&kyverno("Enforce", "podSecurity: {level: baseline}"), &host), ["refused"]);
+    let hook = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\n\
+                metadata: {name: own}\nwebhooks: [{name: own.example.com, rules: [{apiGroups: [''], \
+                operations: [CREATE], resources: [pods]}]}]\n---\n";
+    assert_eq!(held(hook, &host), ["unknown"], "what a webhook refuses is not in the input");
+}
+
+#[test]
+fn a_tenant_runs_what_admission_lets_through() {
+    let edit = binding("RoleBinding", "ClusterRole/edit", TEAM);
+    let run = |policies: &str| {
+        let text = NAMESPACE.to_owned() + policies;
+        judged(&text, &Config::default(), |_, access| word(&access.run_pod(0, Freedom::Tolerations, 0)))
+    };
+    let guarded = policy(PODS, NO_TOLERATION) + &bound("[Deny]", "{}");
+    let observed = policy(PODS, NO_TOLERATION) + &bound("[Audit]", "{}");
+    assert_eq!(run(&(edit.clone() + &guarded)), "no");
+    assert_eq!(run(&(edit.clone() + &observed)), "certain");
+    assert_eq!(run(&edit), "unknown", "no admission policy is in the input");
+    assert_eq!(run(&guarded), "no", "whoever it is");
+    assert_eq!(run(&observed), "unknown", "who may start pods is not in the input");
+}
+
+#[test]
+fn a_guard_may_ask_who_writes() {
+    let rules = "{apiGroups: [networking.k8s.io], operations: [CREATE, UPDATE, DELETE], resources: [networkpolicies]}";
+    let text = binding("RoleBinding", "ClusterRole/edit", TEAM)
+        + &policy(rules, "'net-admins' in request.userInfo.groups")
+        + &bound("[Deny]", "{}");
+    assert_eq!(may(&text, Target::NETWORK_POLICIES, "team-x"), "unknown");
+    assert_eq!(may(&text, Target::SERVICES, "team-x"), "certain");
 }

@@ -1,23 +1,14 @@
 //! The quick quiz of the semantics (E, 1 to 9): statements about nodes and firewall, and what must follow.
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod common;
+
+use common::judged;
 use palisade::analysis::firewall::{Decider, PoolEgress};
 use palisade::config::Config;
 use palisade::finding::Finding;
+use palisade::source;
 use palisade::traffic::{Protocol, Sample};
-use palisade::{analysis, model, resource, source};
-
-/// What an estate comes down to: whether the workload lands on the pool for certain, if at all, and what leaves the pool.
-fn judged<T>(text: &str, judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T) -> T {
-    let walk = source::from_text("estate.yaml", text.to_owned());
-    let parsed = source::parse_all(&walk.sources);
-    assert!(parsed.unparsed.is_empty(), "{:?}", parsed.unparsed);
-    let embedded = resource::embedded_documents(&parsed.documents);
-    let resources = resource::read(&parsed.documents, &embedded);
-    let config = Config::default();
-    let estate = model::lower(&resources, &config);
-    judge(&estate, &analysis::analyze(&estate))
-}
 
 fn pool(taints: &str) -> String {
     format!(

@@ -43,6 +43,12 @@ static LINK_LOCAL: LazyLock<AddressSet> = LazyLock::new(|| block("169.254.0.0/16
 static GOOGLE_PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.8/30"));
 static GOOGLE_RESTRICTED: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.4/30"));
 
+static PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| {
+    let blocks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
+    blocks.iter().filter_map(|block| block.parse::<IpNet>().ok()).collect()
+});
+static GOOGLE: LazyLock<AddressSet> = LazyLock::new(|| GOOGLE_PRIVATE.union(&GOOGLE_RESTRICTED).union(&google_v6()));
+
 fn block(text: &str) -> AddressSet {
     text.parse::<IpNet>().into_iter().collect()
 }
@@ -64,17 +70,22 @@ pub fn link_local() -> &'static AddressSet {
     &LINK_LOCAL
 }
 
-/// The public addresses, IPv4 and IPv6, but for those that clusters and subnets of the estate have taken for themselves.
+/// The addresses that clusters and subnets of the estate have taken for themselves, as far as the input says.
 #[must_use]
-pub fn external(estate: &Estate<'_>) -> AddressSet {
+pub fn own(estate: &Estate<'_>) -> AddressSet {
     let clusters = estate.clusters.iter().map(|cluster| cluster.written);
     let of_clusters = clusters.flat_map(|cluster| [cluster.pod_cidr, cluster.service_cidr, cluster.control_plane_cidr]);
     let subnets = estate.topology.subnets.iter().map(|subnet| subnet.written);
     let of_subnets =
         subnets.flat_map(|subnet| subnet.secondary.items.iter().map(|one| one.range).chain([subnet.range]));
     let parsed = |range: Setting<&str>| range.known().and_then(|range| range.value.parse::<IpNet>().ok());
-    let own: AddressSet = of_clusters.chain(of_subnets).filter_map(parsed).collect();
-    internet().union(internet_v6()).difference(&own)
+    of_clusters.chain(of_subnets).filter_map(parsed).collect()
+}
+
+/// The public addresses, IPv4 and IPv6, but for those that clusters and subnets of the estate have taken for themselves.
+#[must_use]
+pub fn external(estate: &Estate<'_>) -> AddressSet {
+    internet().union(internet_v6()).difference(&own(estate))
 }
 
 /// The first address of a block with which a zone of the input answers.
@@ -97,6 +108,18 @@ pub fn google_private() -> &'static AddressSet {
 #[must_use]
 pub fn google_restricted() -> &'static AddressSet {
     &GOOGLE_RESTRICTED
+}
+
+/// Every address by which Google's APIs are reached privately (semantics A.3).
+#[must_use]
+pub fn google() -> &'static AddressSet {
+    &GOOGLE
+}
+
+/// The IPv4 addresses of private networks, the shared range of carriers among them.
+#[must_use]
+pub fn private() -> &'static AddressSet {
+    &PRIVATE
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Entity, Estate, Gateway, GatewayReference, Labels, Role, Server, Text, Workload};
+use crate::model::{Entity, Estate, Gateway, GatewayReference, Labels, Role, Route, Server, Text, Workload};
+use crate::traffic::PortSet;
 
 /// The proxies through which traffic leaves the mesh.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,25 @@ fn likely_ports(port: i64) -> Vec<i64> {
         80 => vec![80, 8080],
         443 => vec![443, 8443],
         other => vec![other],
+    }
+}
+
+impl Egress<'_> {
+    /// The ports to which the proxies send what they are given to send on, as routes through them say.
+    #[must_use]
+    pub fn ports_beyond(&self, estate: &Estate<'_>) -> PortSet {
+        let gateways = self.proxies.iter().flat_map(|proxy| &proxy.gateways).map(|&gateway| {
+            let gateway = &estate.mesh.gateways[gateway];
+            GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value }
+        });
+        let gateways: Vec<GatewayReference<'_>> = gateways.collect();
+        let routes = estate.mesh.virtual_services.iter().flat_map(|service| {
+            let through = |route: &&Route<'_>| service.taken_by(route).any(|(taker, _)| gateways.contains(&taker));
+            service.routes.iter().filter(through)
+        });
+        let beyond = routes.flat_map(|route| &route.destinations).filter(|to| !to.host.ends_with(".svc.cluster.local"));
+        let ports = beyond.filter_map(|to| u16::try_from(to.port?).ok());
+        ports.fold(PortSet::empty(), |all, port| all.union(&PortSet::single(port)))
     }
 }
 
@@ -130,7 +150,7 @@ fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
 /// The services to which sidecars are told to send what then passes a gateway.
 fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
     let gateway = &estate.mesh.gateways[index];
-    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
+    let own = gateway.reference();
     let services = estate.mesh.virtual_services.iter();
     let through = services.filter(move |service| {
         service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == own))

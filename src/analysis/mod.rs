@@ -1,6 +1,7 @@
 //! Estate to facts: typed answers with the places that make them so, each worked out once. Rules only word them.
 
 pub mod access;
+pub mod access_log;
 pub mod authorization;
 pub mod capture;
 pub mod destinations;
@@ -14,6 +15,7 @@ pub mod placement;
 pub mod pools;
 pub mod resolver;
 pub mod routing;
+pub mod tenancy;
 pub mod tls;
 
 use crate::model::Estate;
@@ -39,8 +41,8 @@ pub struct Facts<'a> {
     pub firewall: Vec<firewall::PoolEgress>,
     /// What tenants may write, and where.
     pub access: access::Access<'a>,
-    /// The direct ways out.
-    pub exits: Vec<exits::Exit>,
+    /// Every way out of every application workload.
+    pub exits: exits::Exits,
 }
 
 /// Works out all facts of an estate.
@@ -49,7 +51,7 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let egress = egress::egress(estate);
     let capture = capture::capture(estate);
     let outbound = outbound::outbound(estate, &capture);
-    let routing = routing::routing(estate, &egress);
+    let routing = routing::routing(estate, &egress, &capture);
     let network_policy = network_policy::network_policies(estate);
     let placement = placement::placement(estate, &egress);
     let pools = pools::pools(estate, &egress, &placement);
@@ -65,7 +67,7 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
         pools,
         firewall,
         access,
-        exits: Vec::new(),
+        exits: exits::Exits::default(),
     };
     facts.exits = exits::exits(estate, &facts);
     facts

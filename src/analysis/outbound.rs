@@ -1,9 +1,8 @@
 //! What each workload's proxy does with destinations that it does not know: the Sidecar that applies, then the mesh
 //! (semantics C.6).
 
-use rustc_hash::FxHashMap;
-
 use super::capture::{Capture, Injection};
+use super::routing::Sidecars;
 use crate::model::{Estate, OutboundMode, OutboundPolicy, Sidecar, Workload};
 use crate::source::Location;
 
@@ -45,15 +44,9 @@ impl Outbound<'_> {
     }
 }
 
-/// Sidecars by their namespace.
-type ByNamespace<'a> = FxHashMap<&'a str, Vec<&'a Sidecar<'a>>>;
-
 /// Works out the mode of every workload, by its index.
 pub(super) fn outbound<'a>(estate: &'a Estate<'a>, capture: &[Capture<'_>]) -> Vec<Outbound<'a>> {
-    let mut sidecars = ByNamespace::default();
-    for sidecar in &estate.mesh.sidecars {
-        sidecars.entry(sidecar.namespace).or_default().push(sidecar);
-    }
+    let sidecars = Sidecars::new(estate);
     let of = |(workload, capture): (&Workload<'_>, &Capture<'_>)| of_workload(workload, capture, &sidecars, estate);
     estate.workloads.iter().zip(capture).map(of).collect()
 }
@@ -61,7 +54,7 @@ pub(super) fn outbound<'a>(estate: &'a Estate<'a>, capture: &[Capture<'_>]) -> V
 fn of_workload<'a>(
     workload: &Workload<'_>,
     capture: &Capture<'_>,
-    sidecars: &ByNamespace<'a>,
+    sidecars: &Sidecars<'a>,
     estate: &'a Estate<'a>,
 ) -> Outbound<'a> {
     let obeys = !workload.is_gateway && matches!(capture.injection, Injection::In { .. } | Injection::Unknown { .. });
@@ -75,7 +68,7 @@ fn of_workload<'a>(
         }
         None => Outbound { mode: OutboundMode::Unknown, origin: Origin::None },
     };
-    let candidates = applicable(workload, sidecars, estate);
+    let candidates = sidecars.of(estate.namespace_of(workload).name, Some(workload.labels));
     let modes = candidates.into_iter().map(|sidecar| match sidecar.outbound {
         Some(policy) => Outbound { mode: policy.mode, origin: Origin::Sidecar(sidecar, policy) },
         // A Sidecar without a mode has the mesh's, never that of another Sidecar.
@@ -83,19 +76,4 @@ fn of_workload<'a>(
     });
     // The oldest of several matching Sidecars counts, and manifests do not tell ages: the worse reading.
     modes.max_by_key(Outbound::is_open).unwrap_or_else(of_mesh)
-}
-
-/// The Sidecars of which one applies to a workload: all that select it, else the namespace's default, else the root
-/// namespace's.
-fn applicable<'a>(workload: &Workload<'_>, sidecars: &ByNamespace<'a>, estate: &Estate<'_>) -> Vec<&'a Sidecar<'a>> {
-    let of = |namespace: &str| sidecars.get(namespace).map(Vec::as_slice).unwrap_or_default();
-    let own = of(estate.namespace_of(workload).name);
-    let selects =
-        |sidecar: &&&Sidecar<'_>| sidecar.selector.is_some_and(|selector| selector.is_subset(workload.labels));
-    let selecting: Vec<&Sidecar<'_>> = own.iter().filter(selects).copied().collect();
-    if !selecting.is_empty() {
-        return selecting;
-    }
-    let default = |list: &[&'a Sidecar<'a>]| list.iter().find(|sidecar| sidecar.selector.is_none()).copied();
-    default(own).or_else(|| default(of(estate.mesh.root_namespace))).into_iter().collect()
 }

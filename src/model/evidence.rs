@@ -1,10 +1,11 @@
 //! Which layers the input speaks of. What was not in the input is unknown, never missing (contract: Absence).
 
+use super::admission::{Admission, ENFORCED_LEVEL};
 use super::mesh::Mesh;
 use super::relations::{Entity, Relations};
 use crate::config::{Config, Part};
 use crate::resource::gcp::Item;
-use crate::resource::{Kind, Resources};
+use crate::resource::{Kind, Resource, Resources};
 
 /// A layer of control, as the outputs name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,11 +15,13 @@ pub enum Layer {
     NetworkPolicy,
     Scheduling,
     Firewall,
+    Admission,
 }
 
 impl Layer {
-    /// Every layer, in the order in which traffic meets them.
-    pub const ALL: [Self; 5] = [Self::Mesh, Self::NetworkPolicy, Self::Scheduling, Self::Firewall, Self::Authorization];
+    /// Every layer, in the order in which traffic meets them; admission, which objects meet, comes last.
+    pub const ALL: [Self; 6] =
+        [Self::Mesh, Self::NetworkPolicy, Self::Scheduling, Self::Firewall, Self::Authorization, Self::Admission];
 
     /// The word used in every output.
     #[must_use]
@@ -29,6 +32,7 @@ impl Layer {
             Self::NetworkPolicy => "network-policy",
             Self::Scheduling => "scheduling",
             Self::Firewall => "firewall",
+            Self::Admission => "admission",
         }
     }
 
@@ -37,7 +41,7 @@ impl Layer {
     pub fn part(self) -> Part {
         match self {
             Self::Mesh | Self::Authorization => Part::Mesh,
-            Self::NetworkPolicy => Part::Kubernetes,
+            Self::NetworkPolicy | Self::Admission => Part::Kubernetes,
             Self::Scheduling | Self::Firewall => Part::Cloud,
         }
     }
@@ -51,6 +55,7 @@ impl Layer {
             Self::NetworkPolicy => "the `NetworkPolicy` objects",
             Self::Scheduling => "the node pools (`ContainerNodePool`, `ContainerCluster` or `Node` objects)",
             Self::Firewall => "the VPC firewall rules (`ComputeFirewall`), network or cluster description",
+            Self::Admission => "the admission policies and the Namespace objects with their pod security labels",
         }
     }
 }
@@ -64,7 +69,7 @@ pub struct Evidence<'a> {
 }
 
 /// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
-const UNREAD: [(&str, Layer); 11] = [
+const UNREAD: [(&str, Layer); 14] = [
     ("AdminNetworkPolicy", Layer::NetworkPolicy),
     ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
     ("ClusterNetworkPolicy", Layer::NetworkPolicy),
@@ -77,6 +82,10 @@ const UNREAD: [(&str, Layer); 11] = [
     ("EgressFirewall", Layer::NetworkPolicy),
     ("EgressNetworkPolicy", Layer::NetworkPolicy),
     ("RequestAuthentication", Layer::Authorization),
+    ("PodSecurityPolicy", Layer::Admission),
+    // Kubewarden's.
+    ("AdmissionPolicy", Layer::Admission),
+    ("ClusterAdmissionPolicy", Layer::Admission),
 ];
 
 impl<'a> Evidence<'a> {
@@ -90,6 +99,12 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub fn mesh_is_complete(&self) -> bool {
         self.complete.contains(&Part::Mesh)
+    }
+
+    /// Whether the user says that the input holds all there is of the cloud.
+    #[must_use]
+    pub fn cloud_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Cloud)
     }
 
     /// Whether the user says that the input holds all there is of the cluster's own objects.
@@ -115,6 +130,16 @@ impl<'a> Evidence<'a> {
         }
     }
 
+    /// Webhooks that are asked about pods speak of admission, and constraints whose code is not in the input.
+    pub(super) fn note_admission(&mut self, admission: &Admission<'a>) {
+        for &(_, kind) in &admission.unread {
+            self.add(Layer::Admission);
+            if !self.unread.contains(&(Layer::Admission, kind)) {
+                self.unread.push((Layer::Admission, kind));
+            }
+        }
+    }
+
     /// An input that holds the gateway's own pods is the gateway's repository: authorization is then part of it.
     pub(super) fn note_gateways(&mut self, mesh: &Mesh<'_>, relations: &Relations) {
         let deployed = |gateway| relations.selected(Entity::Gateway(gateway)).next().is_some();
@@ -127,7 +152,7 @@ impl<'a> Evidence<'a> {
 /// Collects the evidence from the kinds that were read and those that were not modelled.
 pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evidence<'a> {
     let mut evidence = Evidence { complete: config.complete.clone(), ..Evidence::default() };
-    for layer in resources.list.iter().filter_map(|resource| layer_of(&resource.kind)) {
+    for layer in resources.list.iter().filter_map(layer_of) {
         evidence.add(layer);
     }
     if evidence.has(Layer::Scheduling) && resources.list.iter().any(|resource| is_cluster(&resource.kind)) {
@@ -148,8 +173,14 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
     evidence
 }
 
-fn layer_of(kind: &Kind<'_>) -> Option<Layer> {
-    match kind {
+fn layer_of(resource: &Resource<'_>) -> Option<Layer> {
+    match &resource.kind {
+        Kind::Namespace => resource.meta.labels.get(ENFORCED_LEVEL).map(|_| Layer::Admission),
+        Kind::AdmissionPolicy(_)
+        | Kind::AdmissionPolicyBinding(_)
+        | Kind::ConstraintTemplate(_)
+        | Kind::Constraint(_)
+        | Kind::EnginePolicy(_) => Some(Layer::Admission),
         Kind::Gateway(_)
         | Kind::VirtualService(_)
         | Kind::DestinationRule(_)

@@ -1,7 +1,9 @@
 //! Who may do what in the cloud, as far as it bears on egress.
 
 use super::Text;
+use super::access::is_admins_member;
 use super::link::{Directory, Identity};
+use crate::config::Config;
 use crate::resource::gcp::{self, Item, Reference};
 
 /// A role for one member.
@@ -16,10 +18,21 @@ pub struct IamBinding<'a> {
     pub conditional: bool,
 }
 
+/// A role for one member that the input writes out, whoever it is.
+#[derive(Clone, Debug)]
+pub struct Holder<'a> {
+    pub role: Text<'a>,
+    /// With its kind, as in `group:team-x@example.com`.
+    pub member: Text<'a>,
+    /// Whether it is one of the config's administrators, or one of Google's own agents.
+    pub is_admin: bool,
+}
+
 /// What the input says of identities and perimeters.
 #[derive(Clone, Debug, Default)]
 pub struct Iam<'a> {
     pub bindings: Vec<IamBinding<'a>>,
+    pub holders: Vec<Holder<'a>>,
     pub audit: Vec<&'a gcp::AuditLog<'a>>,
     pub perimeters: Vec<Perimeter<'a>>,
     /// Whether any binding is in the input.
@@ -34,7 +47,7 @@ pub struct Perimeter<'a> {
 }
 
 /// Lowers bindings, audit settings and perimeters.
-pub(super) fn iam<'a>(directory: &Directory<'a>) -> Iam<'a> {
+pub(super) fn iam<'a>(directory: &Directory<'a>, config: &Config) -> Iam<'a> {
     let mut found = Iam::default();
     for (_, resource, cloud) in directory.clouds() {
         match &cloud.item {
@@ -42,9 +55,13 @@ pub(super) fn iam<'a>(directory: &Directory<'a>) -> Iam<'a> {
                 for grant in &written.bindings.items {
                     found.is_known = true;
                     let Some(role) = grant.role.known() else { continue };
+                    found.holders.extend(grant.members.iter().map(|&member| Holder {
+                        role,
+                        member,
+                        is_admin: is_admins_member(member.value, config),
+                    }));
                     let conditional = grant.condition.known().is_some();
-                    let written =
-                        grant.members.items.iter().filter(|member| member.value.starts_with("serviceAccount:"));
+                    let written = grant.members.iter().filter(|member| member.value.starts_with("serviceAccount:"));
                     let members =
                         written.map(|member| Reference::Written(*member)).chain(grant.accounts.iter().copied());
                     found.bindings.extend(members.map(|member| IamBinding {

@@ -80,13 +80,23 @@ pub enum Identity {
 
 const DEFAULT_ACCOUNT: &str = "-compute@developer.gserviceaccount.com";
 
+/// Whether two e-mail addresses are one. Their projects may be filled in by another tool, alike where they are written alike.
+fn same_address(left: &str, right: &str) -> Match {
+    let may_be_one = (is_open(left) || is_open(right)) && left.split('@').next() == right.split('@').next();
+    match left == right {
+        true => Match::Yes,
+        false if may_be_one => Match::Unknown,
+        false => Match::No,
+    }
+}
+
 impl Identity {
     /// Whether both are one account.
     #[must_use]
     pub fn is(&self, other: &Self) -> Match {
         let id = |email: &str, id: &str| Match::from(email.split('@').next() == Some(id));
         match (self, other) {
-            (Self::Account(own), Self::Account(others)) => Match::from(own == others),
+            (Self::Account(own), Self::Account(others)) => same_address(own, others),
             (Self::Object(own, _), Self::Object(others, _)) => Match::from(own == others),
             (Self::Account(email), Self::Object(_, name)) | (Self::Object(_, name), Self::Account(email)) => {
                 id(email, name)
@@ -366,11 +376,17 @@ pub(super) fn short(text: &str) -> &str {
 /// The project in a path or self-link.
 fn project_of(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("projects/")?;
-    rest.split('/').next().filter(|project| !project.is_empty() && *project != "-")
+    rest.split('/').next().filter(|project| !project.is_empty() && *project != "-" && !is_open(project))
+}
+
+/// Whether another tool fills in a part of a text.
+fn is_open(text: &str) -> bool {
+    text.contains(['$', '{'])
 }
 
 /// The e-mail address at the end of a service account's path or member name.
 fn account_email(text: &str) -> Option<&str> {
-    let last = text.rsplit(['/', ':']).next().unwrap_or(text);
-    last.contains('@').then_some(last)
+    let (id, _) = text.split_once('@')?;
+    let start = id.rfind(['/', ':']).map_or(0, |before| before + 1);
+    text.get(start..)
 }

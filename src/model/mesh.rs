@@ -3,7 +3,7 @@
 use super::authorization::{AuthorizationPolicy, authorization_policy};
 use super::extension::{Extension, extension};
 use super::peer::{PeerAuthentication, peer_authentication};
-use super::route::{Gateway, GatewayReference, VirtualService, gateway, virtual_service};
+use super::route::{Gateway, VirtualService, gateway, virtual_service};
 use super::service_entry::{ServiceEntry, service_entry};
 use super::sidecar::{Sidecar, sidecar};
 use super::tls::{DestinationRule, destination_rule};
@@ -253,7 +253,7 @@ fn is_egress(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
 }
 
 fn leads_out(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
-    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
+    let own = gateway.reference();
     let is_external = |host: &str| {
         let external = mesh.service_entries.iter().filter(|entry| entry.external);
         external

@@ -2,6 +2,8 @@
 //! applied here and nowhere else, and each keeps the place of the object that left the field out.
 
 pub mod access;
+mod access_log;
+pub mod admission;
 mod authorization;
 mod dns;
 mod evidence;
@@ -25,12 +27,13 @@ mod tls;
 mod version;
 mod workload;
 
+pub use access_log::{AccessLogs, MeshLog, Telemetry};
 pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
 pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
-pub use iam::{Iam, IamBinding, Perimeter};
+pub use iam::{Holder, Iam, IamBinding, Perimeter};
 pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
@@ -68,6 +71,7 @@ pub struct Estate<'a> {
     pub services: Vec<Service<'a>>,
     pub network_policies: Vec<NetworkPolicy<'a>>,
     pub mesh: Mesh<'a>,
+    pub access_logs: AccessLogs<'a>,
     pub clusters: Vec<Cluster<'a>>,
     pub pools: Vec<NodePool<'a>>,
     pub firewall: Vec<FirewallRule<'a>>,
@@ -76,6 +80,7 @@ pub struct Estate<'a> {
     pub dns: Dns<'a>,
     pub iam: Iam<'a>,
     pub access: access::Access<'a>,
+    pub admission: admission::Admission<'a>,
     pub evidence: Evidence<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
@@ -88,6 +93,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
     estate.mesh = mesh::mesh(list, version::istio_versions(list, config));
+    estate.access_logs = access_log::access_logs(list);
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces, &estate.mesh);
@@ -98,9 +104,11 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.topology = network::topology(&directory);
     estate.suppose_network();
     estate.dns = dns::dns(&directory);
-    estate.iam = iam::iam(&directory);
+    estate.iam = iam::iam(&directory, config);
+    estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
+    estate.evidence.note_admission(&estate.admission);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate
 }
@@ -127,6 +135,13 @@ impl<'a> Estate<'a> {
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<&Namespace<'a>> {
         namespace::find(&self.namespaces, name).map(|index| &self.namespaces[index])
+    }
+
+    /// Who a namespace belongs to; one that is not in the input is known by its name.
+    #[must_use]
+    pub fn role_of_namespace(&self, name: &str) -> Role {
+        let by_name = || if namespace::is_platform(name) { Role::System } else { Role::Tenant };
+        self.namespace(name).map_or_else(by_name, |namespace| namespace.role)
     }
 
     /// The workload's name in the outputs: `namespace/Kind/name`.

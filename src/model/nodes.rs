@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
+
 use super::link::{Directory, Identity, Link, short};
 use super::{Labels, Text};
 use crate::resource::gcp::{self, Cloud, Item, NodeConfig, PoolTaint, Setting};
@@ -87,6 +89,8 @@ pub struct NodePool<'a> {
     pub provisioned: bool,
     /// Whether an object describes the pool, rather than nodes of a live cluster.
     pub described: bool,
+    /// Whether the pool is described inside of its cluster.
+    nested: bool,
 }
 
 /// The keys under which GKE and the kubelet label nodes by themselves: what the input does not show of them is unknown.
@@ -197,12 +201,21 @@ pub(super) fn nodes<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> 
         pool.max_nodes = written.max_nodes;
         let subnet = written.subnetwork.map(|subnet| directory.resolve(subnet, resource, is_subnet));
         pool.subnet = subnet.or(pool.subnet);
+        pool.nested = written.nested;
         pools.push(pool);
     }
+    described_once(&mut pools);
     pools.extend(observed_pools(list, &pools));
     // What is said of the first of several does not depend on the order of the input.
     pools.sort_by_key(|pool| (pool.name.value, pool.name.at));
     (clusters, pools)
+}
+
+/// States and exports describe a pool in its cluster as well as on its own.
+fn described_once(pools: &mut Vec<NodePool<'_>>) {
+    let alone = pools.iter().filter(|pool| !pool.nested);
+    let alone: FxHashSet<(Option<usize>, &str)> = alone.map(|pool| (pool.cluster, pool.name.value)).collect();
+    pools.retain(|pool| !pool.nested || !alone.contains(&(pool.cluster, pool.name.value)));
 }
 
 /// The region of a location, which may be one of its zones: `europe-west1-b` is in `europe-west1`.
@@ -300,6 +313,7 @@ fn pool<'a>(
         max_nodes: Setting::Absent,
         provisioned: false,
         described: true,
+        nested: false,
     }
 }
 
@@ -388,6 +402,7 @@ fn provisioned_pool<'a>(
         max_nodes: Setting::Absent,
         provisioned: true,
         described: true,
+        nested: false,
     })
 }
 
@@ -453,6 +468,7 @@ fn observed_pools<'a>(list: &'a [Resource<'a>], known: &[NodePool<'a>]) -> Vec<N
             max_nodes: Setting::Unknown(name.at),
             provisioned: false,
             described: false,
+            nested: false,
         });
     }
     pools.into_values().collect()

@@ -51,6 +51,14 @@ pub struct Server<'a> {
     pub at: Location,
 }
 
+impl<'a> Gateway<'a> {
+    /// The name by which virtual services refer to it.
+    #[must_use]
+    pub fn reference(&self) -> GatewayReference<'a> {
+        GatewayReference::Named { namespace: self.namespace, name: self.name.value }
+    }
+}
+
 impl Server<'_> {
     /// Whether the proxy learns who the client is from a certificate of the mesh (semantics C.9, 7).
     #[must_use]

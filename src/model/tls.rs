@@ -73,6 +73,8 @@ pub struct ClientTls<'a> {
     pub defaulted: bool,
     /// The mode, or the block that leaves it out.
     pub at: Location,
+    /// The key of the block: where a field that it leaves out would stand.
+    pub block_at: Location,
     pub sni: Option<Text<'a>>,
     /// The file of the authorities to trust.
     pub authority: Option<Text<'a>>,
@@ -94,6 +96,14 @@ pub struct TlsLayer<'a> {
     pub ports: Vec<(i64, Option<ClientTls<'a>>, Location)>,
 }
 
+impl<'a> TlsLayer<'a> {
+    /// Every block of TLS settings in the layer, with the port that it is for.
+    pub fn blocks(&self) -> impl Iterator<Item = (Option<i64>, ClientTls<'a>)> {
+        let ports = self.ports.iter().filter_map(|(port, tls, _)| Some((Some(*port), (*tls)?)));
+        self.base.map(|tls| (None, tls)).into_iter().chain(ports)
+    }
+}
+
 /// A destination rule.
 #[derive(Clone, Debug)]
 pub struct DestinationRule<'a> {
@@ -109,6 +119,13 @@ pub struct DestinationRule<'a> {
     pub subsets: Vec<(Text<'a>, TlsLayer<'a>)>,
 }
 
+impl<'a> DestinationRule<'a> {
+    /// Every block of TLS settings in the rule, with the port that it is for.
+    pub fn blocks(&self) -> impl Iterator<Item = (Option<i64>, ClientTls<'a>)> {
+        self.tls.blocks().chain(self.subsets.iter().flat_map(|(_, layer)| layer.blocks()))
+    }
+}
+
 fn client_tls<'a>(written: &istio::ClientTls<'a>) -> ClientTls<'a> {
     let mode = match written.mode.value.map_or("DISABLE", |mode| mode.value) {
         "DISABLE" => ClientMode::Disable,
@@ -121,6 +138,7 @@ fn client_tls<'a>(written: &istio::ClientTls<'a>) -> ClientTls<'a> {
         mode,
         defaulted: written.mode.value.is_none(),
         at: written.mode.at(),
+        block_at: written.mode.key_at,
         sni: written.sni,
         authority: written.authority,
         credential: written.credential,

@@ -1,6 +1,6 @@
 //! What every object has: kind, name, namespace, labels, annotations and its extent in the text.
 
-use super::gcp::Found;
+use super::gcp::{Found, ModuleCall};
 use super::reader::{Labels, Reader, Text};
 use crate::source::{Location, Node, Spanned};
 
@@ -42,16 +42,16 @@ impl<'a> Meta<'a> {
     }
 
     /// What a call of a module is called.
-    pub(super) fn of_module(name: Text<'a>, node: Node<'a>) -> Self {
+    pub(super) fn of_module(call: &ModuleCall<'a>) -> Self {
         Self {
             api_version: "terraform",
             kind: "module",
-            name,
+            name: call.name,
             namespace: None,
             labels: Labels::default(),
             annotations: Labels::default(),
-            at: node.at(),
-            spec_at: node.head(),
+            at: call.body.at(),
+            spec_at: call.body.head(),
             placeholders: Vec::new(),
         }
     }

@@ -58,6 +58,19 @@ pub enum Kind<'a> {
     AccessRole(kubernetes::AccessRole<'a>),
     /// `RoleBinding` or `ClusterRoleBinding`.
     AccessBinding(kubernetes::AccessBinding<'a>),
+    /// `ValidatingAdmissionPolicy`, or Kyverno's `ValidatingPolicy`.
+    AdmissionPolicy(Box<kubernetes::AdmissionPolicy<'a>>),
+    AdmissionPolicyBinding(Box<kubernetes::AdmissionPolicyBinding<'a>>),
+    /// `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
+    Webhooks(kubernetes::Webhooks<'a>),
+    /// Gatekeeper's `ConstraintTemplate`.
+    ConstraintTemplate(kubernetes::ConstraintTemplate<'a>),
+    /// A Gatekeeper constraint of any kind.
+    Constraint(Box<kubernetes::Constraint<'a>>),
+    /// Gatekeeper's Config.
+    EngineConfig(kubernetes::EngineConfig<'a>),
+    /// Kyverno's Policy or `ClusterPolicy`.
+    EnginePolicy(kubernetes::EnginePolicy<'a>),
     /// A ConfigMap that does not hold the mesh configuration.
     ConfigMap,
     MeshConfig(Box<istio::MeshConfig<'a>>),
@@ -72,6 +85,7 @@ pub enum Kind<'a> {
     Extension(istio::Extension<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
+    Telemetry(istio::Telemetry<'a>),
     /// An object of the cloud, in whichever format.
     Cloud(Box<gcp::Cloud<'a>>),
     /// An object of a modelled kind without the part that makes it one, such as a patch.
@@ -133,8 +147,9 @@ fn mesh_text<'a>(object: &Object<'a>) -> Option<Node<'a>> {
 #[must_use]
 pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Resources<'a> {
     let kustomizations = placement::kustomizations(documents);
+    let folders = gcp::folders(documents);
     let parts: Vec<Resources<'a>> =
-        documents.par_iter().map(|document| read_document(document, embedded, &kustomizations)).collect();
+        documents.par_iter().map(|document| read_document(document, embedded, &kustomizations, &folders)).collect();
     let mut all = Resources { problems: embedded.problems.clone(), ..Resources::default() };
     for part in parts {
         all.list.extend(part.list);
@@ -151,10 +166,11 @@ fn read_document<'a>(
     document: &'a Document<'a>,
     embedded: &'a Embedded<'a>,
     kustomizations: &placement::Kustomizations<'a>,
+    folders: &gcp::Folders<'a>,
 ) -> Resources<'a> {
     let mut read = Resources::default();
     if let Some(contents) = cloud(document.root()) {
-        read_cloud(contents, &mut read);
+        read_cloud(contents, folders, &mut read);
         return read;
     }
     let setters = placement::setter_comments(document);
@@ -215,11 +231,20 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             other_policies(reader, object, (group, version))
         }
         "rbac.authorization.k8s.io" => access(reader, object),
+        "admissionregistration.k8s.io" => admission(reader, object),
+        "templates.gatekeeper.sh"
+        | "constraints.gatekeeper.sh"
+        | "config.gatekeeper.sh"
+        | "kyverno.io"
+        | "policies.kyverno.io" => policy_engine(reader, object, group),
         "kubevirt.io" => kubernetes(reader, object, (group, version), embedded),
         "networking.istio.io" if matches!(version, "v1alpha3" | "v1beta1" | "v1") => istio_networking(reader, object),
         "security.istio.io" if matches!(version, "v1beta1" | "v1") => istio_security(reader, object),
         "extensions.istio.io" if matches!(object.kind, "WasmPlugin" | "TrafficExtension") => {
             Some(istio::plugin(reader, object.node).map(Kind::Extension))
+        }
+        "telemetry.istio.io" if object.kind == "Telemetry" => {
+            Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
         }
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
@@ -282,6 +307,44 @@ fn access<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
     Some(match object.kind {
         "Role" | "ClusterRole" => Some(Kind::AccessRole(kubernetes::access_role(reader, node))),
         "RoleBinding" | "ClusterRoleBinding" => kubernetes::access_binding(reader, node).map(Kind::AccessBinding),
+        _ => return None,
+    })
+}
+
+/// What the API server itself does at admission, and whom it asks.
+fn admission<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    let node = object.node;
+    Some(match object.kind {
+        "ValidatingAdmissionPolicy" => {
+            kubernetes::admission_policy(reader, node).map(|policy| Kind::AdmissionPolicy(Box::new(policy)))
+        }
+        "ValidatingAdmissionPolicyBinding" => kubernetes::admission_policy_binding(reader, node)
+            .map(|binding| Kind::AdmissionPolicyBinding(Box::new(binding))),
+        "ValidatingWebhookConfiguration" => Some(Kind::Webhooks(kubernetes::webhooks(reader, node, false))),
+        "MutatingWebhookConfiguration" => Some(Kind::Webhooks(kubernetes::webhooks(reader, node, true))),
+        _ => return None,
+    })
+}
+
+/// Gatekeeper and Kyverno. Other tools keep rules about the cloud in Gatekeeper's format: those are not modelled.
+fn policy_engine<'a>(reader: &mut Reader, object: &Object<'a>, group: &str) -> Typed<'a> {
+    let node = object.node;
+    Some(match (group, object.kind) {
+        ("templates.gatekeeper.sh", "ConstraintTemplate") => {
+            let template = kubernetes::constraint_template(reader, node);
+            if template.as_ref().is_some_and(|template| !template.is_for_admission()) {
+                return None;
+            }
+            template.map(Kind::ConstraintTemplate)
+        }
+        ("constraints.gatekeeper.sh", kind) if !kubernetes::is_about_the_cloud(kind) => {
+            Some(Kind::Constraint(Box::new(kubernetes::constraint(reader, node))))
+        }
+        ("config.gatekeeper.sh", "Config") => Some(Kind::EngineConfig(kubernetes::engine_config(reader, node))),
+        ("kyverno.io", "Policy" | "ClusterPolicy") => kubernetes::engine_policy(reader, node).map(Kind::EnginePolicy),
+        ("policies.kyverno.io", "ValidatingPolicy") => {
+            kubernetes::admission_policy(reader, node).map(|policy| Kind::AdmissionPolicy(Box::new(policy)))
+        }
         _ => return None,
     })
 }
@@ -360,7 +423,7 @@ fn cloud(root: Node<'_>) -> Option<gcp::Contents<'_>> {
     is_known.then_some(all)
 }
 
-fn read_cloud<'a>(contents: gcp::Contents<'a>, read: &mut Resources<'a>) {
+fn read_cloud<'a>(contents: gcp::Contents<'a>, folders: &gcp::Folders<'_>, read: &mut Resources<'a>) {
     for kind in contents.unmodelled {
         *read.unmodelled.entry(kind).or_default() += 1;
     }
@@ -368,9 +431,13 @@ fn read_cloud<'a>(contents: gcp::Contents<'a>, read: &mut Resources<'a>) {
         let kind = Kind::Cloud(Box::new(found.read()));
         read.list.push(Resource { meta: Meta::of_cloud(&found), kind, namespace: None });
     }
-    for (name, at, node) in contents.modules {
-        let meta = Meta::of_module(name, node);
-        let cloud = gcp::Cloud::module(name, at);
+    for call in contents.modules {
+        let Some(at) = call.may_make_rules(folders) else {
+            *read.unmodelled.entry(gcp::MODULE).or_default() += 1;
+            continue;
+        };
+        let meta = Meta::of_module(&call);
+        let cloud = gcp::Cloud::module(call.name, at);
         read.list.push(Resource { meta, kind: Kind::Cloud(Box::new(cloud)), namespace: None });
     }
 }

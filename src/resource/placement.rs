@@ -53,7 +53,21 @@ pub(super) fn namespace<'a>(
 
 /// Some kinds come once for namespaces and once for the cluster, alike but for this.
 fn is_clusterwide(meta: &Meta<'_>) -> bool {
-    matches!(meta.kind, "CiliumClusterwideNetworkPolicy" | "ClusterRole" | "ClusterRoleBinding")
+    let is_constraint = meta.api_version.starts_with("constraints.gatekeeper.sh/");
+    is_constraint
+        || matches!(
+            meta.kind,
+            "CiliumClusterwideNetworkPolicy"
+                | "ClusterRole"
+                | "ClusterRoleBinding"
+                | "ValidatingAdmissionPolicy"
+                | "ValidatingAdmissionPolicyBinding"
+                | "ValidatingPolicy"
+                | "ValidatingWebhookConfiguration"
+                | "MutatingWebhookConfiguration"
+                | "ConstraintTemplate"
+                | "ClusterPolicy"
+        )
 }
 
 /// The places of the comments by which kpt marks the values that a package's user has yet to set.

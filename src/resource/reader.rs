@@ -14,7 +14,7 @@ pub(super) struct Reader {
 }
 
 /// Whether a text stands for a value that another tool fills in: envsubst, Terraform, Helm, kustomize or Cloud Build.
-fn is_placeholder(text: &str) -> bool {
+pub(super) fn is_placeholder(text: &str) -> bool {
     text.contains("${") || text.contains("{{") || text.contains("$(")
 }
 

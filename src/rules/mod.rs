@@ -1,5 +1,11 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
+mod access {
+    pub(super) mod tenant_escalation;
+    pub(super) mod tenant_writes_admin_namespace;
+    pub(super) mod tenant_writes_bypass_kind;
+    pub(super) mod tenant_writes_egress_policy;
+}
 mod authorization {
     pub(super) mod allow_all_policy;
     pub(super) mod allow_without_source;
@@ -46,6 +52,7 @@ mod ignores {
 }
 mod logging {
     pub(super) mod firewall_log_off;
+    pub(super) mod gateway_access_log_off;
     pub(super) mod nat_log_off;
     pub(super) mod platform_log_off;
 }
@@ -70,21 +77,38 @@ mod nodes {
 }
 mod path {
     pub(super) mod direct_internet_path;
+    pub(super) mod gateway_node_landing;
+    pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
+    pub(super) mod mesh_bypass_path;
+    pub(super) mod private_network_path;
+    pub(super) mod single_control_path;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
+    pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
+    pub(super) mod hidden_external_backend;
+    pub(super) mod ignored_source_match;
     pub(super) mod missing_default_sidecar;
     pub(super) mod outbound_allow_any;
     pub(super) mod proxy_extension_in_path;
+    pub(super) mod route_skips_gateway;
+    pub(super) mod service_entry_overexported;
+    pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
+    pub(super) mod wildcard_external_host;
 }
 mod tls {
+    pub(super) mod destination_rule_drops_tls;
+    pub(super) mod double_tls;
     pub(super) mod gateway_passthrough;
     pub(super) mod gateway_without_mutual_tls;
     pub(super) mod missing_istio_mutual;
+    pub(super) mod missing_tls_origination;
+    pub(super) mod permissive_mtls;
+    pub(super) mod unverified_tls_origination;
 }
 
 use rayon::prelude::*;
@@ -101,17 +125,22 @@ pub static RULES: &[&Rule] = &[
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
     &capture::capture_excluded::RULE,
+    &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
     &network_policy::dns_egress_too_wide::RULE,
     &dns::dns_tunnel_residual::RULE,
+    &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
     &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
     &firewall::firewall_policy_overrides_deny::RULE,
     &nodes::foreign_gateway_toleration::RULE,
+    &routing::foreign_route_on_gateway::RULE,
     &network_policy::forgeable_namespace_label::RULE,
+    &logging::gateway_access_log_off::RULE,
     &firewall::gateway_egress_too_wide::RULE,
+    &path::gateway_node_landing::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
     &routing::gateway_open_to_all_namespaces::RULE,
@@ -122,19 +151,24 @@ pub static RULES: &[&Rule] = &[
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
     &cluster::google_access_not_private::RULE,
+    &path::google_api_exfiltration_path::RULE,
     &dns::google_api_vip_mixed::RULE,
     &dns::google_api_zone_missing::RULE,
+    &routing::hidden_external_backend::RULE,
     &capture::host_network_workload::RULE,
     &authorization::identity_without_mtls::RULE,
+    &routing::ignored_source_match::RULE,
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
     &firewall::ipv6_egress_open::RULE,
     &ignores::malformed_ignore::RULE,
+    &path::mesh_bypass_path::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
+    &tls::missing_tls_origination::RULE,
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
@@ -142,18 +176,30 @@ pub static RULES: &[&Rule] = &[
     &network_policy::network_policy_overridden::RULE,
     &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
+    &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
+    &path::private_network_path::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &network_policy::required_flow_blocked::RULE,
+    &routing::route_skips_gateway::RULE,
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
+    &routing::service_entry_overexported::RULE,
+    &path::single_control_path::RULE,
+    &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
+    &access::tenant_escalation::RULE,
+    &access::tenant_writes_admin_namespace::RULE,
+    &access::tenant_writes_bypass_kind::RULE,
+    &access::tenant_writes_egress_policy::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
+    &tls::unverified_tls_origination::RULE,
     &firewall::weak_firewall_target::RULE,
+    &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,
     &capture::workload_outside_mesh::RULE,
 ];

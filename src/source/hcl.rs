@@ -11,7 +11,7 @@ use hcl_edit::template::Element;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::parse::Outcome;
-use super::place::{Source, SourceId, Span, as_offset};
+use super::place::{Source, SourceId, Span, as_offset, folder, folder_beside};
 use super::tree::{Builder, Fault, Kind, Value};
 
 /// How many values that stand for other values are followed.
@@ -90,10 +90,6 @@ fn body(source: &Source) -> Result<Body, Fault> {
     })
 }
 
-fn folder(path: &str) -> &str {
-    path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
-}
-
 /// What the names of a folder stand for.
 #[derive(Default)]
 struct Scope<'p> {
@@ -132,7 +128,7 @@ impl<'p> Folders<'p> {
                     }
                     "module" => {
                         let source = block.body.get_attribute("source").and_then(|source| source.value.as_str());
-                        calls.extend(source.and_then(|source| beside(own, source)).map(|to| (to, &block.body)));
+                        calls.extend(source.and_then(|source| folder_beside(own, source)).map(|to| (to, &block.body)));
                     }
                     _ => {}
                 }
@@ -156,23 +152,6 @@ impl<'p> Folders<'p> {
     fn scope(&self, source: &Source) -> &Scope<'p> {
         self.scopes.get(folder(source.path())).unwrap_or(&self.empty)
     }
-}
-
-/// The folder that a module's source such as `../modules/vpc` names, seen from another one.
-fn beside(from: &str, source: &str) -> Option<String> {
-    if !source.starts_with("./") && !source.starts_with("../") {
-        return None;
-    }
-    let mut parts: Vec<&str> = from.split('/').filter(|part| !part.is_empty()).collect();
-    for part in source.split('/').filter(|part| !part.is_empty()) {
-        match part {
-            "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    let rooted = if from.starts_with('/') { "/" } else { "" };
-    Some(format!("{rooted}{}", parts.join("/")))
 }
 
 impl<'p> Scope<'p> {

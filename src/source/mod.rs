@@ -13,7 +13,7 @@ mod yaml;
 
 pub use parse::{Parsed, Problem, Unparsed, embedded, parse, parse_all};
 pub(crate) use place::as_offset;
-pub use place::{Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned};
+pub use place::{Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned, folder, folder_beside};
 pub use scalar::Scalar;
 pub use tree::{Document, Entry, Node, Shape};
 pub use walk::{Skipped, Walk, WalkError, from_bytes, from_text, is_read, walk};

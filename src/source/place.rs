@@ -278,3 +278,26 @@ impl<'a> IntoIterator for &'a Sources {
         self.list.iter()
     }
 }
+/// The folder of a file.
+#[must_use]
+pub fn folder(path: &str) -> &str {
+    path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
+}
+
+/// The folder that a path such as `../modules/vpc` names, seen from another one; none for what is no such path.
+#[must_use]
+pub fn folder_beside(from: &str, path: &str) -> Option<String> {
+    if !path.starts_with("./") && !path.starts_with("../") {
+        return None;
+    }
+    let mut parts: Vec<&str> = from.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    let rooted = if from.starts_with('/') { "/" } else { "" };
+    Some(format!("{rooted}{}", parts.join("/")))
+}

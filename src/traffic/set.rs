@@ -213,6 +213,14 @@ pub struct Sample {
     pub port: Option<u16>,
 }
 
+impl Sample {
+    /// What is spoken, whoever to: `TCP 443`.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        self.port.map_or_else(|| self.protocol.to_string(), |port| format!("{} {port}", self.protocol))
+    }
+}
+
 impl fmt::Display for Sample {
     /// `203.0.113.10 TCP 443`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use palisade::config::{Before, Config, Date};
 use palisade::source::{self, Location, Sources, Walk};
 use palisade::triage::{Report, Reported};
+use palisade::{analysis, model, resource};
 
 /// A path in the project.
 pub fn project(path: &str) -> PathBuf {
@@ -57,7 +58,8 @@ pub fn walk(folder: &Path) -> Walk {
     source::walk(&[folder.to_owned()]).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
-/// Audits one text with the default settings, on a day on which some of its ignores have ended.
+/// Audits one text with the default settings, on a day on which some of its ignores have ended. What findings about paths
+/// explain is told as well.
 pub fn audit_text(text: &str) -> (Walk, Report) {
     audit_as(text, Config::default())
 }
@@ -70,8 +72,28 @@ pub fn audit_example(rule: &str, text: &str) -> (Walk, Report) {
 
 fn audit_as(text: &str, config: Config) -> (Walk, Report) {
     let walk = source::from_text("input.yaml", text.to_owned());
-    let report = palisade::audit(&walk, &Config { today: Date::parse("2026-12-01"), ..config });
+    let report = palisade::audit(&walk, &Config { today: Date::parse("2026-12-01"), all: true, ..config });
     (walk, report)
+}
+
+/// What an estate comes down to under some settings, as its model and the facts that follow.
+pub fn judged_with<T>(
+    text: &str,
+    config: &Config,
+    judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T,
+) -> T {
+    let walk = source::from_text("estate.yaml", text.to_owned());
+    let parsed = source::parse_all(&walk.sources);
+    assert!(parsed.unparsed.is_empty(), "{:?}", parsed.unparsed);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let estate = model::lower(&resources, config);
+    judge(&estate, &analysis::analyze(&estate))
+}
+
+/// What an estate comes down to, as its model and the facts that follow.
+pub fn judged<T>(text: &str, judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T) -> T {
+    judged_with(text, &Config::default(), judge)
 }
 
 /// `line:column-line:column`, the end exclusive.

@@ -3,16 +3,23 @@
 //! The tier "tenant" of a namespace is everybody who is bound in it and is no administrator, with everything that they can
 //! turn that into: whoever may start pods in a namespace acts as every service account there.
 
+pub mod admission;
+mod escalation;
+mod holdings;
 mod reach;
 pub mod target;
 
 use rustc_hash::FxHashMap;
 
-pub use target::{Target, WRITE, covers};
+pub use admission::{Freedom, Guards, Restriction};
+pub use escalation::{Escalation, everything};
+pub use holdings::{Holding, enumerate, kinds};
+pub use target::{Target, WRITE, covers, writes_in_namespaces};
 
 use crate::finding::Label;
 use crate::model::access::{Binding, Party, Standing, Subject, Word};
-use crate::model::{Estate, Unknown};
+use crate::model::admission::Guard;
+use crate::model::{Estate, Role, Unknown};
 use crate::source::Location;
 
 /// The answer to whether a tenant may do something.
@@ -56,7 +63,8 @@ pub struct Access<'a> {
     /// The grants in each namespace, and those in the whole cluster under the empty name.
     by_scope: FxHashMap<&'a str, Vec<usize>>,
     /// For each grant, what it can be turned into.
-    escalations: Vec<reach::Escalation>,
+    turns: Vec<reach::Turn>,
+    guards: Guards,
 }
 
 /// Works out who may do what.
@@ -74,14 +82,15 @@ pub(super) fn access<'a>(estate: &'a Estate<'a>) -> Access<'a> {
         grants,
         by_party: FxHashMap::default(),
         by_scope: FxHashMap::default(),
-        escalations: Vec::new(),
+        turns: Vec::new(),
+        guards: admission::guards(estate),
     };
     for (index, grant) in access.grants.iter().enumerate() {
         let binding = &bindings[grant.binding];
         access.by_party.entry(binding.subjects[grant.subject].party).or_default().push(index);
         access.by_scope.entry(binding.namespace.unwrap_or_default()).or_default().push(index);
     }
-    access.escalations = access.grants.iter().map(|&grant| access.escalation_of(grant)).collect();
+    access.turns = access.grants.iter().map(|&grant| access.turn_of(grant)).collect();
     access
 }
 
@@ -90,6 +99,11 @@ impl<'a> Access<'a> {
     #[must_use]
     pub fn grants(&self) -> &[Grant] {
         &self.grants
+    }
+
+    /// The grants of a subject.
+    pub(super) fn grants_of(&self, party: Party<'a>) -> impl Iterator<Item = Grant> + '_ {
+        self.by_party.get(&party).into_iter().flatten().map(|&index| self.grants[index])
     }
 
     /// The binding of a grant.
@@ -108,7 +122,47 @@ impl<'a> Access<'a> {
     /// admission. Of a kind that stands in none, the second namespace does not matter.
     #[must_use]
     pub fn write(&self, tenant_of: usize, target: Target, namespace: &str) -> Verdict {
-        self.may(tenant_of, &[target], &WRITE, namespace)
+        let verdict = self.may(tenant_of, &[target], &WRITE, namespace);
+        match (verdict, self.guard_of_writers(target, namespace)) {
+            (Verdict::Certain(proof), Some(guard)) => {
+                let reason = format!("{}, unless `{}` refuses it", proof.reason, guard.name);
+                Verdict::Unknown(Unknown { at: guard.name.at, reason })
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// The guard that may refuse objects of a kind in a namespace by who writes them.
+    #[must_use]
+    pub fn guard_of_writers(&self, target: Target, namespace: &str) -> Option<&'a Guard<'a>> {
+        let namespace = self.estate.namespace(namespace)?;
+        self.guards.of_writers(target, namespace, self.estate)
+    }
+
+    /// Whether a tenant of a namespace (by its index in the estate) may have a pod run in a namespace that asks for a
+    /// freedom, after admission.
+    #[must_use]
+    pub fn run_pod(&self, tenant_of: usize, freedom: Freedom, namespace: usize) -> Verdict {
+        let name = self.estate.namespaces[namespace].name;
+        match (self.may(tenant_of, &Target::POD_MAKERS, &reach::START_PODS, name), self.restriction(freedom, namespace))
+        {
+            (Verdict::No(by), _) => Verdict::No(by),
+            (_, Restriction::Refused(by, _)) => Verdict::No(Some(by)),
+            (Verdict::Certain(_), Restriction::Unknown(unknown)) => Verdict::Unknown(unknown),
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// What admission does about a freedom in a namespace.
+    #[must_use]
+    pub fn restriction(&self, freedom: Freedom, namespace: usize) -> Restriction {
+        self.guards.restriction(freedom, &self.estate.namespaces[namespace], self.estate)
+    }
+
+    /// What guards restrict.
+    #[must_use]
+    pub fn guards(&self) -> &Guards {
+        &self.guards
     }
 
     /// Whether a tenant of a namespace may do one of some verbs on one of some kinds in a namespace, admission apart.
@@ -119,7 +173,7 @@ impl<'a> Access<'a> {
         for &index in &reach.grants {
             let grant = self.grants[index];
             match self.allows(grant, targets, verbs, namespace) {
-                Some(Allowed::By(word)) if !reach.is_doubtful(self.subject(grant)) => {
+                Some(Allowed::By(word)) if self.subject(grant).standing != Standing::Unknown => {
                     return Verdict::Certain(self.proof(grant, word, targets, namespace));
                 }
                 Some(_) => doubt = doubt.or(Some(grant)),
@@ -131,6 +185,12 @@ impl<'a> Access<'a> {
             (None, Some(grant)) => Verdict::Unknown(self.doubt(grant)),
             (None, None) => self.absence(tenant_of),
         }
+    }
+
+    /// What a namespace is; the platform's own are known by their names where the input does not hold them.
+    #[must_use]
+    pub fn is_admins(&self, namespace: &str) -> bool {
+        self.estate.role_of_namespace(namespace) != Role::Tenant
     }
 
     /// The word of the role's rules by which a grant covers one of some kinds.

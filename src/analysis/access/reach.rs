@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::{Access, Allowed, Grant, Target};
-use crate::model::access::{Party, Standing, Subject};
+use crate::model::access::{Party, Standing};
 
 /// What a tenant of a namespace can use.
 #[derive(Clone, Debug, Default)]
@@ -14,16 +14,9 @@ pub(super) struct Reach {
     pub everything: Option<usize>,
 }
 
-impl Reach {
-    /// Whether it is not certain that a subject is a tenant.
-    pub fn is_doubtful(&self, subject: &Subject<'_>) -> bool {
-        subject.standing == Standing::Unknown
-    }
-}
-
 /// What a grant can be turned into.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Escalation {
+pub(super) struct Turn {
     /// The service accounts of the grant's namespace, or of all: by a pod, a token or impersonation.
     accounts: bool,
     /// Everything: by writing any role, binding any, or acting as anybody.
@@ -31,17 +24,17 @@ pub(super) struct Escalation {
 }
 
 /// The verbs by which somebody has a pod of their own making run.
-const START_PODS: [&str; 3] = ["create", "update", "patch"];
+pub(super) const START_PODS: [&str; 3] = ["create", "update", "patch"];
 
 impl<'a> Access<'a> {
     /// What a grant can be turned into.
-    pub(super) fn escalation_of(&self, grant: Grant) -> Escalation {
+    pub(super) fn turn_of(&self, grant: Grant) -> Turn {
         let namespace = self.binding(grant).namespace;
         let may = |targets: &[Target], verbs: &[&str]| {
             matches!(self.allows(grant, targets, verbs, namespace.unwrap_or_default()), Some(Allowed::By(_)))
         };
         let cluster_roles = &Target::ROLES[1..];
-        Escalation {
+        Turn {
             accounts: may(&Target::POD_MAKERS, &START_PODS)
                 || may(&[Target::TOKENS], &["create"])
                 || may(&[Target::ACCOUNTS], &["impersonate"]),
@@ -65,15 +58,15 @@ impl<'a> Access<'a> {
             if parties.insert(subject.party) {
                 queue.extend(self.by_party.get(&subject.party).into_iter().flatten());
             }
-            let escalation = self.escalations[index];
+            let turn = self.turns[index];
             if subject.standing == Standing::Unknown {
                 continue;
             }
-            if escalation.everything {
+            if turn.everything {
                 reach.everything = Some(reach.everything.map_or(index, |known| known.min(index)));
             }
             let scope = self.binding(self.grants[index]).namespace;
-            if escalation.accounts && entered.insert(scope) {
+            if turn.accounts && entered.insert(scope) {
                 queue.extend(self.accounts_of(scope));
             }
         }

@@ -14,11 +14,11 @@ pub struct Target {
 
 const NETWORKING: &[&str] = &["networking.istio.io"];
 const SECURITY: &[&str] = &["security.istio.io"];
-const CORE: &[&str] = &[""];
+pub(super) const CORE: &[&str] = &[""];
 const APPS: &[&str] = &["apps", "extensions"];
 const GATEWAY_API: &[&str] = &["gateway.networking.k8s.io"];
-const RBAC: &[&str] = &["rbac.authorization.k8s.io"];
-const ADMISSION: &[&str] = &["admissionregistration.k8s.io"];
+pub(super) const RBAC: &[&str] = &["rbac.authorization.k8s.io"];
+pub(super) const ADMISSION: &[&str] = &["admissionregistration.k8s.io"];
 
 impl Target {
     pub const SIDECARS: Self = namespaced(NETWORKING, "sidecars");
@@ -108,6 +108,11 @@ const fn cluster(groups: &'static [&'static str], resource: &'static str) -> Tar
     Target { groups, resource, namespaced: false }
 }
 
+/// A resource that is asked for where its scope is looked at elsewhere.
+pub(super) const fn of(groups: &'static [&'static str], resource: &'static str) -> Target {
+    Target { groups, resource, namespaced: true }
+}
+
 /// The verbs that write. Deleting a policy that denies opens as much as writing one that allows.
 pub const WRITE: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
 
@@ -131,4 +136,73 @@ fn is_resource(word: &str, target: Target) -> bool {
     // Each kind of Gatekeeper constraint is a resource of its own.
     let is_constraint = target.resource == "constraints" && target.groups == ["constraints.gatekeeper.sh"];
     word == "*" || word == target.resource || is_constraint || target.resource.split_once('/').is_some_and(of_any)
+}
+
+/// Groups whose resources, but for the listed ones, stand in namespaces and bear on what runs or what may leave.
+const GROUPS: [&str; 17] = [
+    "",
+    "apps",
+    "autoscaling",
+    "batch",
+    "cilium.io",
+    "discovery.k8s.io",
+    "extensions",
+    "extensions.istio.io",
+    "gateway.networking.k8s.io",
+    "networking.gke.io",
+    "networking.istio.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "security.istio.io",
+    "telemetry.istio.io",
+    "kyverno.io",
+];
+
+/// Resources of those groups that stand in no namespace.
+const CLUSTER_SCOPED: [&str; 13] = [
+    "ciliumclusterwidenetworkpolicies",
+    "ciliumidentities",
+    "ciliumnodes",
+    "clusterpolicies",
+    "clusterrolebindings",
+    "clusterroles",
+    "componentstatuses",
+    "gatewayclasses",
+    "ingressclasses",
+    "namespaces",
+    "nodes",
+    "persistentvolumes",
+    "podsecuritypolicies",
+];
+
+/// Resources by which nothing that runs or may leave is changed: what controllers note about their work. Commands run in
+/// pods are a matter of their own.
+const HARMLESS: [&str; 9] = [
+    "events",
+    "leases",
+    "pods/attach",
+    "pods/ephemeralcontainers",
+    "pods/eviction",
+    "pods/exec",
+    "pods/log",
+    "pods/portforward",
+    "pods/proxy",
+];
+
+/// The words of a rule that write something in a namespace. In one certain namespace that is every kind; of a rule for all
+/// namespaces only the kinds that bear on what runs or may leave, since controllers write their own kinds everywhere.
+#[must_use]
+pub fn writes_in_namespaces<'a>(rule: &Rule<'a>, anywhere: bool) -> Vec<Word<'a>> {
+    let writes = rule.verbs.iter().any(|word| word.text == "*" || WRITE.contains(&word.text));
+    let is_known = |group: &Word<'_>| group.text == "*" || GROUPS.contains(&group.text);
+    if !writes || (anywhere && !rule.groups.iter().any(is_known)) {
+        return Vec::new();
+    }
+    let counts = |word: &&Word<'_>| {
+        let of_status = word.text.ends_with("/status") || word.text.ends_with("/finalizers");
+        let base = word.text.split('/').next().unwrap_or_default();
+        !of_status && !HARMLESS.contains(&word.text) && !CLUSTER_SCOPED.contains(&base)
+    };
+    rule.resources.iter().filter(counts).copied().collect()
 }

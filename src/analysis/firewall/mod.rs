@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Estate, FirewallRule, Match, NodePool, RuleSet, Unknown, Verdict};
+use crate::model::{Direction, Estate, FirewallRule, Match, NodePool, RuleSet, Unknown, Verdict};
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
 pub use applies::applies;
@@ -23,6 +23,8 @@ pub struct PoolEgress {
     pub implied: Traffic,
     /// The first rule whose effect is not known.
     pub unknown: Option<Unknown>,
+    /// The rules that apply to the pool for certain, whether or not they decide anything; ascending.
+    asked: Vec<usize>,
     /// What rules that are not understood may deny although something later allows it.
     may_deny: Traffic,
     /// What rules that are not understood may allow although something later denies it.
@@ -85,6 +87,12 @@ impl PoolEgress {
                 piece.traffic.difference(&self.may_deny)
             }
         }
+    }
+
+    /// Whether a rule applies to the pool for certain.
+    #[must_use]
+    pub fn asks(&self, rule: usize) -> bool {
+        self.asked.binary_search(&rule).is_ok()
     }
 
     fn of(&self, verdict: Verdict) -> impl Iterator<Item = &Traffic> {
@@ -155,6 +163,7 @@ fn evaluate(layers: &[Layer], pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolE
         state.passed = Traffic::none();
     }
     state.result.implied = state.undecided;
+    state.result.asked.sort_unstable();
     always_allow(&mut state.result);
     state.result
 }
@@ -180,6 +189,7 @@ fn step(state: &mut State, index: usize, layer: &Layer, pool: &NodePool<'_>, est
         }
         return;
     }
+    result.asked.push(index);
     let traffic = undecided.intersection(&rule.traffic);
     if traffic.is_empty() {
         return;
@@ -226,4 +236,22 @@ fn uncertainty(rule: &FirewallRule<'_>) -> Unknown {
 #[must_use]
 pub fn is_of_network(rule: &FirewallRule<'_>) -> bool {
     rule.set == RuleSet::Vpc
+}
+
+/// A denial among the network's own rules that some traffic of a pool would meet, had a policy not allowed it before.
+#[must_use]
+pub fn late_denial<'e, 'a>(
+    traffic: &Traffic,
+    pool: &NodePool<'_>,
+    estate: &'e Estate<'a>,
+) -> Option<&'e FirewallRule<'a>> {
+    let denies = |rule: &&FirewallRule<'_>| {
+        is_of_network(rule)
+            && rule.verdict == Verdict::Deny
+            && rule.direction == Direction::Egress
+            && rule.disabled.is_none()
+            && applies(rule, pool) == Match::Yes
+            && !rule.traffic.intersection(traffic).is_empty()
+    };
+    estate.firewall.iter().find(denies)
 }

@@ -1,7 +1,7 @@
 //! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
 
 use crate::analysis::egress::{Egress, EgressProxy};
-use crate::model::{Estate, Gateway, GatewayReference, Server, VirtualService};
+use crate::model::{Estate, Gateway, Server, VirtualService};
 use crate::traffic::HostPattern;
 
 /// The Gateway objects that open listeners on egress proxies, by index, ascending: those that are for egress, and every
@@ -61,7 +61,7 @@ pub fn taken<'e>(
 /// Whether a virtual service names a gateway.
 #[must_use]
 pub fn names(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> bool {
-    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
+    let own = gateway.reference();
     service.gateways.contains(&own)
         || service.routes.iter().flat_map(|route| &route.hops).any(|hop| hop.gateways.contains(&own))
 }

@@ -1,14 +1,25 @@
 //! Where requests go: who sees what, which virtual service decides, and over which hops traffic leaves (semantics C.6, C.7).
 
+mod breadth;
 mod central;
+mod clients;
 mod exempt;
+mod flows;
+mod hosts;
 mod listeners;
+mod scope;
 
+use super::capture::Capture;
 use super::egress::Egress;
 use crate::model::Estate;
 
+pub use breadth::{Breadth, breadth};
+pub use clients::Client;
 pub use exempt::is_google;
+pub use flows::{Flow, Target, Unrouted, Way};
+pub use hosts::{Doubt, Outside};
 pub use listeners::{Admission, admission, configures, names, taken};
+pub use scope::Sidecars;
 
 /// What follows for routes from an estate.
 #[derive(Debug)]
@@ -17,6 +28,10 @@ pub struct Routing<'a> {
     central: Vec<&'a str>,
     /// The Gateway objects that open listeners on egress proxies, by index, ascending.
     pub gateways: Vec<usize>,
+    /// Who sends.
+    pub clients: Vec<Client<'a>>,
+    /// Where each client sends what is meant for each host outside that it knows.
+    pub flows: Vec<Flow<'a>>,
 }
 
 impl Routing<'_> {
@@ -28,6 +43,12 @@ impl Routing<'_> {
 }
 
 /// Works out the routes of an estate.
-pub(super) fn routing<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>) -> Routing<'a> {
-    Routing { central: central::namespaces(estate, egress), gateways: listeners::of_egress(estate, egress) }
+pub(super) fn routing<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>, capture: &[Capture<'_>]) -> Routing<'a> {
+    let clients = clients::clients(estate, capture, &Sidecars::new(estate));
+    Routing {
+        central: central::namespaces(estate, egress),
+        gateways: listeners::of_egress(estate, egress),
+        flows: flows::flows(estate, egress, &clients),
+        clients,
+    }
 }

@@ -5,6 +5,7 @@ mod subject;
 
 use rustc_hash::FxHashMap;
 
+pub(super) use subject::is_admins_member;
 pub use subject::{Party, Standing, Subject};
 
 use super::namespace::Namespace;

@@ -90,8 +90,15 @@ pub(super) fn subject<'a>(
         "ServiceAccount" => Party::ServiceAccount { namespace: own, name: written.name.value },
         _ => return None,
     };
-    let is_unset = unset(written.name.at) || written.namespace.is_some_and(|namespace| unset(namespace.at));
-    let standing = if is_unset { Standing::Unknown } else { standing(party, namespaces, config) };
+    let is_account = matches!(party, Party::ServiceAccount { .. });
+    let standing = match standing(party, namespaces, config) {
+        // Whatever an account of the platform's namespaces is called, it is the platform's.
+        Standing::Platform if is_account => Standing::Platform,
+        _ if unset(written.name.at) || written.namespace.is_some_and(|namespace| unset(namespace.at)) => {
+            Standing::Unknown
+        }
+        known => known,
+    };
     Some(Subject { party, standing, at: written.name.at })
 }
 
@@ -147,6 +154,12 @@ fn is_named(party: Party<'_>, admin: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a member of a role of the cloud is one of the config's administrators or one of Google's own agents.
+pub(in crate::model) fn is_admins_member(member: &str, config: &Config) -> bool {
+    let bare = member.split_once(':').map_or(member, |(_, rest)| rest);
+    config.admins.iter().any(|admin| admin.value == member || admin.value == bare) || is_agent(bare)
 }
 
 /// Google's own service agents, which run parts of the platform.

@@ -4,6 +4,7 @@
 use super::firewall::PolicyLevel;
 use super::view::{Setting, View};
 use super::{Contents, Family, Found};
+use crate::resource::reader::Text;
 use crate::source::{Node, Shape, Spanned};
 
 /// The types that are read: service, type in Cloud Asset Inventory, collection in links and envelopes, kind, family.
@@ -84,26 +85,33 @@ fn unpack<'a>(node: Node<'a>, of: Option<Type>, contents: &mut Contents<'a>) -> 
     }
 }
 
-/// A list of items, or one for each zone and region.
+/// A list of items, or one for each zone and region. Items that say nothing of what they are count as not modelled, beside
+/// others that do.
 fn aggregated<'a>(items: Node<'a>, contents: &mut Contents<'a>) -> bool {
-    let mut is_known = true;
-    for item in items.items() {
-        is_known &= unpack(item, None, contents);
-    }
+    let (mut known, mut strange) = (0_usize, 0_usize);
+    let mut take = |item: Node<'a>, of: Option<Type>| {
+        if unpack(item, of, contents) { known += 1 } else { strange += 1 }
+    };
+    items.items().for_each(|item| take(item, None));
     for scope in items.entries() {
-        let lists = scope.value.entries().filter(|list| list.value.shape() == Shape::Sequence);
-        for list in lists {
+        for list in scope.value.entries().filter(|list| list.value.shape() == Shape::Sequence) {
             let of = TYPES.iter().find(|(_, _, collection, _)| *collection == list.name()).copied();
-            is_known &= list.value.items().all(|item| unpack(item, of, contents));
+            list.value.items().for_each(|item| take(item, of));
         }
     }
-    is_known && (!contents.found.is_empty() || !contents.unmodelled.is_empty())
+    if known == 0 {
+        return false;
+    }
+    contents.unmodelled.extend(std::iter::repeat_n(("", ""), strange));
+    true
 }
 
 /// An asset of Cloud Asset Inventory: the object, and the grants on it.
 fn asset<'a>(node: Node<'a>, asset_type: &'a str, contents: &mut Contents<'a>) {
     let (service, kind) = asset_type.split_once('/').unwrap_or(("", asset_type));
-    let data = node.get("resource").and_then(|resource| resource.get("data")).filter(|data| !data.is_null());
+    let searched = || node.get("versionedResources")?.items().next()?.get("resource");
+    let data = node.get("resource").and_then(|resource| resource.get("data")).or_else(searched);
+    let data = data.filter(|data| !data.is_null());
     let known = TYPES.iter().find(|(of, name, ..)| *of == service && *name == kind).copied();
     let policy = node.get("iam_policy").or_else(|| node.get("iamPolicy")).filter(|policy| !policy.is_null());
     let perimeter = node.get("service_perimeter").or_else(|| node.get("servicePerimeter"));
@@ -138,6 +146,7 @@ fn object<'a>(whole: Node<'a>, data: Node<'a>, (service, kind, _, family): Type,
         address: None,
         multiplied: None,
         parent,
+        cluster: cluster_in(data).or_else(|| cluster_in(whole)),
     };
     let family = match family {
         Family::Policy(_) => Family::Policy(level(data)),
@@ -172,6 +181,15 @@ fn level(data: Node<'_>) -> PolicyLevel {
     } else {
         PolicyLevel::Hierarchical
     }
+}
+
+/// The path of the cluster in the link or name of one of its pools.
+fn cluster_in(pool: Node<'_>) -> Option<Text<'_>> {
+    ["selfLink", "name"].into_iter().find_map(|key| {
+        let link = pool.get(key)?;
+        let (cluster, _) = link.text()?.split_once("/nodePools/")?;
+        Some(Spanned::new(cluster, link.at()))
+    })
 }
 
 /// The project in a path such as `//compute.googleapis.com/projects/example/global/networks/vpc`.

@@ -30,7 +30,6 @@ pub struct Cluster<'a> {
     pub provisioning: Provisioning<'a>,
     /// What the pool is like that the cluster brings along.
     pub default_pool: Option<NodeConfig<'a>>,
-    pub has_default_pool: bool,
     pub intranode_visibility: Setting<bool>,
     /// What the cluster logs; absent means the default, system components and workloads.
     pub logging: Listed<Text<'a>>,
@@ -56,6 +55,8 @@ pub struct Provisioning<'a> {
 #[derive(Clone, Debug)]
 pub struct NodePool<'a> {
     pub cluster: Option<Reference<'a>>,
+    /// Whether the pool is written inside of its cluster.
+    pub nested: bool,
     /// The region or zone.
     pub location: Setting<&'a str>,
     pub private_nodes: Setting<bool>,
@@ -96,7 +97,17 @@ pub struct PoolTaint<'a> {
 
 const NODE_CONFIG: [&str; 2] = ["nodeConfig", "config"];
 
-pub(super) fn cluster(view: View<'_>, removes_default_pool: bool) -> Cluster<'_> {
+/// Whether a cluster comes with a pool that no object describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DefaultPool {
+    /// Whoever asks for a cluster without naming its pools gets one.
+    Made,
+    Removed,
+    /// The API lists all pools, and only of older clusters it says elsewhere what the nodes are like.
+    Listed,
+}
+
+pub(super) fn cluster(view: View<'_>, default_pool: DefaultPool) -> Cluster<'_> {
     let networks = view.block(&["networkConfig"]);
     let private = view.block(&["privateClusterConfig"]);
     let allocation = view.block(&["ipAllocationPolicy"]);
@@ -105,8 +116,13 @@ pub(super) fn cluster(view: View<'_>, removes_default_pool: bool) -> Cluster<'_>
     let count = view.integer(&["initialNodeCount"]).known().is_some_and(|count| count.value > 0);
     let is_autopilot = autopilot.known().is_some_and(|autopilot| autopilot.value);
     let has_pools = view.get(&["nodePools", "nodePool"]).is_there();
-    let removes = removes_default_pool || view.flag(&["removeDefaultNodePool"]).or_default(false) != Some(false);
-    let has_default_pool = !removes && !has_pools && !is_autopilot && (config.is_there() || count);
+    let is_kept = view.flag(&["removeDefaultNodePool"]).or_default(false) == Some(false);
+    let has_default_pool = match default_pool {
+        _ if has_pools || is_autopilot || !is_kept => false,
+        DefaultPool::Made => config.is_there() || count,
+        DefaultPool::Listed => config.is_there(),
+        DefaultPool::Removed => false,
+    };
     Cluster {
         network: networks.reference(&["network"]).or_else(|| view.reference(&["network", "networkRef"])),
         subnetwork: networks.reference(&["subnetwork"]).or_else(|| view.reference(&["subnetwork", "subnetworkRef"])),
@@ -131,7 +147,6 @@ pub(super) fn cluster(view: View<'_>, removes_default_pool: bool) -> Cluster<'_>
         workload_pool: view.block(&["workloadIdentityConfig"]).text(&["workloadPool", "identityNamespace"]),
         provisioning: provisioning(view),
         default_pool: has_default_pool.then(|| node_config(config)),
-        has_default_pool,
         intranode_visibility: view
             .flag(&["enableIntranodeVisibility"])
             .or(networks.flag(&["enableIntraNodeVisibility"])),
@@ -167,7 +182,7 @@ fn provisioning(view: View<'_>) -> Provisioning<'_> {
     }
 }
 
-pub(super) fn node_pool(view: View<'_>, parent: Option<Location>) -> NodePool<'_> {
+pub(super) fn node_pool<'a>(view: View<'a>, of: Option<Reference<'a>>) -> NodePool<'a> {
     let networks = view.block(&["networkConfig"]);
     let scaling = view.block(&["autoscaling"]);
     let max = scaling.integer(&["maxNodeCount", "totalMaxNodeCount"]);
@@ -181,7 +196,8 @@ pub(super) fn node_pool(view: View<'_>, parent: Option<Location>) -> NodePool<'_
         }),
     };
     NodePool {
-        cluster: parent.map(Reference::Parent).or_else(|| view.reference(&["cluster", "clusterRef"])),
+        nested: matches!(of, Some(Reference::Parent(_))),
+        cluster: of.or_else(|| view.reference(&["cluster", "clusterRef"])),
         location: view.text(&["location", "zone", "region"]),
         private_nodes: networks.flag(&["enablePrivateNodes"]),
         subnetwork: networks.reference(&["subnetwork"]),

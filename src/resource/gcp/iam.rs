@@ -24,8 +24,8 @@ pub struct Grants<'a> {
 #[derive(Clone, Debug)]
 pub struct Grant<'a> {
     pub role: Setting<&'a str>,
-    pub members: Listed<Text<'a>>,
-    /// Members that are references to service accounts.
+    pub members: Vec<Text<'a>>,
+    /// Members that are references to service accounts, or that are open.
     pub accounts: Vec<Reference<'a>>,
     pub condition: Setting<()>,
 }
@@ -67,32 +67,21 @@ pub(super) fn grants(view: View<'_>) -> Grants<'_> {
 }
 
 fn grant(view: View<'_>) -> Grant<'_> {
-    let members = view.list(&["members"]);
+    let members = view.get(&["members"]).each();
     let mut items: Vec<Text<'_>> = Vec::new();
     let mut accounts = Vec::new();
-    let one = [view.get(&["member"]), view.get(&["memberFrom"])];
-    for member in members.items.iter().copied().chain(one) {
-        match member {
-            View::Absent => {}
-            View::Unknown(text) => accounts.push(Reference::Expression(text)),
-            View::Present(_) => match member
-                .block(&["serviceAccountRef", "memberFrom"])
-                .or_block(member.block(&["memberFrom"]), &["serviceAccountRef"])
-            {
-                View::Absent => items.extend(member.text(&["member"]).or(member.as_text()).known()),
-                account => accounts.extend(account.as_reference()),
-            },
+    for member in members.into_iter().chain([view.get(&["member"]), view.get(&["memberFrom"])]) {
+        let account = member
+            .block(&["serviceAccountRef", "memberFrom"])
+            .or_block(member.block(&["memberFrom"]), &["serviceAccountRef"]);
+        match (member, account) {
+            (View::Absent, _) => {}
+            (View::Unknown(_), _) => accounts.extend(member.as_reference()),
+            (View::Present(_), View::Absent) => items.extend(member.text(&["member"]).or(member.as_text()).known()),
+            (View::Present(_), account) => accounts.extend(account.as_reference()),
         }
     }
-    if let Some(at) = members.unknown {
-        accounts.push(Reference::Expression(crate::source::Spanned::new("", at)));
-    }
-    Grant {
-        role: view.text(&["role"]),
-        members: Listed { items, at: members.at, unknown: members.unknown },
-        accounts,
-        condition: view.block(&["condition"]).presence(),
-    }
+    Grant { role: view.text(&["role"]), members: items, accounts, condition: view.block(&["condition"]).presence() }
 }
 
 fn audit<'a>(view: View<'a>) -> Listed<AuditLog<'a>> {

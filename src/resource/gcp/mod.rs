@@ -5,6 +5,7 @@ mod cluster;
 mod dns;
 mod firewall;
 mod iam;
+mod module;
 mod network;
 mod terraform;
 mod view;
@@ -19,9 +20,11 @@ pub use network::{
 pub use view::{Listed, Reference, Setting};
 
 pub(super) use api::envelope;
+pub(super) use module::{Folders, ModuleCall, UNMODELLED as MODULE, folders};
 pub(super) use terraform::terraform;
 pub(super) use view::View;
 
+use self::cluster::DefaultPool;
 use super::reader::Text;
 use crate::source::{Location, Node};
 
@@ -133,13 +136,15 @@ pub(super) struct Found<'a> {
     pub multiplied: Option<Location>,
     /// The extent of the object in which this one stands.
     pub parent: Option<Location>,
+    /// The cluster of a pool, where the pool's own path names it.
+    pub cluster: Option<Text<'a>>,
 }
 
 /// What a container of objects holds: those that are modelled, and the rest by type.
 #[derive(Default)]
 pub(super) struct Contents<'a> {
     pub found: Vec<Found<'a>>,
-    pub modules: Vec<(Text<'a>, Location, Node<'a>)>,
+    pub modules: Vec<ModuleCall<'a>>,
     pub unmodelled: Vec<(&'a str, &'a str)>,
 }
 
@@ -244,18 +249,35 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Whether the API wrote the object, which then says all there is.
+    fn is_of_api(&self) -> bool {
+        self.api_version.ends_with(".googleapis.com")
+    }
+
+    /// The object to which a pool belongs that does not name it in a field.
+    fn around(&self) -> Option<Reference<'a>> {
+        self.parent.map(Reference::Parent).or_else(|| self.cluster.map(Reference::Written))
+    }
+
     /// The object without what surrounds it.
     fn item(&self) -> Item<'a> {
         let view = self.view;
         match self.family {
-            Family::Cluster => Item::Cluster(Box::new(cluster::cluster(view, removes_default_pool(self.node)))),
-            Family::NodePool => Item::NodePool(Box::new(cluster::node_pool(view, self.parent))),
+            Family::Cluster => {
+                let default_pool = match (self.is_of_api(), removes_default_pool(self.node)) {
+                    (true, _) => DefaultPool::Listed,
+                    (false, true) => DefaultPool::Removed,
+                    (false, false) => DefaultPool::Made,
+                };
+                Item::Cluster(Box::new(cluster::cluster(view, default_pool)))
+            }
+            Family::NodePool => Item::NodePool(Box::new(cluster::node_pool(view, self.around()))),
             Family::Network => Item::Network(network::network(view)),
             Family::Subnetwork => Item::Subnetwork(Box::new(network::subnetwork(view))),
             Family::Firewall => Item::Firewall(Box::new(firewall::firewall(view))),
             Family::Policy(level) => Item::FirewallPolicy(FirewallPolicy {
                 // The API writes them into the policy, and leaves out what is empty.
-                tells_associations: self.api_version.ends_with(".googleapis.com"),
+                tells_associations: self.is_of_api(),
                 ..firewall::policy(view, level)
             }),
             Family::Effective(level) => {
@@ -303,5 +325,6 @@ pub(super) fn config_connector<'a>(api_version: &'a str, kind: &'a str, node: No
         address: None,
         multiplied: None,
         parent: None,
+        cluster: None,
     })
 }

@@ -3,13 +3,16 @@
 
 use rustc_hash::FxHashMap;
 
+use super::module::ModuleCall;
 use super::view::View;
 use super::{Address, Contents, Family, Found};
 use crate::resource::reader::Text;
-use crate::source::{Location, Node, Scalar, Shape, Spanned};
+use crate::source::{Location, Node, Scalar, Shape, Spanned, folder};
 
 /// The name under which the outputs show objects of Terraform.
-const TERRAFORM: &str = "terraform";
+pub(super) const TERRAFORM: &str = "terraform";
+/// The same for objects that Terraform only looks up.
+const DATA: &str = "terraform/data";
 /// The blocks of a configuration.
 const BLOCKS: [&str; 13] = [
     "resource",
@@ -34,8 +37,10 @@ pub(in crate::resource) fn terraform(node: Node<'_>) -> Option<Contents<'_>> {
     }
     let mut contents = Contents::default();
     if node.get("format_version").is_some() {
-        let planned = node.get("planned_values").or_else(|| node.get("values"))?;
-        plan(node, planned, &mut contents);
+        match node.get("planned_values").or_else(|| node.get("values")) {
+            Some(planned) => plan(node, planned, &mut contents),
+            None => changed(node.get("resource_changes")?, &mut contents),
+        }
     } else if node.get("terraform_version").is_some() && node.get("lineage").is_some() {
         state(node, &mut contents);
     } else if is_configuration(node) {
@@ -84,6 +89,27 @@ fn plan<'a>(root: Node<'a>, planned: Node<'a>, contents: &mut Contents<'a>) {
     }
     if contents.found.len() + contents.unmodelled.len() == before {
         contents.unmodelled.push((TERRAFORM, if is_plan { "plan" } else { "state" }));
+    }
+}
+
+/// The resources of a plan of which only the changes are left.
+fn changed<'a>(changes: Node<'a>, contents: &mut Contents<'a>) {
+    for change in changes.items() {
+        let text = |key| change.get(key).and_then(Node::text);
+        let made = change.get("change").filter(|_| text("mode") != Some("data"));
+        let Some((made, after)) = made.and_then(|made| Some((made, made.get("after")?))) else { continue };
+        if !after.is_null() {
+            let view = View::planned(after, made.get("after_unknown"), None);
+            resource_of(
+                change,
+                (text("type").unwrap_or_default(), text("module_address").unwrap_or_default()),
+                view,
+                contents,
+            );
+        }
+    }
+    if contents.found.is_empty() && contents.unmodelled.is_empty() {
+        contents.unmodelled.push((TERRAFORM, "plan"));
     }
 }
 
@@ -160,8 +186,19 @@ fn resource<'a>(
         return;
     };
     let project = view.text(&["project"]);
-    let found =
-        Found { api_version: TERRAFORM, kind, family, view, node, label, project, address, multiplied, parent: None };
+    let found = Found {
+        api_version: TERRAFORM,
+        kind,
+        family,
+        view,
+        node,
+        label,
+        project,
+        address,
+        multiplied,
+        parent: None,
+        cluster: None,
+    };
     contents.found.push(found);
     if family == Family::Cluster {
         for pool in view.list(&["nodePool"]).items {
@@ -177,6 +214,7 @@ fn resource<'a>(
                 address: None,
                 multiplied,
                 parent: Some(node.at()),
+                cluster: None,
             });
         }
     }
@@ -190,7 +228,9 @@ fn state<'a>(root: Node<'a>, contents: &mut Contents<'a>) {
         if text("mode") == Some("data") {
             continue;
         }
-        for instance in written.get("instances").into_iter().flat_map(Node::items) {
+        // An instance that is deposed goes away.
+        let instances = written.get("instances").into_iter().flat_map(Node::items);
+        for instance in instances.filter(|instance| instance.get("deposed").is_none()) {
             let Some(values) = instance.get("attributes") else { continue };
             let label = written.get("name").and_then(|name| Some(Spanned::new(name.text()?, name.at())));
             let scope = written.document().source().path();
@@ -211,16 +251,8 @@ fn configuration<'a>(root: Node<'a>, contents: &mut Contents<'a>) {
     for (kind, label, body) in labelled(root.get("resource")) {
         configured(kind, label, body, contents);
     }
-    for (kind, ..) in labelled(root.get("data")) {
-        contents.unmodelled.push((TERRAFORM, kind.value));
-    }
-    for (name, body) in entries(root.get("module")) {
-        match possible_deny(body) {
-            Some(at) => contents.modules.push((name, at, body)),
-            None if makes_network(body) => contents.modules.push((name, name.at, body)),
-            None => contents.unmodelled.push((TERRAFORM, "module")),
-        }
-    }
+    contents.unmodelled.extend(labelled(root.get("data")).into_iter().map(|(kind, ..)| (DATA, kind.value)));
+    contents.modules.extend(entries(root.get("module")).into_iter().map(|(name, body)| ModuleCall { name, body }));
     if contents.found.len() + contents.unmodelled.len() + contents.modules.len() == before {
         contents.unmodelled.push((TERRAFORM, "settings"));
     }
@@ -256,32 +288,7 @@ fn configured<'a>(kind: Text<'a>, label: Text<'a>, body: Node<'a>, contents: &mu
         return;
     }
     let multiplied = count.or_else(|| body.get("for_each")).map(Node::at);
-    let path = body.document().source().path();
-    let scope = path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+    let scope = folder(body.document().source().path());
     let address = Address { scope, module: "", kind: kind.value, label: label.value };
     resource(body, kind.value, View::of(body), (Some(label), Some(address), multiplied), contents);
-}
-
-/// A rule among the arguments of a module that may deny egress.
-fn possible_deny(body: Node<'_>) -> Option<Location> {
-    match body.shape() {
-        Shape::Scalar => None,
-        Shape::Sequence => body.items().find_map(possible_deny),
-        Shape::Mapping => {
-            let denies = |entry: &crate::source::Entry<'_>| match entry.name() {
-                "deny" => entry.value.shape() == Shape::Sequence && entry.value.items().next().is_some(),
-                "action" => entry.value.text().is_some_and(|text| text.eq_ignore_ascii_case("deny")),
-                _ => false,
-            };
-            let own = body.entries().find(denies).map(|entry| entry.key.at());
-            own.or_else(|| body.entries().find_map(|entry| possible_deny(entry.value)))
-        }
-    }
-}
-
-/// Whether a module from elsewhere may make networks or firewall rules: its source says so.
-fn makes_network(body: Node<'_>) -> bool {
-    let source = body.get("source").and_then(Node::text).unwrap_or_default();
-    let is_local = source.starts_with("./") || source.starts_with("../");
-    !is_local && ["network", "vpc", "firewall", "net-"].iter().any(|word| source.contains(word))
 }

@@ -2,7 +2,7 @@
 //! (`destIpRanges`, `destIPRanges`, `dest_ip_ranges`), a nested block may be a mapping or a list of one, and a value that the
 //! input leaves open is unknown at its place, never absent (inputs 2.9).
 
-use crate::resource::reader::{Labels, Text};
+use crate::resource::reader::{Labels, Text, is_placeholder};
 use crate::source::{Location, Node, Scalar, Shape, Spanned};
 
 /// A field as it was written.
@@ -132,9 +132,12 @@ fn same_name(left: &str, right: &str) -> bool {
     letters(left).eq(letters(right))
 }
 
-/// Whether a text stands for a value that another tool fills in: envsubst, Terraform, Helm, kustomize or Cloud Build.
-fn is_placeholder(text: &str) -> bool {
-    text.contains("${") || text.contains("{{") || text.contains("$(")
+/// Whether a text that is open in parts still tells the name of what it refers to: a path tells it at its end, an e-mail
+/// address at its start.
+fn tells_name(text: &str) -> bool {
+    let before = ["${", "{{", "$("].iter().filter_map(|start| text.find(start)).min().map_or(text, |at| &text[..at]);
+    let after = text.rsplit(['}', ')']).next().unwrap_or(text);
+    before.contains('@') || after.rsplit_once('/').is_some_and(|(_, name)| !name.is_empty())
 }
 
 /// Whether a comment on the line of a value says that kpt sets it: what stands there is only an example.
@@ -254,17 +257,23 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The items of a list, open ones among them, or the one value that it is.
+    pub fn each(self) -> Vec<Self> {
+        match self {
+            Self::Absent => Vec::new(),
+            Self::Present(present) if present.node.shape() == Shape::Sequence => present.items(),
+            Self::Unknown(_) | Self::Present(_) => vec![self],
+        }
+    }
+
     /// This value as a list of values.
     pub fn as_list(self) -> Listed<Self> {
         match self {
             Self::Absent => Listed::default(),
             Self::Unknown(text) => Listed { items: Vec::new(), at: Some(text.at), unknown: Some(text.at) },
             Self::Present(present) => {
-                let all = match present.node.shape() {
-                    Shape::Sequence => present.items(),
-                    // A block that is written once, where a list of them is allowed.
-                    Shape::Mapping | Shape::Scalar => vec![self],
-                };
+                // A block may be written once, where a list of them is allowed.
+                let all = self.each();
                 let open = |item: &Self| match item {
                     Self::Unknown(text) => Some(text.at),
                     _ => None,
@@ -319,6 +328,7 @@ impl<'a> View<'a> {
     pub fn as_reference(self) -> Option<Reference<'a>> {
         match self {
             Self::Absent => None,
+            Self::Unknown(text) if tells_name(text.value) => Some(Reference::Written(text)),
             Self::Unknown(text) => Some(Reference::Expression(text)),
             Self::Present(present) if present.node.shape() == Shape::Mapping => match self.get(&["external"]) {
                 Self::Absent => {

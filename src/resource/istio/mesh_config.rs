@@ -1,5 +1,6 @@
 //! The mesh configuration, as it stands under `mesh` in an `istio*` ConfigMap and under `meshConfig` in an IstioOperator.
 
+use super::telemetry::{MeshAccessLog, mesh_access_log};
 use super::{Setting, mode_at};
 use crate::resource::reader::{Reader, Text};
 use crate::source::{Node, Spanned};
@@ -20,6 +21,7 @@ pub struct MeshConfig<'a> {
     pub default_destination_rule_export_to: Vec<Text<'a>>,
     /// `defaultConfig.interceptionMode`, which may switch capture off for every workload.
     pub interception_mode: Option<Text<'a>>,
+    pub access_log: MeshAccessLog<'a>,
     /// Whether the configuration itself was found, rather than only an object that may hold one.
     pub found: bool,
 }
@@ -52,6 +54,7 @@ pub(in crate::resource) fn mesh_config<'a>(reader: &mut Reader, node: Node<'a>) 
         default_virtual_service_export_to: reader.texts_at(node, "defaultVirtualServiceExportTo"),
         default_destination_rule_export_to: reader.texts_at(node, "defaultDestinationRuleExportTo"),
         interception_mode: proxy.and_then(|proxy| reader.text_at(proxy, "interceptionMode")),
+        access_log: mesh_access_log(reader, node),
         found: true,
     }
 }

@@ -8,6 +8,7 @@ mod mesh_config;
 mod operator;
 mod service_entry;
 mod sidecar;
+mod telemetry;
 mod virtual_service;
 
 pub use authorization::{
@@ -20,6 +21,7 @@ pub use mesh_config::{ExtensionProvider, MeshConfig};
 pub use operator::{Operator, OperatorGateway};
 pub use service_entry::{ServiceEntry, ServiceEntryPort, WorkloadEntry};
 pub use sidecar::{Sidecar, SidecarEgress};
+pub use telemetry::{AccessLogging, MeshAccessLog, Telemetry};
 pub use virtual_service::{Delegate, Destination, Route, RouteKind, RouteMatch, VirtualService};
 
 pub(super) use authorization::{authorization_policy, peer_authentication};
@@ -30,6 +32,7 @@ pub(super) use mesh_config::mesh_config;
 pub(super) use operator::operator;
 pub(super) use service_entry::{service_entry, workload_entry};
 pub(super) use sidecar::sidecar;
+pub(super) use telemetry::telemetry;
 pub(super) use virtual_service::virtual_service;
 
 use super::reader::{Labels, Reader, Text};

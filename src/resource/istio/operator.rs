@@ -10,6 +10,8 @@ use crate::source::{Node, Spanned};
 /// An installation of Istio as far as traffic out of the mesh depends on it.
 #[derive(Clone, Debug, Default)]
 pub struct Operator<'a> {
+    /// The set of defaults that the installation starts from.
+    pub profile: Option<Text<'a>>,
     pub mesh: MeshConfig<'a>,
     pub egress_gateways: Vec<OperatorGateway<'a>>,
     /// The version of the images that it installs.
@@ -39,6 +41,7 @@ pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> 
         components.map(|node| reader.list_at(node, "egressGateways", |reader, item| gateway(reader, item, values)));
     let mesh = reader.mapping_at(spec, "meshConfig");
     Operator {
+        profile: reader.text_at(spec, "profile"),
         mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
         egress_gateways: gateways.unwrap_or_default(),
         tag: Reader::field(spec, "tag").and_then(|tag| reader.text_or_number(tag)),

@@ -28,7 +28,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let mut finding = RULE.finding("none", proxy.name.at, message);
         for policy in policies.iter().take(5) {
             if let Attachment::Not(why) = attachment(policy, proxy, audit.estate) {
-                finding = finding.see(policy.name.at, format!("`{}` does not hold: {why}", policy.name.value));
+                finding =
+                    finding.see(policy.name.at, format!("`{}` does not hold: {}", policy.name.value, why.as_str()));
             }
         }
         findings.push(

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::destinations::internet;
-use crate::analysis::firewall::is_of_network;
+use crate::analysis::firewall::{is_of_network, late_denial};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Layer, Verdict};
 use crate::rule::{Audit, Rule};
@@ -26,34 +26,39 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let egress = &audit.facts.firewall[pool];
         for piece in egress.pieces.iter().filter(|piece| piece.verdict == Verdict::Allow) {
             let outside = egress.certain_piece(piece).restrict_addresses(internet());
-            if is_of_network(&audit.estate.firewall[piece.rule]) && !outside.is_empty() {
+            if !outside.is_empty() && !is_said_elsewhere(piece.rule, &outside, pool, audit) {
                 let (open, pools) = by_rule.entry(piece.rule).or_insert_with(|| (Traffic::none(), Vec::new()));
                 *open = open.union(&outside);
                 pools.push(pool);
             }
         }
     }
-    for (index, (open, pools)) in by_rule {
-        let rule = &audit.estate.firewall[index];
-        let (Some(sample), Some(&first)) = (open.first(), pools.first()) else { continue };
-        let more = if pools.len() > 1 { format!(" and {} more", pools.len() - 1) } else { String::new() };
-        let packet =
-            sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol));
-        let message = format!(
-            "`{}` lets nodes of pool `{}`{more} reach the internet, such as {packet} to {}",
-            rule.name, audit.estate.pools[first].name, sample.address
-        );
-        let confidence = if audit.facts.pools.of(first).certain { Confidence::High } else { Confidence::Medium };
-        let at = rule.destinations_at.unwrap_or(rule.verdict_at);
-        let mut finding = RULE.finding(variant(&open), at, message).confidence(confidence);
-        for &pool in pools.iter().take(5) {
-            let pool = &audit.estate.pools[pool];
-            finding =
-                finding.see(pool.identity_at.unwrap_or(pool.name.at), format!("pool `{}` is a target", pool.name));
-        }
-        findings
-            .push(finding.help("limit the rule to the gateway's service account, or to the addresses that are needed"));
-    }
+    findings.extend(by_rule.into_iter().filter_map(|(rule, (open, pools))| allowed(rule, &open, &pools, audit)));
+}
+
+/// What a policy allows although the network's own rules deny it is `firewall-policy-overrides-deny`.
+fn is_said_elsewhere(rule: usize, open: &Traffic, pool: usize, audit: &Audit<'_>) -> bool {
+    !is_of_network(&audit.estate.firewall[rule]) && late_denial(open, &audit.estate.pools[pool], audit.estate).is_some()
+}
+
+fn allowed(rule: usize, open: &Traffic, pools: &[usize], audit: &Audit<'_>) -> Option<Finding> {
+    let rule = &audit.estate.firewall[rule];
+    let (sample, &first) = (open.first()?, pools.first()?);
+    let more = if pools.len() > 1 { format!(" and {} more", pools.len() - 1) } else { String::new() };
+    let message = format!(
+        "`{}` lets nodes of pool `{}`{more} reach the internet, such as {} to {}",
+        rule.name,
+        audit.estate.pools[first].name,
+        sample.spoken(),
+        sample.address
+    );
+    let confidence = if audit.facts.pools.of(first).certain { Confidence::High } else { Confidence::Medium };
+    let at = rule.destinations_at.unwrap_or(rule.verdict_at);
+    let finding = RULE.finding(variant(open), at, message).confidence(confidence);
+    let finding = pools.iter().take(5).map(|&pool| &audit.estate.pools[pool]).fold(finding, |finding, pool| {
+        finding.see(pool.identity_at.unwrap_or(pool.name.at), format!("pool `{}` is a target", pool.name))
+    });
+    Some(finding.help("limit the rule to the gateway's service account, or to the addresses that are needed"))
 }
 
 fn variant(open: &Traffic) -> &'static str {

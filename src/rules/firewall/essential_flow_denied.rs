@@ -72,7 +72,7 @@ fn cut(
         .find(|piece| piece.verdict == Verdict::Deny && !piece.traffic.intersection(flow).is_empty())?;
     let rule = &audit.estate.firewall[by.rule];
     let sample = by.traffic.intersection(flow).first()?;
-    let packet = sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol));
+    let packet = sample.spoken();
     let message = format!(
         "nodes of pool `{}` cannot reach {what}: `{}` denies {packet} to {}",
         pool.name, rule.name, sample.address

@@ -1,9 +1,10 @@
 //! FW08: a rule of a policy that is asked first allows what the network's own rules would deny.
 use crate::analysis::destinations::internet;
-use crate::analysis::firewall::{applies, is_of_network};
+use crate::analysis::firewall::{is_of_network, late_denial};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, FirewallRule, Layer, Match, PolicyLevel, RuleSet, Verdict};
+use crate::model::{FirewallRule, Layer, NodePool, PolicyLevel, RuleSet, Verdict};
 use crate::rule::{Audit, Rule};
+use crate::traffic::Traffic;
 
 pub(crate) static RULE: Rule = Rule {
     id: "firewall-policy-overrides-deny",
@@ -21,42 +22,35 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let mut seen = Vec::new();
     for index in audit.facts.pools.applications() {
         let egress = &audit.facts.firewall[index];
-        let pool = &audit.estate.pools[index];
         for piece in egress.pieces.iter().filter(|piece| piece.verdict == Verdict::Allow) {
             let rule = &audit.estate.firewall[piece.rule];
-            let open = egress.certain_piece(piece).restrict_addresses(internet());
-            let denies = |other: &&FirewallRule<'_>| {
-                is_of_network(other)
-                    && other.verdict == Verdict::Deny
-                    && other.direction == Direction::Egress
-                    && other.disabled.is_none()
-                    && applies(other, pool) == Match::Yes
-                    && !other.traffic.intersection(&open).is_empty()
-            };
-            let deny = audit.estate.firewall.iter().find(denies);
-            let (Some(deny), Some(sample)) =
-                (deny.filter(|_| !is_of_network(rule) && !seen.contains(&rule.verdict_at)), open.first())
-            else {
+            if is_of_network(rule) || seen.contains(&piece.rule) {
                 continue;
-            };
-            seen.push(rule.verdict_at);
-            let packet =
-                sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol));
-            let message = format!(
-                "{} allows {packet} to {} for pool `{}`, before `{}` can deny it",
-                layer(rule),
-                sample.address,
-                pool.name,
-                deny.name
-            );
-            findings.push(
-                RULE.finding(variant(rule), rule.verdict_at, message)
-                    .see(deny.verdict_at, format!("`{}` denies it, too late", deny.name))
-                    .see(pool.name.at, "the pool")
-                    .help("let the policy's rule say `goto_next`, or match less"),
-            );
+            }
+            let open = egress.certain_piece(piece).restrict_addresses(internet());
+            if let Some(finding) = overrides(rule, &open, &audit.estate.pools[index], audit) {
+                seen.push(piece.rule);
+                findings.push(finding);
+            }
         }
     }
+}
+
+/// A policy's rule that lets a pool out although the network's own rules would not.
+fn overrides(rule: &FirewallRule<'_>, open: &Traffic, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let sample = open.first()?;
+    let deny = late_denial(open, pool, audit.estate)?;
+    let message = format!(
+        "{} allows {} to {} for pool `{}`, before `{}` can deny it",
+        layer(rule),
+        sample.spoken(),
+        sample.address,
+        pool.name,
+        deny.name
+    );
+    let finding = RULE.finding(variant(rule), rule.verdict_at, message);
+    let finding = finding.see(deny.verdict_at, format!("`{}` denies it, too late", deny.name));
+    Some(finding.see(pool.name.at, "the pool").help("let the policy's rule say `goto_next`, or match less"))
 }
 
 fn variant(rule: &FirewallRule<'_>) -> &'static str {

@@ -19,30 +19,31 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let web = PortSet::single(80).union(&PortSet::single(443));
-    let beyond = Transport::ports(Protocol::Tcp, web).complement();
+    let needed = web.union(&audit.facts.egress.ports_beyond(audit.estate));
+    let beyond = Transport::ports(Protocol::Tcp, needed).complement();
+    let excess = |traffic: &Traffic| traffic.restrict_addresses(internet()).restrict_transport(&beyond);
     let mut seen = Vec::new();
     for pool in audit.facts.pools.gateways().filter(|&pool| !audit.facts.pools.of(pool).applications) {
         let name = audit.estate.pools[pool].name;
         let egress = &audit.facts.firewall[pool];
-        let excess = |traffic: Traffic| traffic.restrict_addresses(internet()).restrict_transport(&beyond);
         for piece in egress.pieces.iter().filter(|piece| piece.verdict == Verdict::Allow) {
-            let rule = &audit.estate.firewall[piece.rule];
-            let open = excess(egress.certain_piece(piece));
-            let Some(sample) = open.first().filter(|_| !seen.contains(&piece.rule)) else { continue };
-            seen.push(piece.rule);
-            let packet =
-                sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol));
-            let message = format!(
-                "`{}` lets nodes of gateway pool `{name}` speak more than web to the internet, such as {packet}",
-                rule.name
-            );
-            findings.push(RULE.finding("rule", rule.verdict_at, message).see(name.at, "the pool").help(HELP));
+            let Some(sample) = excess(&egress.certain_piece(piece)).first() else { continue };
+            if !seen.contains(&piece.rule) {
+                seen.push(piece.rule);
+                let rule = &audit.estate.firewall[piece.rule];
+                let message = format!(
+                    "`{}` lets nodes of gateway pool `{name}` speak more than web to the internet, such as {}",
+                    rule.name,
+                    sample.spoken()
+                );
+                findings.push(RULE.finding("rule", rule.verdict_at, message).see(name.at, "the pool").help(HELP));
+            }
         }
-        if let Some(sample) = excess(egress.falls_through()).first() {
-            let packet =
-                sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol));
-            let message =
-                format!("no rule limits what nodes of gateway pool `{name}` speak to the internet, such as {packet}");
+        if let Some(sample) = excess(&egress.falls_through()).first() {
+            let message = format!(
+                "no rule limits what nodes of gateway pool `{name}` speak to the internet, such as {}",
+                sample.spoken()
+            );
             findings.push(RULE.finding("implied", name.at, message).help(HELP));
         }
     }

@@ -6,6 +6,7 @@ use crate::analysis::destinations::internet;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Direction, FirewallRule, Layer, NodePool, Verdict};
 use crate::rule::{Audit, Rule};
+use crate::traffic::{Protocol, Transport};
 
 pub(crate) static RULE: Rule = Rule {
     id: "implied-egress-allow",
@@ -27,14 +28,23 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Finding> {
     let outside = audit.facts.firewall[index].falls_through().restrict_addresses(internet());
-    let sample = outside.first()?;
+    let of_applications = Transport::protocol(Protocol::Tcp).union(&Transport::protocol(Protocol::Udp));
+    let usual = outside.restrict_transport(&of_applications);
+    // Without TCP and UDP there is little that leaves, though ICMP carries what one puts into it.
+    let (variant, severity, open) = if usual.is_empty() {
+        let icmp = outside.restrict_transport(&Transport::protocol(Protocol::ICMP));
+        ("other-protocols", Severity::Medium, if icmp.is_empty() { outside } else { icmp })
+    } else {
+        ("no-deny", Severity::Critical, usual)
+    };
+    let sample = open.first()?;
     let message = format!(
         "egress from node pool `{}` falls through to the implied rule that allows it, such as {} to {}",
         pool.name.value,
-        sample.port.map_or_else(|| sample.protocol.to_string(), |port| format!("{} {port}", sample.protocol)),
+        sample.spoken(),
         sample.address,
     );
-    let mut finding = RULE.finding("no-deny", pool.name.at, message);
+    let mut finding = RULE.finding(variant, pool.name.at, message).severity(severity);
     // Those that come closest: what is switched off, then what comes last.
     let denies = |rule: &&FirewallRule<'_>| rule.verdict == Verdict::Deny && rule.direction == Direction::Egress;
     let mut denials: Vec<&FirewallRule<'_>> = audit.estate.firewall.iter().filter(denies).collect();

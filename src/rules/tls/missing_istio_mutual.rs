@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::analysis::egress::EgressProxy;
-use crate::analysis::tls::client_view;
+use crate::analysis::tls::{Approach, approaches};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{ClientMode, Estate, GatewayReference, Role, Server, ServerMode, VirtualService};
+use crate::model::ClientMode;
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -30,9 +29,10 @@ struct Fault<'a> {
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let mut faults: BTreeMap<Location, Fault<'_>> = BTreeMap::new();
-    for proxy in audit.facts.egress.proxies.iter().filter(|proxy| !is_labelled(proxy)) {
-        for service in &audit.estate.mesh.virtual_services {
-            through(service, proxy, audit.estate, &mut faults);
+    for approach in approaches(audit.estate, &audit.facts.egress) {
+        if let Some((variant, at, what)) = fault(&approach) {
+            let fault = faults.entry(at).or_insert_with(|| Fault { variant, what, clients: BTreeSet::new() });
+            fault.clients.insert(approach.client);
         }
     }
     for (at, Fault { variant, what, clients }) in faults {
@@ -44,74 +44,29 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Pods that carry the label of a sidecar's are spoken to with mutual TLS without a rule.
-fn is_labelled(proxy: &EgressProxy<'_>) -> bool {
-    let mode = proxy.labels.and_then(|labels| labels.get("security.istio.io/tlsMode"));
-    proxy.workload.is_some() && mode.is_some_and(|mode| mode.value == "istio")
-}
-
-/// Looks at each way by which sidecars send to the gateway, as each client namespace sees it.
-fn through<'e>(
-    service: &VirtualService<'e>,
-    proxy: &EgressProxy<'e>,
-    estate: &'e Estate<'e>,
-    faults: &mut BTreeMap<Location, Fault<'e>>,
-) {
-    for route in &service.routes {
-        if !service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh) {
-            continue;
-        }
-        for destination in route.destinations.iter().filter(|to| proxy.hosts.contains(to.host.as_str())) {
-            if !needs_identity(destination.port, proxy, estate) {
-                continue;
-            }
-            for client in clients(service, estate) {
-                let subset = destination.subset.map(|subset| subset.value);
-                let view = client_view(estate, client, &destination.host, (destination.port, subset));
-                let (variant, at, what) = match view.tls {
-                    Some(tls) if tls.mode == ClientMode::IstioMutual || tls.mode == ClientMode::Unknown => continue,
-                    Some(tls) if tls.defaulted => {
-                        ("defaulted", tls.at, "`tls` without a mode means DISABLE".to_owned())
-                    }
-                    Some(tls) if tls.mode == ClientMode::Disable => {
-                        ("disabled", tls.at, "the mode is `DISABLE`".to_owned())
-                    }
-                    Some(tls) => (
-                        "simple",
-                        tls.at,
-                        format!("the mode is `{}`, which presents no identity of the mesh", tls.mode.as_str()),
-                    ),
-                    None => match view.rule {
-                        Some(rule) => (
-                            "missing",
-                            view.absent_at.unwrap_or(rule.host_at),
-                            format!("destination rule `{}` sets no TLS here", rule.name.value),
-                        ),
-                        None => (
-                            "missing",
-                            destination.host_at,
-                            format!("no destination rule for `{}` holds for them", destination.host),
-                        ),
-                    },
-                };
-                let fault = faults.entry(at).or_insert_with(|| Fault { variant, what, clients: BTreeSet::new() });
-                fault.clients.insert(client);
-            }
-        }
+/// What is wrong with a way to the gateway. Where other settings are in the way of the right ones, where the mode is left
+/// out, or where nothing is sent for want of a subset, other rules say so.
+fn fault(approach: &Approach<'_, '_>) -> Option<(&'static str, Location, String)> {
+    let Approach { view, destination, .. } = approach;
+    if view.lost.is_some() || view.subset_missing {
+        return None;
     }
-}
-
-/// Whether the listener on a port can know its clients at all: one that forwards TLS unread cannot.
-fn needs_identity(port: Option<i64>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> bool {
-    let is_opaque = |server: &Server<'_>| matches!(server.mode, ServerMode::Passthrough | ServerMode::AutoPassthrough);
-    let mut here = proxy.servers(estate).filter(|server| port.is_none() || server.port == port).peekable();
-    here.peek().is_some() && here.all(|server| !is_opaque(server))
-}
-
-/// The application namespaces that see a virtual service; its own where the input has none.
-fn clients<'e>(service: &VirtualService<'e>, estate: &'e Estate<'e>) -> Vec<&'e str> {
-    let tenants =
-        estate.namespaces.iter().filter(|namespace| namespace.role == Role::Tenant).map(|namespace| namespace.name);
-    let seeing: Vec<&str> = tenants.filter(|name| service.visibility.from(name)).collect();
-    if seeing.is_empty() { vec![service.namespace] } else { seeing }
+    Some(match (view.tls, view.rule) {
+        (Some(tls), _) if tls.defaulted || matches!(tls.mode, ClientMode::IstioMutual | ClientMode::Unknown) => {
+            return None;
+        }
+        (Some(tls), _) if tls.mode == ClientMode::Disable => ("disabled", tls.at, "the mode is `DISABLE`".to_owned()),
+        (Some(tls), _) => {
+            ("simple", tls.at, format!("the mode is `{}`, which presents no identity of the mesh", tls.mode.as_str()))
+        }
+        (None, Some(rule)) => (
+            "missing",
+            view.absent_at.unwrap_or(rule.host_at),
+            format!("destination rule `{}` sets no TLS here", rule.name.value),
+        ),
+        (None, None) => {
+            let what = format!("no destination rule for `{}` holds for them", destination.host);
+            ("missing", destination.host_at, what)
+        }
+    })
 }

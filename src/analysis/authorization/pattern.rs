@@ -1,0 +1,277 @@
+//! How the values of a policy match: texts with a star in front or at the end, templates of paths, and names of peers in
+//! which some parts are not known (semantics C.9, 4).
+
+use crate::model::Match;
+
+/// A value as most attributes take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern<'v> {
+    /// `*`: whatever is there.
+    Any,
+    Exact(&'v str),
+    Prefix(&'v str),
+    Suffix(&'v str),
+}
+
+impl<'v> Pattern<'v> {
+    /// The pattern of a value: a star counts in front, else at the end, and nowhere else.
+    #[must_use]
+    pub fn of(value: &'v str) -> Self {
+        if value == "*" {
+            Self::Any
+        } else if let Some(suffix) = value.strip_prefix('*') {
+            Self::Suffix(suffix)
+        } else if let Some(prefix) = value.strip_suffix('*') {
+            Self::Prefix(prefix)
+        } else {
+            Self::Exact(value)
+        }
+    }
+
+    /// Whether a text matches. `*` wants some text.
+    #[must_use]
+    pub fn matches(self, text: &str) -> bool {
+        match self {
+            Self::Any => !text.is_empty(),
+            Self::Exact(value) => text == value,
+            Self::Prefix(value) => text.starts_with(value),
+            Self::Suffix(value) => text.ends_with(value),
+        }
+    }
+
+    /// Whether the value of a header matches; that of `*` may be empty.
+    #[must_use]
+    pub fn matches_header(self, text: &str) -> bool {
+        self == Self::Any || self.matches(text)
+    }
+
+    /// Whether a host matches: letters are equal whatever their case.
+    #[must_use]
+    pub fn matches_host(self, text: &str) -> bool {
+        let text = text.to_ascii_lowercase();
+        match self {
+            Self::Any => true,
+            Self::Exact(value) => text == value.to_ascii_lowercase(),
+            Self::Prefix(value) => text.starts_with(&value.to_ascii_lowercase()),
+            Self::Suffix(value) => text.ends_with(&value.to_ascii_lowercase()),
+        }
+    }
+}
+
+/// A part of a text in which some parts are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Symbol {
+    Char(char),
+    /// At least one character, and none of them `/`.
+    Hole,
+}
+
+/// The characters that a wildcard stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Anything,
+    /// What a segment of a path may hold.
+    Segment,
+    /// Segments and what separates them.
+    Segments,
+}
+
+impl Class {
+    fn holds(self, c: char) -> bool {
+        let of_segment = |c: char| c.is_ascii_alphanumeric() || "-._~%!$&'()+,;:@=".contains(c);
+        match self {
+            Self::Anything => true,
+            Self::Segment => of_segment(c),
+            Self::Segments => c == '/' || of_segment(c),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Token {
+    Char(char),
+    /// One character of a class.
+    One(Class),
+    /// Any number of characters of a class.
+    Many(Class),
+}
+
+impl Token {
+    fn takes(self, c: char) -> bool {
+        match self {
+            Self::Char(own) => own == c,
+            Self::One(class) | Self::Many(class) => class.holds(c),
+        }
+    }
+}
+
+/// A sequence of characters and wildcards, as an automaton whose states are the positions in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Glob {
+    tokens: Vec<Token>,
+}
+
+impl Glob {
+    /// These characters next.
+    pub fn text(mut self, text: &str) -> Self {
+        self.tokens.extend(text.chars().map(Token::Char));
+        self
+    }
+
+    /// Any characters next.
+    pub fn any(mut self) -> Self {
+        self.tokens.push(Token::Many(Class::Anything));
+        self
+    }
+
+    /// At least one character next.
+    pub fn some(mut self) -> Self {
+        self.tokens.extend([Token::One(Class::Anything), Token::Many(Class::Anything)]);
+        self
+    }
+
+    /// A text next in which each star stands for any characters.
+    pub fn starred(self, text: &str) -> Self {
+        text.chars().fold(self, |glob, c| if c == '*' { glob.any() } else { glob.text(c.encode_utf8(&mut [0; 4])) })
+    }
+
+    /// A template of a path: `{*}` is one segment, `{**}` any number of them.
+    pub fn template(text: &str) -> Self {
+        let mut tokens = Vec::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            if let Some(after) = rest.strip_prefix("{**}") {
+                tokens.push(Token::Many(Class::Segments));
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix("{*}") {
+                tokens.extend([Token::One(Class::Segment), Token::Many(Class::Segment)]);
+                rest = after;
+            } else {
+                tokens.push(Token::Char(c));
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+        Self { tokens }
+    }
+
+    /// Whether the whole text matches; unknown where that depends on the parts that are not known.
+    pub fn matches(&self, text: &[Symbol]) -> Match {
+        if self.run(text, Self::through_every_hole) {
+            Match::Yes
+        } else if self.run(text, Self::through_some_hole) {
+            Match::Unknown
+        } else {
+            Match::No
+        }
+    }
+
+    fn run(&self, text: &[Symbol], through: fn(&Self, &[bool]) -> Vec<bool>) -> bool {
+        let mut states = vec![false; self.tokens.len() + 1];
+        states[0] = true;
+        self.skip_empty(&mut states);
+        for symbol in text {
+            states = match symbol {
+                Symbol::Char(c) => self.step(&states, |token| token.takes(*c)),
+                Symbol::Hole => through(self, &states),
+            };
+        }
+        states.last().copied().unwrap_or_default()
+    }
+
+    /// The states after one character.
+    fn step(&self, states: &[bool], takes: impl Fn(Token) -> bool) -> Vec<bool> {
+        let mut next = vec![false; states.len()];
+        for (index, token) in self.tokens.iter().enumerate() {
+            if states[index] && takes(*token) {
+                let stays = matches!(token, Token::Many(_));
+                next[if stays { index } else { index + 1 }] = true;
+            }
+        }
+        self.skip_empty(&mut next);
+        next
+    }
+
+    /// A wildcard for any number of characters may stand for none.
+    fn skip_empty(&self, states: &mut [bool]) {
+        for (index, token) in self.tokens.iter().enumerate() {
+            if states[index] && matches!(token, Token::Many(_)) {
+                states[index + 1] = true;
+            }
+        }
+    }
+
+    /// The states that some filling of a hole leads to.
+    fn through_some_hole(&self, states: &[bool]) -> Vec<bool> {
+        let may = |token: Token| !matches!(token, Token::Char('/'));
+        let mut all = self.step(states, may);
+        loop {
+            let next = self.step(&all, may);
+            let more: Vec<bool> = all.iter().zip(&next).map(|(one, other)| *one || *other).collect();
+            if more == all {
+                return all;
+            }
+            all = more;
+        }
+    }
+
+    /// The states that every filling of a hole leads to: those in which a wildcard takes whatever follows.
+    fn through_every_hole(&self, states: &[bool]) -> Vec<bool> {
+        let wild = |token: Token| matches!(token, Token::One(Class::Anything) | Token::Many(Class::Anything));
+        let after_first = self.step(states, wild);
+        let stays =
+            |(index, token): (usize, &Token)| after_first[index] && matches!(token, Token::Many(Class::Anything));
+        let mut kept: Vec<bool> = self.tokens.iter().enumerate().map(stays).collect();
+        kept.push(false);
+        self.skip_empty(&mut kept);
+        kept
+    }
+}
+
+/// A text of which everything is known.
+pub(super) fn symbols(text: &str) -> Vec<Symbol> {
+    text.chars().map(Symbol::Char).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_holes(text: &str) -> Vec<Symbol> {
+        text.chars().map(|c| if c == '?' { Symbol::Hole } else { Symbol::Char(c) }).collect()
+    }
+
+    #[test]
+    fn a_star_counts_at_one_end() {
+        assert_eq!(Pattern::of("*.org"), Pattern::Suffix(".org"));
+        assert_eq!(Pattern::of("*a*"), Pattern::Suffix("a*"));
+        assert!(Pattern::of("prefix.*").matches("prefix.org"));
+        assert!(!Pattern::of("*").matches(""));
+        assert!(Pattern::of("EXAMPLE.com").matches_host("example.COM"));
+        assert!(!Pattern::of("example.com").matches_host("example.com:443"));
+    }
+
+    #[test]
+    fn templates_know_segments() {
+        let matches = |template: &str, path: &str| Glob::template(template).matches(&symbols(path));
+        assert_eq!(matches("/a/{*}", "/a/b"), Match::Yes);
+        assert_eq!(matches("/a/{*}", "/a/"), Match::No);
+        assert_eq!(matches("/a/{*}", "/a/b/c"), Match::No);
+        assert_eq!(matches("/a/{**}", "/a/b/c"), Match::Yes);
+        assert_eq!(matches("/{**}/end", "/a/b/end"), Match::Yes);
+    }
+
+    #[test]
+    fn what_is_not_known_decides_only_where_it_matters() {
+        let namespace = |value: &str| Glob::default().any().text("/ns/").starred(value).text("/").any();
+        let of = |value: &str, text: &str| namespace(value).matches(&with_holes(text));
+        assert_eq!(of("team-x", "spiffe://?/ns/team-x/sa/?"), Match::Yes);
+        assert_eq!(of("team-y", "spiffe://?/ns/team-x/sa/?"), Match::No);
+        assert_eq!(of("team-*", "spiffe://?/ns/team-x/sa/?"), Match::Yes);
+        let exact = Glob::default().text("spiffe://td/ns/x/sa/a");
+        assert_eq!(exact.matches(&with_holes("spiffe://?/ns/x/sa/a")), Match::Unknown);
+        assert_eq!(exact.matches(&with_holes("spiffe://?/ns/x/sa/b")), Match::No);
+        let some = Glob::default().text("a").some();
+        assert_eq!(some.matches(&with_holes("a?")), Match::Yes);
+        assert_eq!(some.matches(&symbols("a")), Match::No);
+    }
+}

@@ -1,0 +1,73 @@
+//! The first hop: how sidecars reach an egress proxy, as each namespace of clients sees it (semantics C.7).
+
+use super::{Client, ClientView, Target, client_view};
+use crate::analysis::egress::{Egress, EgressProxy};
+use crate::model::{Destination, Estate, GatewayReference, Role, Server, ServerMode, VirtualService};
+
+/// One way by which the sidecars of a namespace reach an egress proxy whose listener can know its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Approach<'e, 'a> {
+    pub proxy: &'e EgressProxy<'a>,
+    pub service: &'e VirtualService<'a>,
+    pub destination: &'e Destination<'a>,
+    /// The namespace of the clients.
+    pub client: &'a str,
+    /// What they do about TLS.
+    pub view: ClientView<'e, 'a>,
+}
+
+/// Every way by which sidecars reach egress proxies. Left out are proxies that automatic mutual TLS covers, and listeners
+/// that forward TLS unread and so know nobody.
+#[must_use]
+pub fn approaches<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec<Approach<'e, 'a>> {
+    let mut found = Vec::new();
+    for proxy in egress.proxies.iter().filter(|proxy| !is_labelled(proxy)) {
+        for service in &estate.mesh.virtual_services {
+            through(estate, proxy, service, &mut found);
+        }
+    }
+    found
+}
+
+fn through<'e, 'a>(
+    estate: &'e Estate<'a>,
+    proxy: &'e EgressProxy<'a>,
+    service: &'e VirtualService<'a>,
+    found: &mut Vec<Approach<'e, 'a>>,
+) {
+    let by_sidecars =
+        service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh));
+    let destinations = by_sidecars.flat_map(|route| &route.destinations);
+    for destination in destinations.filter(|to| proxy.hosts.contains(to.host.as_str())) {
+        if !may_identify(destination.port, proxy, estate) {
+            continue;
+        }
+        let subset = destination.subset.map(|subset| subset.value);
+        let target = Target { host: &destination.host, port: destination.port, subset };
+        for client in clients(service, estate) {
+            let view = client_view(estate, Client { namespace: client, labels: None }, target);
+            found.push(Approach { proxy, service, destination, client, view });
+        }
+    }
+}
+
+/// Pods that carry the label of a sidecar's are spoken to with mutual TLS without a rule.
+fn is_labelled(proxy: &EgressProxy<'_>) -> bool {
+    let mode = proxy.labels.and_then(|labels| labels.get("security.istio.io/tlsMode"));
+    proxy.workload.is_some() && mode.is_some_and(|mode| mode.value == "istio")
+}
+
+/// Whether the listener on a port can know its clients at all: one that forwards TLS unread cannot.
+fn may_identify(port: Option<i64>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> bool {
+    let is_opaque = |server: &Server<'_>| matches!(server.mode, ServerMode::Passthrough | ServerMode::AutoPassthrough);
+    let mut here = proxy.servers(estate).filter(|server| port.is_none() || server.port == port).peekable();
+    here.peek().is_some() && here.all(|server| !is_opaque(server))
+}
+
+/// The application namespaces that see a virtual service; its own where the input has none.
+fn clients<'a>(service: &VirtualService<'a>, estate: &Estate<'a>) -> Vec<&'a str> {
+    let tenants =
+        estate.namespaces.iter().filter(|namespace| namespace.role == Role::Tenant).map(|namespace| namespace.name);
+    let seeing: Vec<&str> = tenants.filter(|name| service.visibility.from(name)).collect();
+    if seeing.is_empty() { vec![service.namespace] } else { seeing }
+}
