@@ -17,7 +17,7 @@ pub use admission::{AdmissionPolicy, AdmissionPolicyBinding, MatchResources, Res
 pub use cilium_policy::{CiliumPeer, CiliumPolicy, CiliumRule, CiliumSection, Endpoints, NamePolicy, NameRule};
 pub use endpoints::EndpointList;
 pub use network_policy::{NetworkPolicy, Peer, PolicyClause, PolicyPort, PolicyType, PortValue};
-pub use pod::{Capabilities, Container, ContainerPort, Dns, PodSpec, SecurityContext, Toleration};
+pub use pod::{Capabilities, Container, ContainerPort, Dns, PodSpec, SecurityContext, Toleration, Variable};
 pub use policy_engine::{Constraint, ConstraintTemplate, EngineConfig, EngineMatch, EnginePolicy, EngineRule, Words};
 pub use rbac::{AccessBinding, AccessRole, AccessRule, AccessSubject};
 pub use selector::{LabelSelector, NodeSelectorTerm, Operator, Requirement};
