@@ -71,7 +71,8 @@ pub(super) fn privileges<'a>(workload: &'a Workload<'a>) -> Vec<Privilege<'a>> {
     found.extend(workload.pod.host_pid.filter(|host| host.value).map(|host| of_pod("hostPID", host.at)));
     let paths = workload.pod.host_paths.iter().filter(|path| is_node_folder(path.value));
     found.extend(paths.map(|path| of_pod(path.value, path.at)));
-    found.sort_by_key(|privilege| (privilege.kind, privilege.at));
+    // Containers come before what the pod shares with its node.
+    found.sort_by_key(|privilege| (privilege.kind, privilege.container.is_none(), privilege.at));
     found.dedup_by_key(|privilege| (privilege.kind, privilege.at));
     found
 }

@@ -35,36 +35,28 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let capture = &audit.facts.capture[index];
         // Without a proxy there is nothing to get around but the node.
         let is_outside = matches!(capture.injection, Injection::Outside { .. });
-        for privilege in &capture.privileges {
-            match privilege.kind {
-                PrivilegeKind::NodeEscape => {}
-                _ if is_outside => continue,
-                PrivilegeKind::NetRawByDefault => {
-                    let listed = by_default.entry(workload.namespace).or_default();
-                    if listed.last() != Some(&index) {
-                        listed.push(index);
-                    }
-                    continue;
-                }
-                PrivilegeKind::NetAdmin | PrivilegeKind::NetRaw => {}
+        let of = |kind| capture.privileges.iter().filter(move |privilege| privilege.kind == kind);
+        for kind in [PrivilegeKind::NetAdmin, PrivilegeKind::NetRaw, PrivilegeKind::NodeEscape] {
+            if kind == PrivilegeKind::NodeEscape || !is_outside {
+                findings.extend(finding(of(kind), workload, &audit.estate.display(workload)));
             }
-            findings.push(finding(privilege, workload, &audit.estate.display(workload)));
+        }
+        if !is_outside && of(PrivilegeKind::NetRawByDefault).next().is_some() {
+            by_default.entry(workload.namespace).or_default().push(index);
         }
     }
     findings.extend(by_default.into_values().filter_map(|workloads| defaults(workloads, audit)));
 }
 
-fn finding(privilege: &Privilege<'_>, workload: &Workload<'_>, name: &str) -> Finding {
-    let container = |name_of: &str| format!("container `{name_of}` of `{name}`");
-    let what = privilege.what;
-    let who = match (privilege.container, what) {
-        (Some(own), "privileged") => format!("{} is privileged", container(own)),
-        (Some(own), _) => format!("{} has the capability `{what}`", container(own)),
-        (None, "hostPID") => format!("`{name}` shares the processes of its node"),
-        (None, _) => format!("`{name}` holds `{what}` of its node"),
-    };
-    let (variant, may, severity) = match privilege.kind {
-        PrivilegeKind::NetAdmin if is_tied(privilege, workload) => {
+/// One finding for all privileges of a kind, at the first of them.
+fn finding<'p>(
+    mut privileges: impl Iterator<Item = &'p Privilege<'p>>,
+    workload: &Workload<'_>,
+    name: &str,
+) -> Option<Finding> {
+    let first = privileges.next()?;
+    let (variant, may, severity) = match first.kind {
+        PrivilegeKind::NetAdmin if is_tied(first, workload) => {
             ("net-admin", "change the rules that redirect its traffic", Severity::Medium)
         }
         PrivilegeKind::NetAdmin => ("net-admin", "change the rules that redirect its traffic", Severity::High),
@@ -73,7 +65,19 @@ fn finding(privilege: &Privilege<'_>, workload: &Workload<'_>, name: &str) -> Fi
         }
         PrivilegeKind::NodeEscape => ("node-escape", "take over its node", Severity::High),
     };
-    RULE.finding(variant, privilege.at, format!("{who}, so it may {may}")).severity(severity).help(HELP)
+    let message = format!("{}, so it may {may}", what(first, name));
+    let finding = RULE.finding(variant, first.at, message).severity(severity).help(HELP);
+    Some(privileges.take(4).fold(finding, |finding, other| finding.see(other.at, what(other, name))))
+}
+
+fn what(privilege: &Privilege<'_>, name: &str) -> String {
+    let what = privilege.what;
+    match (privilege.container, what) {
+        (Some(own), "privileged") => format!("container `{own}` of `{name}` is privileged"),
+        (Some(own), _) => format!("container `{own}` of `{name}` has the capability `{what}`"),
+        (None, "hostPID") => format!("`{name}` shares the processes of its node"),
+        (None, _) => format!("`{name}` holds `{what}` of its node"),
+    }
 }
 
 /// Whether the container is not root and cannot become it, so that what it is given is of no use to it.
