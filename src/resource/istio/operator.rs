@@ -69,6 +69,8 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         labels,
         annotations: Labels::default(),
         host_network: None,
+        host_pid: None,
+        host_paths: Vec::new(),
         node_name: None,
         node_selector: node_selector(reader, [overlay, values]),
         node_affinity: affinity(reader, [overlay, values]),
