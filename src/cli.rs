@@ -6,6 +6,7 @@ pub mod install;
 pub mod lsp;
 pub mod messages;
 pub mod outputs;
+pub mod paths;
 pub mod screen;
 pub mod settings;
 pub mod show;
@@ -61,6 +62,8 @@ pub enum Command {
     Check(Box<Check>),
     /// List which workload may open which connection, by network policies alone
     Connections(Box<connections::Connections>),
+    /// List every way out of every workload: who can leave, how, and what stops them
+    Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules
@@ -100,6 +103,10 @@ pub struct Check {
     /// The lowest level that fails the audit [default: error]
     #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]
     pub fail_on: Option<Level>,
+
+    /// Report what a finding about a path explains one by one
+    #[arg(long, help_heading = JUDGEMENT)]
+    pub all: bool,
 
     /// Report this rule only; may be repeated
     #[arg(long = "rule", value_name = "ID", value_parser = RuleId, hide_possible_values = true, help_heading = JUDGEMENT)]

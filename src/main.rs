@@ -11,7 +11,7 @@ use cli::outputs::print;
 use cli::settings::Fault;
 use cli::written::Written;
 use cli::{
-    Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, screen, settings, show, sources,
+    Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, paths, screen, settings, show, sources,
 };
 use palisade::report;
 use palisade::rules::RULES;
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Check(command) => check(&command, color),
         Command::Connections(command) => connections::run(&command),
+        Command::Paths(command) => paths::run(&command, color),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
         Command::Lsp(_) => Ok(lsp::run()),

@@ -37,7 +37,10 @@ pub fn baseline(report: &Report) -> String {
         message: reported.finding.message.clone(),
         fingerprint: reported.fingerprint.clone(),
     };
-    let mut findings: Vec<KnownShape> = report.findings.iter().chain(&report.known).map(known).collect();
+    // What a path explains stays known when the path is closed.
+    let all = report.findings.iter().chain(&report.known);
+    let each = all.flat_map(|reported| std::iter::once(reported).chain(&reported.absorbed));
+    let mut findings: Vec<KnownShape> = each.map(known).collect();
     findings.sort();
     super::pretty(&BaselineShape { schema: SCHEMA, about: ABOUT.to_owned(), findings })
 }
