@@ -70,6 +70,7 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         annotations: Labels::default(),
         host_network: None,
         node_name: None,
+        scheduler: None,
         node_selector: node_selector(reader, [overlay, values]),
         node_affinity: affinity(reader, [overlay, values]),
         tolerations: tolerations(reader, [overlay, values]),

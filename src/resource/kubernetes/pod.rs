@@ -11,6 +11,8 @@ pub struct PodSpec<'a> {
     pub annotations: Labels<'a>,
     pub host_network: Option<Spanned<bool>>,
     pub node_name: Option<Text<'a>>,
+    /// Who chooses the node; Kubernetes' own scheduler where absent.
+    pub scheduler: Option<Text<'a>>,
     pub node_selector: Labels<'a>,
     /// Required node affinity: one of the terms must match. None where there is no such affinity.
     pub node_affinity: Option<Vec<NodeSelectorTerm<'a>>>,
@@ -215,6 +217,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         annotations: metadata.map(|node| reader.labels_at(node, "annotations")).unwrap_or_default(),
         host_network: reader.flag_at(spec, "hostNetwork"),
         node_name: reader.text_at(spec, "nodeName"),
+        scheduler: reader.text_at(spec, "schedulerName").filter(|name| !name.is_empty()),
         node_selector: reader.labels_at(spec, "nodeSelector"),
         node_affinity: node_affinity(reader, spec),
         tolerations: reader.list_at(spec, "tolerations", toleration),
