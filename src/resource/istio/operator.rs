@@ -72,6 +72,7 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         host_pid: None,
         host_paths: Vec::new(),
         node_name: None,
+        scheduler: None,
         node_selector: node_selector(reader, [overlay, values]),
         node_affinity: affinity(reader, [overlay, values]),
         tolerations: tolerations(reader, [overlay, values]),

@@ -14,6 +14,8 @@ pub struct PodSpec<'a> {
     /// The folders of the node that volumes hold.
     pub host_paths: Vec<Text<'a>>,
     pub node_name: Option<Text<'a>>,
+    /// Who chooses the node; Kubernetes' own scheduler where absent.
+    pub scheduler: Option<Text<'a>>,
     pub node_selector: Labels<'a>,
     /// Required node affinity: one of the terms must match. None where there is no such affinity.
     pub node_affinity: Option<Vec<NodeSelectorTerm<'a>>>,
@@ -240,6 +242,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         host_pid: reader.flag_at(spec, "hostPID"),
         host_paths: reader.list_at(spec, "volumes", host_path),
         node_name: reader.text_at(spec, "nodeName"),
+        scheduler: reader.text_at(spec, "schedulerName").filter(|name| !name.is_empty()),
         node_selector: reader.labels_at(spec, "nodeSelector"),
         node_affinity: node_affinity(reader, spec),
         tolerations: reader.list_at(spec, "tolerations", toleration),
