@@ -120,8 +120,11 @@ fn ungranted(
         for namespace in tenants {
             if is_denied(Peer::Account { namespace: namespace.value, account: None }) {
                 let message = format!(
-                    "`{}` is exported to `{}`, which no policy allows `{}`",
-                    service.name.value, namespace.value, host.value
+                    "`{}` is exported to `{}`, to whom no policy allows `{}` on {}",
+                    service.name.value,
+                    namespace.value,
+                    host.value,
+                    server.describe()
                 );
                 let finding = RULE.finding("exported", namespace.at, message);
                 found.push(finding.help("export the route to those alone who may use it"));
