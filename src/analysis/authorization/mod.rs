@@ -209,11 +209,13 @@ pub fn intention(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request
 /// Who a client is to a listener.
 fn seen<'r>(server: &Server<'_>, peer: Peer<'r>) -> Peer<'r> {
     match server.mode {
-        ServerMode::IstioMutual => peer,
+        _ if server.identifies_clients() => peer,
         ServerMode::Plaintext | ServerMode::Passthrough | ServerMode::AutoPassthrough | ServerMode::Simple => {
             Peer::Nobody
         }
-        ServerMode::Mutual | ServerMode::OptionalMutual | ServerMode::Unknown => Peer::Unknown,
+        ServerMode::IstioMutual | ServerMode::Mutual | ServerMode::OptionalMutual | ServerMode::Unknown => {
+            Peer::Unknown
+        }
     }
 }
 
