@@ -3,7 +3,7 @@
 use super::destinations::internet;
 use super::egress::Egress;
 use super::placement::Placement;
-use crate::model::{Estate, Link, Match, Nat, NextHop, NodePool, Setting, Subnet};
+use crate::model::{Estate, Link, Match, Nat, NextHop, NodePool, Setting, Subnet, Text};
 
 /// What each pool is for; indexed as the estate's pools are.
 #[derive(Clone, Debug, Default)]
@@ -145,6 +145,18 @@ fn default_route(pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
 pub fn subnet_of<'e, 'a>(pool: &NodePool<'_>, estate: &'e Estate<'a>) -> Option<&'e Subnet<'a>> {
     let own = pool.subnet.as_ref()?;
     estate.topology.subnets.iter().find(|subnet| subnet.link.is(own) == Match::Yes)
+}
+
+/// Where a pool's subnet or cluster says that its nodes speak IPv6, and whether with public addresses.
+#[must_use]
+pub fn ipv6_stack<'a>(pool: &NodePool<'a>, estate: &Estate<'a>) -> Option<(Text<'a>, bool)> {
+    let speaks =
+        |stack: Setting<&'a str>| stack.known().filter(|stack| matches!(stack.value, "IPV4_IPV6" | "IPV6_ONLY"));
+    let subnet = subnet_of(pool, estate);
+    let external = subnet.is_some_and(|subnet| subnet.written.ipv6_access.or_default("") == Some("EXTERNAL"));
+    let of_subnet = subnet.and_then(|subnet| speaks(subnet.written.stack_type));
+    let of_cluster = || speaks(estate.clusters[pool.cluster?].written.stack_type);
+    of_subnet.or_else(of_cluster).map(|stack| (stack, external))
 }
 
 /// Whether Google's APIs can be reached from a pool's private addresses: by its subnet's switch, or by an endpoint.

@@ -86,7 +86,7 @@ pub enum FormatName {
 /// Something could not be read or written.
 pub fn run(command: &Connections) -> Result<u8, Fault> {
     let file = settings::find(command.config.as_deref(), &command.paths)?;
-    let walk = sources::walk(&command.paths, file.as_deref())?;
+    let walk = sources::walk(&command.paths, file.as_deref(), &[])?;
     let config = settings::read_settings(&walk)?;
     let options = ConnectionOptions {
         dataplane: command.dataplane.map(|name| match name {

@@ -79,7 +79,12 @@ mod nodes {
 }
 mod path {
     pub(super) mod direct_internet_path;
+    pub(super) mod gateway_node_landing;
+    pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
+    pub(super) mod mesh_bypass_path;
+    pub(super) mod private_network_path;
+    pub(super) mod single_control_path;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
@@ -137,6 +142,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::forgeable_namespace_label::RULE,
     &logging::gateway_access_log_off::RULE,
     &firewall::gateway_egress_too_wide::RULE,
+    &path::gateway_node_landing::RULE,
     &nodes::gateway_nodes_shared::RULE,
     &nodes::gateway_not_scaled::RULE,
     &routing::gateway_open_to_all_namespaces::RULE,
@@ -147,6 +153,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::gateway_without_authorization::RULE,
     &tls::gateway_without_mutual_tls::RULE,
     &cluster::google_access_not_private::RULE,
+    &path::google_api_exfiltration_path::RULE,
     &dns::google_api_vip_mixed::RULE,
     &dns::google_api_zone_missing::RULE,
     &routing::hidden_external_backend::RULE,
@@ -158,6 +165,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::ineffective_firewall_rule::RULE,
     &firewall::ipv6_egress_open::RULE,
     &ignores::malformed_ignore::RULE,
+    &path::mesh_bypass_path::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
@@ -173,6 +181,7 @@ pub static RULES: &[&Rule] = &[
     &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
+    &path::private_network_path::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &network_policy::required_flow_blocked::RULE,
@@ -180,6 +189,7 @@ pub static RULES: &[&Rule] = &[
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::service_entry_overexported::RULE,
+    &path::single_control_path::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
     &access::tenant_escalation::RULE,
