@@ -6,13 +6,15 @@ pub mod install;
 pub mod lsp;
 pub mod messages;
 pub mod outputs;
+pub mod paths;
 pub mod screen;
 pub mod settings;
 pub mod show;
 pub mod sources;
+pub mod written;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
@@ -60,6 +62,8 @@ pub enum Command {
     Check(Box<Check>),
     /// List which workload may open which connection, by network policies alone
     Connections(Box<connections::Connections>),
+    /// List every way out of every workload: who can leave, how, and what stops them
+    Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules
@@ -100,6 +104,10 @@ pub struct Check {
     #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]
     pub fail_on: Option<Level>,
 
+    /// Report what a finding about a path explains one by one
+    #[arg(long, help_heading = JUDGEMENT)]
+    pub all: bool,
+
     /// Report this rule only; may be repeated
     #[arg(long = "rule", value_name = "ID", value_parser = RuleId, hide_possible_values = true, help_heading = JUDGEMENT)]
     pub rules: Vec<&'static Rule>,
@@ -111,6 +119,14 @@ pub struct Check {
     /// Report nothing less certain
     #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
+
+    /// Findings that are known do not count: report what this file does not have
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub baseline: Option<PathBuf>,
+
+    /// Keep the findings as a baseline, and do not fail for them
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub write_baseline: Option<PathBuf>,
 
     /// Audit everything, and report what points at a line that has changed since a git revision
     #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
@@ -142,6 +158,14 @@ pub struct Check {
     /// Everything that was not understood, and the settings in use
     #[arg(short, long, help_heading = OUTPUT)]
     pub verbose: bool,
+}
+
+impl Check {
+    /// The files that a run like this writes, or has written.
+    pub fn own_files(&self) -> Vec<&Path> {
+        let outputs = self.outputs.0.iter().filter_map(|output| output.file.as_deref());
+        outputs.chain(self.baseline.as_deref()).chain(self.write_baseline.as_deref()).collect()
+    }
 }
 
 /// `palisade explain`.

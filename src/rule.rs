@@ -1,5 +1,7 @@
 //! What a rule is: a value with an id, a page and a function from facts to findings.
 
+pub mod exits;
+
 use crate::analysis::Facts;
 use crate::config::Ignores;
 use crate::finding::{Confidence, Finding, Severity};
@@ -49,6 +51,7 @@ impl Rule {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            parts: None,
         }
     }
 

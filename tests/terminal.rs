@@ -63,6 +63,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         related,
         witness,
         help: String::new(),
+        parts: None,
     }
 }
 
@@ -104,7 +105,7 @@ fn findings(sources: &Sources) -> Vec<Reported> {
         finding("incomplete-evidence", "nodes", Severity::Info, at(sources, "größer"), "the node pools are unknown");
     let reported = |finding: Finding, object| {
         let level = finding.severity.level();
-        Reported { finding, level, object, fingerprint: String::new(), ignore: None, order: 0 }
+        Reported { finding, level, object, fingerprint: String::new(), absorbed: Vec::new(), ignore: None, order: 0 }
     };
     vec![
         reported(mutual, Some(object("DestinationRule", "istio-egress", "egressgateway"))),
@@ -126,13 +127,7 @@ fn report(sources: &Sources) -> Report {
         problems: vec![Problem { at: at(sources, "0.0.0.0/0"), message: "`x` is not a range of addresses".to_owned() }],
         placed: 1,
     };
-    Report {
-        verdict: Verdict::Incomplete,
-        inputs,
-        findings: findings(sources),
-        suppressed: Vec::new(),
-        untouched: None,
-    }
+    Report { verdict: Verdict::Incomplete, inputs, findings: findings(sources), ..Report::default() }
 }
 
 fn drawn(options: &Terminal) -> String {
@@ -195,15 +190,17 @@ fn a_hop_in_a_long_line_is_shown_where_it_is() {
     let at = at(&sources, "needle");
     let hop = Hop { name: "pool".to_owned(), decision: Decision::Unknown, reason: "so".to_owned(), at };
     let finding = finding("a", "b", Severity::High, at, "said").witness(vec![hop]);
-    let reported =
-        Reported { finding, level: Level::Error, object: None, fingerprint: String::new(), ignore: None, order: 0 };
-    let report = Report {
-        verdict: Verdict::Fail,
-        inputs: Inputs::default(),
-        findings: vec![reported],
-        suppressed: Vec::new(),
-        untouched: None,
+    let reported = Reported {
+        finding,
+        level: Level::Error,
+        object: None,
+        fingerprint: String::new(),
+        absorbed: Vec::new(),
+        ignore: None,
+        order: 0,
     };
+    let report =
+        Report { verdict: Verdict::Fail, inputs: Inputs::default(), findings: vec![reported], ..Report::default() };
     let text = terminal(&report, &sources, &Terminal::default());
     assert_eq!(text.matches("needle").count(), 2, "{text}");
     assert!(text.lines().all(|line| line.chars().count() < 400), "{text}");

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Entity, Estate, Gateway, GatewayReference, Labels, Role, Route, Server, Text, Workload};
+use crate::model::{
+    Entity, Estate, Gateway, GatewayReference, Labels, Role, Route, Server, Text, VirtualService, Workload,
+};
 use crate::traffic::PortSet;
 
 /// The proxies through which traffic leaves the mesh.
@@ -173,18 +175,31 @@ where
 }
 
 /// The services to which sidecars are told to send what then passes a gateway.
+/// The services to which sidecars are told to send what then passes a gateway, be it by one virtual service for both hops
+/// or by one for each.
 fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
-    let gateway = &estate.mesh.gateways[index];
-    let own = gateway.reference();
-    let services = estate.mesh.virtual_services.iter();
-    let through = services.filter(move |service| {
-        service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == own))
-    });
-    through.flat_map(|service| {
+    let own = estate.mesh.gateways[index].reference();
+    let services = || estate.mesh.virtual_services.iter();
+    let is_through = move |service: &VirtualService<'_>| service.gateways.contains(&own) || takes_part(service, own);
+    let through: Vec<&str> = services()
+        .filter(|service| is_through(service))
+        .flat_map(|service| &service.hosts)
+        .map(|host| host.value)
+        .filter(|host| *host != "*")
+        .collect();
+    let leads_there = move |service: &&VirtualService<'_>| {
+        is_through(service) || service.hosts.iter().any(|host| through.contains(&host.value))
+    };
+    services().filter(leads_there).flat_map(|service| {
         let by_sidecars = |taker: GatewayReference<'_>| taker == GatewayReference::Mesh;
         let routes =
             service.routes.iter().filter(move |route| service.taken_by(route).any(|(taker, _)| by_sidecars(taker)));
         let hosts = routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str());
         hosts.filter(|host| host.ends_with(".svc.cluster.local"))
     })
+}
+
+/// Whether a gateway takes a route of a virtual service.
+fn takes_part(service: &VirtualService<'_>, gateway: GatewayReference<'_>) -> bool {
+    service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == gateway))
 }

@@ -85,7 +85,7 @@ impl Repository {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(not_there)?;
+            .map_err(|error| not_there(&error))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let wanted: String = files.iter().map(|(object, _)| format!("{object}\n")).collect();
         let written = thread::scope(|scope| {
@@ -243,7 +243,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<String, Fault> {
 }
 
 fn git_bytes(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, Fault> {
-    let output = command(folder, arguments).output().map_err(not_there)?;
+    let output = command(folder, arguments).output().map_err(|error| not_there(&error))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -252,7 +252,7 @@ fn git_bytes(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, Fault> {
     Err(Fault::Git(format!("git says of {}: {said}", folder.display())))
 }
 
-fn not_there(error: io::Error) -> Fault {
+fn not_there(error: &io::Error) -> Fault {
     Fault::Git(format!("git is needed for this and cannot be started: {error}"))
 }
 

@@ -7,7 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::git::Repository;
 use super::{Check, sources};
-use palisade::config::{Changed, Config, Date, FILE_NAME};
+use palisade::config::{Baseline, Changed, Config, Date, FILE_NAME};
+use palisade::finding::Level;
+use palisade::report::read_baseline;
 use palisade::source::{Location, Sources, Walk, WalkError};
 
 /// Why there was no audit. All of them end in exit code 2.
@@ -19,6 +21,8 @@ pub enum Fault {
     Read(PathBuf, io::Error),
     #[error("cannot write {}: {}", .0.display(), .1)]
     Write(PathBuf, io::Error),
+    #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, .0.display())]
+    Baseline(PathBuf, String),
     /// Git was asked and could not answer.
     #[error("{0}")]
     Git(String),
@@ -27,6 +31,9 @@ pub enum Fault {
     Config(Vec<String>),
     #[error("the paths have different settings, {} and {}; name one with --config, or audit them apart", .0.display(), .1.display())]
     Ambiguous(PathBuf, PathBuf),
+    /// What was asked for is not in the input.
+    #[error("{0}")]
+    Asked(String),
 }
 
 /// The config file that holds for the paths: the one that is named, else the nearest above them.
@@ -49,10 +56,16 @@ pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
         complete: check.complete.clone().unwrap_or(config.complete),
         istio_version: check.istio_version.or(config.istio_version),
         only: check.rules.iter().map(|rule| rule.id.to_owned()).collect(),
+        baseline: check.baseline.as_deref().map(baseline).transpose()?,
         min_severity: check.min_severity.unwrap_or(config.min_severity),
         min_confidence: check.min_confidence.unwrap_or(config.min_confidence),
-        fail_on: check.fail_on.unwrap_or(config.fail_on),
+        // What goes into a baseline is accepted by that.
+        fail_on: match check.write_baseline {
+            Some(_) => Level::Off,
+            None => check.fail_on.unwrap_or(config.fail_on),
+        },
         allow_unparsed: check.allow_unparsed || config.allow_unparsed,
+        all: check.all,
         no_ignores: check.no_ignores,
         is_whole: is_whole(&check.paths, walk),
         ..config
@@ -93,6 +106,12 @@ fn nearest(path: &Path) -> Option<PathBuf> {
 fn shown(path: PathBuf) -> PathBuf {
     let here = std::env::current_dir().and_then(fs::canonicalize);
     here.ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(path)
+}
+
+fn baseline(path: &Path) -> Result<Baseline, Fault> {
+    let text = fs::read_to_string(path).map_err(|error| Fault::Read(path.to_owned(), error))?;
+    let name = path.display().to_string();
+    read_baseline(&name, &text).map_err(|reason| Fault::Baseline(path.to_owned(), reason))
 }
 
 /// The repository that holds the first of the paths, or the working directory where there is none.

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{Place, SCHEMA};
-use crate::config::Ignore;
+use crate::config::{Ignore, Known};
 use crate::finding::{Finding, Hop, Label, Object};
 use crate::source::{LineColumn, Location, Sources};
-use crate::triage::{Inputs, Report, Reported, Unmodelled};
+use crate::triage::{Compared, Inputs, Report, Reported, Unmodelled};
 
 /// Writes the report as one JSON document.
 #[must_use]
@@ -16,7 +16,8 @@ pub fn json(report: &Report, sources: &Sources) -> String {
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         verdict: report.verdict.as_str(),
         inputs: inputs(&report.inputs, sources),
-        findings: super::all(report).into_iter().map(|reported| finding(reported, sources)).collect(),
+        baseline: report.baseline.as_ref().map(|baseline| compared(baseline, report)),
+        findings: super::all(report).into_iter().map(|reported| finding(report, reported, sources)).collect(),
     };
     super::pretty(&document)
 }
@@ -27,7 +28,24 @@ struct DocumentShape<'a> {
     tool: Tool,
     verdict: &'static str,
     inputs: InputsShape<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineShape<'a>>,
     findings: Vec<FindingShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct BaselineShape<'a> {
+    path: &'a str,
+    unchanged: usize,
+    /// What the baseline has and the run has not.
+    gone: Vec<GoneShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct GoneShape<'a> {
+    rule: &'a str,
+    resource: &'a str,
+    message: &'a str,
 }
 
 #[derive(Serialize)]
@@ -90,8 +108,13 @@ struct FindingShape<'a> {
     related: Vec<RelatedShape<'a>>,
     witness: Vec<HopShape<'a>>,
     help: &'a str,
+    /// What a path finding explains; `check --all` lists it as findings.
+    absorbed: Vec<AbsorbedShape<'a>>,
     fingerprint: &'a str,
     suppressed: Option<SuppressedShape<'a>>,
+    /// `new` or `unchanged`, where there is a baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -121,7 +144,18 @@ struct RelatedShape<'a> {
 }
 
 #[derive(Serialize)]
-struct HopShape<'a> {
+struct AbsorbedShape<'a> {
+    rule: &'static str,
+    variant: &'static str,
+    level: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    location: LocationShape<'a>,
+    fingerprint: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct HopShape<'a> {
     hop: &'a str,
     decision: &'static str,
     reason: &'a str,
@@ -168,8 +202,9 @@ fn unmodelled(unmodelled: &Unmodelled) -> UnmodelledShape<'_> {
     UnmodelledShape { api_version: &unmodelled.api_version, kind: &unmodelled.kind, count: unmodelled.count }
 }
 
-fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
-    let Finding { rule, variant, severity, confidence, message, at, related, witness, help } = &reported.finding;
+fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
+    let Finding { rule, variant, severity, confidence, message, at, related, witness, help, parts: _ } =
+        &reported.finding;
     FindingShape {
         rule,
         variant,
@@ -182,9 +217,17 @@ fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a>
         related: related.iter().map(|label| related_place(label, sources)).collect(),
         witness: witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
         help,
+        absorbed: reported.absorbed.iter().map(|part| absorbed(part, sources)).collect(),
         fingerprint: &reported.fingerprint,
         suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
+        baseline: super::baseline_state(report, reported),
     }
+}
+
+fn compared<'a>(baseline: &'a Compared, report: &Report) -> BaselineShape<'a> {
+    let gone = |known: &'a Known| GoneShape { rule: &known.rule, resource: &known.resource, message: &known.message };
+    let gone = baseline.gone.iter().map(gone).collect();
+    BaselineShape { path: &baseline.name, unchanged: report.known.len(), gone }
 }
 
 fn suppressed<'a>(ignore: &'a Ignore, sources: &'a Sources) -> SuppressedShape<'a> {
@@ -193,6 +236,19 @@ fn suppressed<'a>(ignore: &'a Ignore, sources: &'a Sources) -> SuppressedShape<'
         reason: &ignore.reason,
         until: ignore.until.map(|until| until.value.to_string()),
         location: location(ignore.at, sources),
+    }
+}
+
+fn absorbed<'a>(part: &'a Reported, sources: &'a Sources) -> AbsorbedShape<'a> {
+    let Finding { rule, variant, severity, message, at, .. } = &part.finding;
+    AbsorbedShape {
+        rule,
+        variant,
+        level: part.level.as_str(),
+        severity: severity.as_str(),
+        message,
+        location: location(*at, sources),
+        fingerprint: &part.fingerprint,
     }
 }
 
@@ -209,7 +265,7 @@ fn related_place<'a>(label: &'a Label, sources: &'a Sources) -> RelatedShape<'a>
     RelatedShape { message: &label.message, location: location(label.at, sources) }
 }
 
-fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
+pub(super) fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
     HopShape {
         hop: &hop.name,
         decision: hop.decision.as_str(),

@@ -7,9 +7,10 @@ mod uri;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::relative::Paths;
 use super::{Place, rule_uri};
 use crate::config::Ignore;
-use crate::finding::{Confidence, Finding, Level, Severity};
+use crate::finding::{Confidence, Finding, Label, Level, Severity};
 use crate::rule::Rule;
 use crate::source::{Location, SourceId, Sources};
 use crate::triage::{Report, Reported, Verdict};
@@ -31,13 +32,10 @@ const RELATED_LIMIT: usize = 99;
 const TAG_LIMIT: usize = 10;
 const DESCRIPTION_LIMIT: usize = 1024;
 
-/// What makes paths relative to the root of the repository, as code scanning needs them.
+/// How the log is written.
 #[derive(Clone, Debug, Default)]
 pub struct Sarif {
-    /// The root of the repository as an absolute path; what lies below it becomes relative to it.
-    pub root: String,
-    /// The working directory as an absolute path: relative paths are seen from there. Where empty, they stay as they are.
-    pub directory: String,
+    pub paths: Paths,
     /// Write silenced findings too, as suppressed results. GitHub shows these as open alerts.
     pub suppressed: bool,
 }
@@ -45,7 +43,8 @@ pub struct Sarif {
 /// Writes the report as one compact SARIF document. `rules` are all rules, whether they found something or not.
 #[must_use]
 pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], options: &Sarif) -> String {
-    let candidates = if options.suppressed { super::all(report) } else { report.findings.iter().collect() };
+    let is_written = |reported: &&Reported| options.suppressed || reported.ignore.is_none();
+    let candidates: Vec<&Reported> = super::all(report).into_iter().filter(is_written).collect();
     let shown = shown(&candidates);
     let log = Log { sources, rules, options, hashes: hashes(&shown, sources) };
     let document = Document {
@@ -55,7 +54,7 @@ pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], option
             tool: Tool { driver: driver(rules) },
             invocations: [log.invocation(report, candidates.len() - shown.len())],
             column_kind: "unicodeCodePoints",
-            results: shown.iter().map(|reported| log.result(reported)).collect(),
+            results: shown.iter().map(|reported| log.result(report, reported)).collect(),
         }],
     };
     // Only maps with keys that are no strings and failing writers are errors; the shapes have neither.
@@ -91,20 +90,23 @@ struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    fn result(&self, reported: &'a Reported) -> ResultShape<'a> {
+    fn result(&self, report: &Report, reported: &'a Reported) -> ResultShape<'a> {
         let finding = &reported.finding;
-        let related = finding.related.iter().take(RELATED_LIMIT).enumerate();
+        let related = related(reported);
         ResultShape {
             rule_id: finding.rule,
             rule_index: self.rules.iter().position(|rule| rule.id == finding.rule),
             level: reported.level.as_str(),
-            message: Text { text: message(finding) },
+            message: Text { text: message(finding, &related) },
             locations: [SarifLocation { id: None, physical_location: self.place(finding.at), message: None }],
             related_locations: related
+                .iter()
+                .enumerate()
                 .map(|(index, label)| self.location(label.at, Some(index + 1), label.message.clone()))
                 .collect(),
             code_flows: self.code_flow(finding).into_iter().collect(),
             partial_fingerprints: self.fingerprints(reported),
+            baseline_state: super::baseline_state(report, reported),
             suppressions: reported.ignore.iter().map(|ignore| self.suppression(ignore)).collect(),
             properties: ResultProperties {
                 variant: finding.variant,
@@ -150,7 +152,7 @@ impl<'a> Log<'a> {
     fn place(&self, at: Location) -> Physical {
         let Place { source, start, end } = Place::new(at, self.sources);
         Physical {
-            artifact_location: Artifact { uri: uri(source.path(), self.options) },
+            artifact_location: Artifact { uri: uri(source.path(), &self.options.paths) },
             region: Region {
                 start_line: start.line,
                 start_column: start.column,
@@ -191,10 +193,19 @@ impl<'a> Log<'a> {
     }
 }
 
+/// The other places of a finding: its own, then those of the findings that it explains.
+fn related(reported: &Reported) -> Vec<Label> {
+    let explained = reported
+        .absorbed
+        .iter()
+        .map(|part| Label { at: part.finding.at, message: format!("{}: {}", part.finding.rule, part.finding.message) });
+    reported.finding.related.iter().cloned().chain(explained).take(RELATED_LIMIT).collect()
+}
+
 /// What is said of the primary place, then a link to each other one.
-fn message(finding: &Finding) -> String {
+fn message(finding: &Finding, related: &[Label]) -> String {
     let mut text = format!("{}.", finding.message.replace("](", "]\\("));
-    for (index, label) in finding.related.iter().take(RELATED_LIMIT).enumerate() {
+    for (index, label) in related.iter().enumerate() {
         let escaped = label.message.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
         let _ = write!(text, " [{escaped}]({}).", index + 1);
     }

@@ -1,7 +1,7 @@
 //! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
 
 use crate::analysis::egress::{Egress, EgressProxy};
-use crate::model::{Estate, Gateway, GatewayReference, Server, VirtualService};
+use crate::model::{Estate, Gateway, GatewayReference, Route, Server, VirtualService};
 use crate::traffic::HostPattern;
 
 /// The Gateway objects that open listeners on egress proxies, by index, ascending: those that are for egress, and every
@@ -79,6 +79,14 @@ pub fn leads_to_gateway(service: &VirtualService<'_>, egress: &Egress<'_>) -> bo
     by_sidecars
         .flat_map(|route| &route.destinations)
         .any(|to| egress.proxies.iter().any(|proxy| proxy.hosts.contains(to.host.as_str())))
+}
+
+/// Whether a server of a gateway takes a route of a virtual service, as far as the ports tell.
+#[must_use]
+pub fn takes(service: &VirtualService<'_>, route: &Route<'_>, gateway: &Gateway<'_>, server: &Server<'_>) -> bool {
+    service.taken_by(route).any(|(taker, port)| {
+        taker == gateway.reference() && (port.is_none() || server.port.is_none() || port == server.port)
+    })
 }
 
 #[cfg(test)]
