@@ -113,12 +113,6 @@ impl<'a> Evidence<'a> {
         self.complete.contains(&Part::Kubernetes)
     }
 
-    /// Whether the user says that the input holds all there is of the cloud.
-    #[must_use]
-    pub fn cloud_is_complete(&self) -> bool {
-        self.complete.contains(&Part::Cloud)
-    }
-
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
     #[must_use]
     pub fn is_decided(&self, layer: Layer) -> bool {

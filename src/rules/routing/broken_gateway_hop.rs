@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::egress::EgressProxy;
 use crate::analysis::routing::{Onward, Target as Leads, leads_to_gateway, onward};
-use crate::analysis::tls::{Client, Target, client_view, departures};
+use crate::analysis::tls::{Client, DestinationRules, Target, departures};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Text, VirtualService};
 use crate::rule::{Audit, Rule};
@@ -191,6 +191,7 @@ fn dangling(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> 
 /// Subsets that routes of either hop name, and that the destination rules which hold there do not have.
 fn missing_subsets(audit: &Audit<'_>) -> Vec<Finding> {
     let routing = &audit.facts.routing;
+    let rules = DestinationRules::new(audit.estate);
     let first = routing.flows.iter().flat_map(|flow| {
         let client = &routing.clients[flow.client];
         flow.ways.iter().filter_map(|way| match way.to {
@@ -201,7 +202,7 @@ fn missing_subsets(audit: &Audit<'_>) -> Vec<Finding> {
     let found = first.filter_map(|(namespace, labels, to)| {
         let subset = to.subset?;
         let target = Target { host: &to.host, port: to.port, subset: Some(subset.value) };
-        let view = client_view(audit.estate, Client { namespace, labels }, target);
+        let view = rules.view(Client { namespace, labels }, target);
         let hidden = view.rule.is_none() && has_subset(audit.estate, &to.host, subset.value);
         (view.subset_missing || hidden).then(|| unknown_subset(subset, &to.host, namespace))
     });
