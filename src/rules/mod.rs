@@ -109,6 +109,7 @@ mod routing {
     pub(super) mod sidecar_scope_too_wide;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
+    pub(super) mod virtual_service_leak;
     pub(super) mod wildcard_external_host;
 }
 mod tls {
@@ -220,6 +221,7 @@ pub static RULES: &[&Rule] = &[
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
     &tls::unverified_tls_origination::RULE,
+    &routing::virtual_service_leak::RULE,
     &firewall::weak_firewall_target::RULE,
     &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,
