@@ -1,6 +1,7 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
 pub mod connections;
+pub mod diff;
 pub mod git;
 pub mod install;
 pub mod lsp;
@@ -11,9 +12,10 @@ pub mod screen;
 pub mod settings;
 pub mod show;
 pub mod sources;
+pub mod written;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
@@ -63,6 +65,8 @@ pub enum Command {
     Connections(Box<connections::Connections>),
     /// List every way out of every workload: who can leave, how, and what stops them
     Paths(Box<paths::Paths>),
+    /// Say what a change opens and closes, between two folders or git revisions
+    Diff(Box<diff::Diff>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules
@@ -119,6 +123,14 @@ pub struct Check {
     #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
 
+    /// Findings that are known do not count: report what this file does not have
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub baseline: Option<PathBuf>,
+
+    /// Keep the findings as a baseline, and do not fail for them
+    #[arg(long, value_name = "FILE", help_heading = JUDGEMENT)]
+    pub write_baseline: Option<PathBuf>,
+
     /// Audit everything, and report what points at a line that has changed since a git revision
     #[arg(long, value_name = "REVISION", help_heading = JUDGEMENT)]
     pub changed_since: Option<String>,
@@ -149,6 +161,14 @@ pub struct Check {
     /// Everything that was not understood, and the settings in use
     #[arg(short, long, help_heading = OUTPUT)]
     pub verbose: bool,
+}
+
+impl Check {
+    /// The files that a run like this writes, or has written.
+    pub fn own_files(&self) -> Vec<&Path> {
+        let outputs = self.outputs.0.iter().filter_map(|output| output.file.as_deref());
+        outputs.chain(self.baseline.as_deref()).chain(self.write_baseline.as_deref()).collect()
+    }
 }
 
 /// `palisade explain`.

@@ -87,6 +87,22 @@ impl Changed {
     }
 }
 
+/// Findings that are known from an earlier run, by their fingerprints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Baseline {
+    /// The file, as it was typed.
+    pub name: String,
+    pub known: BTreeMap<String, Known>,
+}
+
+/// What a baseline says of a finding, for who reads that it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub rule: String,
+    pub resource: String,
+    pub message: String,
+}
+
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -114,6 +130,8 @@ pub struct Config {
     pub fail_on: Level,
     /// Documents that could not be parsed do not make the audit incomplete.
     pub allow_unparsed: bool,
+    /// Findings that are known and do not count.
+    pub baseline: Option<Baseline>,
     /// Tell what a finding about a path explains by itself as well.
     pub all: bool,
     /// The only lines to report on; all where there is none.
@@ -148,6 +166,7 @@ impl Default for Config {
             min_confidence: Confidence::Low,
             fail_on: Level::Error,
             allow_unparsed: false,
+            baseline: None,
             all: false,
             changed: None,
             before: None,
@@ -156,6 +175,15 @@ impl Default for Config {
             today: None,
             written: BTreeMap::new(),
         }
+    }
+}
+
+impl Config {
+    /// Whether every finding is reported, whatever its rule, rank or line.
+    #[must_use]
+    pub fn reports_all(&self) -> bool {
+        let is_ranked = self.min_severity > Severity::Info || self.min_confidence > Confidence::Low;
+        self.only.is_empty() && self.changed.is_none() && !is_ranked
     }
 }
 

@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use cli::outputs::{Format, Output, print};
+use cli::outputs::print;
 use cli::settings::Fault;
+use cli::written::Written;
 use cli::{
-    Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, paths, screen, settings, show, sources,
+    Check, Cli, Color, Command, ListFormat, connections, diff, install, lsp, messages, paths, screen, settings, show,
+    sources,
 };
-use palisade::report::{self, Sarif, Terminal};
+use palisade::report;
 use palisade::rules::RULES;
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         Command::Check(command) => check(&command, color),
         Command::Connections(command) => connections::run(&command),
         Command::Paths(command) => paths::run(&command, color),
+        Command::Diff(command) => diff::run(&command, color),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
         Command::Lsp(_) => Ok(lsp::run()),
@@ -28,7 +31,7 @@ fn main() -> ExitCode {
         Command::Man(command) => install::manual(command.command.as_deref()).and_then(|page| print(&page)).map(|()| 0),
     };
     ExitCode::from(done.unwrap_or_else(|fault| {
-        eprintln!("palisade: {fault}");
+        messages::tell(fault);
         2
     }))
 }
@@ -43,33 +46,24 @@ fn listed(format: ListFormat) -> String {
 fn check(check: &Check, color: Color) -> Result<u8, Fault> {
     let started = Instant::now();
     let file = settings::find(check.config.as_deref(), &check.paths)?;
-    let walk = sources::walk(&check.paths, file.as_deref())?;
+    let walk = sources::walk(&check.paths, file.as_deref(), &check.own_files())?;
     let config = settings::settings(check, &walk)?;
     if check.show_config {
         return print(&show::config(&config, check, &walk)).map(|()| 0);
     }
     let report = palisade::audit(&walk, &config);
-    let elapsed = Some(started.elapsed());
-
+    let written = Written { report: &report, walk: &walk, check, color, elapsed: started.elapsed() };
     for output in &check.outputs.0 {
-        let text = match (output.format, &output.file) {
-            (Format::Terminal, None) => {
-                report::terminal(&report, &walk.sources, &Terminal { elapsed, ..screen::terminal(check, color) })
-            }
-            (Format::Terminal, Some(_)) => report::terminal(&report, &walk.sources, &screen::file(check, color)),
-            (Format::Json, _) => report::json(&report, &walk.sources),
-            (Format::Sarif, _) => {
-                let options = Sarif { suppressed: check.sarif_suppressed, ..sources::repository(&check.paths) };
-                report::sarif(&report, &walk.sources, RULES, &options)
-            }
-        };
-        Output::write(output, &text)?;
+        output.write(&written.text(output))?;
+    }
+    if let Some(file) = &check.write_baseline {
+        std::fs::write(file, report::baseline(&report)).map_err(|error| Fault::Write(file.clone(), error))?;
     }
     if let Some(file) = file.filter(|_| check.verbose) {
-        eprintln!("palisade: settings from {}", file.display());
+        messages::tell(format_args!("settings from {}", file.display()));
     }
     for said in messages::closing(&report, &walk.sources, check) {
-        eprintln!("palisade: {said}");
+        messages::tell(said);
     }
     Ok(report.verdict.exit_code())
 }

@@ -2,6 +2,7 @@
 //! filtered here, once.
 
 mod absorb;
+mod difference;
 mod fingerprint;
 mod silence;
 
@@ -9,17 +10,19 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+pub use difference::{Difference, difference};
 pub use silence::{accepted, comments, silence};
 
-use crate::config::{Changed, Config, Ignore};
+use crate::config::{Baseline, Changed, Config, Ignore, Known};
 use crate::finding::{Decision, Finding, Level, Object};
 use crate::source::{Location, Problem, Skipped, SourceId, Unparsed};
 use fingerprint::{fingerprint, numbered};
 
 /// Whether the estate passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
     /// Audited, and nothing at or above the level that fails (exit code 0).
+    #[default]
     Pass,
     /// Audited, with at least one finding at or above that level (exit code 1).
     Fail,
@@ -106,7 +109,7 @@ pub struct Reported {
 }
 
 /// What the outputs show.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     pub verdict: Verdict,
     pub inputs: Inputs,
@@ -114,11 +117,32 @@ pub struct Report {
     pub findings: Vec<Reported>,
     /// What ignores silence.
     pub suppressed: Vec<Reported>,
+    /// What the baseline has already.
+    pub known: Vec<Reported>,
+    /// The baseline that this was compared with.
+    pub baseline: Option<Compared>,
+    /// The lowest level that fails; `Off` where none does.
+    pub fail_on: Level,
     /// How many findings are left out because no line that they point at has changed, and since when.
     pub untouched: Option<(usize, String)>,
 }
 
+/// What came of the comparison with a baseline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The baseline's name.
+    pub name: String,
+    /// What it has and the run has not; nothing where the run reports only a part.
+    pub gone: Vec<Known>,
+}
+
 impl Report {
+    /// Whether a finding fails the audit.
+    #[must_use]
+    pub fn fails(&self, reported: &Reported) -> bool {
+        self.fail_on != Level::Off && reported.level >= self.fail_on
+    }
+
     /// How many findings have a level.
     #[must_use]
     pub fn count(&self, level: Level) -> usize {
@@ -164,15 +188,27 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         Reported { finding, level, object, fingerprint, absorbed: Vec::new(), ignore, order }
     };
     let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
+    let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, config));
     let is_touched = |reported: &Reported| {
         config.changed.as_ref().is_none_or(|changed| touches(changed, &reported.finding, objects))
     };
     let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_touched);
     let untouched = config.changed.as_ref().map(|changed| (untouched.len(), changed.since.clone()));
-    let (suppressed, findings): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
+    let (suppressed, counted): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
+    let is_known = |reported: &Reported| {
+        config.baseline.as_ref().is_some_and(|baseline| baseline.known.contains_key(&reported.fingerprint))
+    };
+    let (known, findings): (Vec<_>, Vec<_>) = counted.into_iter().partition(is_known);
     // After what is ignored is set aside: it neither hides what it would explain nor takes the path along.
     let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
-    Report { verdict: verdict(&findings, &inputs, config), inputs, findings, suppressed, untouched }
+    let verdict = verdict(&findings, &inputs, config);
+    Report { verdict, inputs, findings, suppressed, known, baseline, fail_on: config.fail_on, untouched }
+}
+
+fn compared(baseline: &Baseline, all: &[Reported], config: &Config) -> Compared {
+    let is_there = |fingerprint: &str| all.iter().any(|reported| reported.fingerprint == fingerprint);
+    let gone = baseline.known.iter().filter(|(fingerprint, _)| config.reports_all() && !is_there(fingerprint));
+    Compared { name: baseline.name.clone(), gone: gone.map(|(_, known)| known.clone()).collect() }
 }
 
 /// Whether a finding points at a line that has changed, be it its own, a related one or a hop of its witness.
@@ -277,6 +313,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             parts: None,
+            estate_wide: false,
         }
         .into()
     }

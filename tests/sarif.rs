@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use common::{project, shared};
 use palisade::config::Config;
 use palisade::finding::Severity;
-use palisade::report::{self, Sarif};
+use palisade::report::{self, Paths, Sarif};
 use palisade::rules::RULES;
 use palisade::source::{Sources, Walk};
 use palisade::triage::Report;
@@ -217,8 +217,7 @@ fn the_hash_of_the_line_follows_the_line() {
 fn paths_are_relative_to_the_repository() {
     let (_, text) = first_example();
     let options = Sarif {
-        root: "/work/repository".to_owned(),
-        directory: "/work/repository/deploy".to_owned(),
+        paths: Paths { root: "/work/repository".to_owned(), directory: "/work/repository/deploy".to_owned() },
         suppressed: false,
     };
     for (path, uri) in [

@@ -64,6 +64,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         witness,
         help: String::new(),
         parts: None,
+        estate_wide: false,
     }
 }
 
@@ -127,13 +128,7 @@ fn report(sources: &Sources) -> Report {
         problems: vec![Problem { at: at(sources, "0.0.0.0/0"), message: "`x` is not a range of addresses".to_owned() }],
         placed: 1,
     };
-    Report {
-        verdict: Verdict::Incomplete,
-        inputs,
-        findings: findings(sources),
-        suppressed: Vec::new(),
-        untouched: None,
-    }
+    Report { verdict: Verdict::Incomplete, inputs, findings: findings(sources), ..Report::default() }
 }
 
 fn drawn(options: &Terminal) -> String {
@@ -205,13 +200,8 @@ fn a_hop_in_a_long_line_is_shown_where_it_is() {
         ignore: None,
         order: 0,
     };
-    let report = Report {
-        verdict: Verdict::Fail,
-        inputs: Inputs::default(),
-        findings: vec![reported],
-        suppressed: Vec::new(),
-        untouched: None,
-    };
+    let report =
+        Report { verdict: Verdict::Fail, inputs: Inputs::default(), findings: vec![reported], ..Report::default() };
     let text = terminal(&report, &sources, &Terminal::default());
     assert_eq!(text.matches("needle").count(), 2, "{text}");
     assert!(text.lines().all(|line| line.chars().count() < 400), "{text}");

@@ -17,6 +17,11 @@ pub enum Format {
     Terminal,
     Json,
     Sarif,
+    Github,
+    Gitlab,
+    Junit,
+    Markdown,
+    Html,
 }
 
 /// One document and where it goes.

@@ -10,7 +10,7 @@ const DEFAULT: &str = "default";
 const COMMAND_LINE: &str = "command line";
 
 /// Lines of the settings, and what is said of each.
-struct Lines<'a> {
+struct Listing<'a> {
     config: &'a Config,
     walk: &'a Walk,
     lines: Vec<(String, String)>,
@@ -22,7 +22,7 @@ pub fn config(config: &Config, check: &Check, walk: &Walk) -> String {
         .sources
         .settings()
         .map_or_else(|| format!("no {FILE_NAME} in force"), |file| format!("settings of {}", file.path()));
-    let mut lines = Lines { config, walk, lines: vec![(format!("# {file}"), String::new())] };
+    let mut lines = Listing { config, walk, lines: vec![(format!("# {file}"), String::new())] };
     match config.istio_version {
         Some((major, minor)) => {
             lines.add("istio-version", &format!("\"{major}.{minor}\""), check.istio_version.is_some());
@@ -42,7 +42,7 @@ pub fn config(config: &Config, check: &Check, walk: &Walk) -> String {
     lines.aligned()
 }
 
-impl Lines<'_> {
+impl Listing<'_> {
     fn add(&mut self, key: &str, value: &str, is_typed: bool) {
         let origin = if is_typed { COMMAND_LINE.to_owned() } else { self.origin(key) };
         self.lines.push((format!("{key}: {value}"), origin));

@@ -6,19 +6,23 @@ use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use super::settings::Fault;
+use super::{messages, settings::Fault};
 use palisade::config::FILE_NAME;
-use palisade::report::Sarif;
+use palisade::report::Paths;
 use palisade::source::{self, Contents, Skipped, Sources, Walk};
+
+/// The name of a baseline that is no manifest whether it is asked for or not.
+const BASELINE: &str = "palisade-baseline.json";
 
 /// The path that the report shows for standard input.
 const STDIN: &str = "<stdin>";
 
-/// Reads everything that the command line names, and the settings beside it.
+/// Reads everything that the command line names, and the settings beside it. `own` are files that palisade itself writes:
+/// a baseline or an earlier report in the audited folder is no manifest.
 ///
 /// # Errors
 /// A path or standard input cannot be read.
-pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
+pub fn walk(paths: &[PathBuf], settings: Option<&Path>, own: &[&Path]) -> Result<Walk, Fault> {
     let is_stdin = |path: &&PathBuf| path.as_os_str() == OsStr::new("-");
     let (stdin, paths): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(is_stdin);
     let mut paths: Vec<PathBuf> = paths.into_iter().cloned().collect();
@@ -27,7 +31,7 @@ pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
     }
     let typed =
         if stdin.is_empty() { Vec::new() } else { source::from_bytes(STDIN, read_stdin()?).sources.into_contents() };
-    together(&paths, typed, settings)
+    together(&paths, typed, settings, own)
 }
 
 /// Reads files and folders, and the settings beside them.
@@ -35,12 +39,17 @@ pub fn walk(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
 /// # Errors
 /// A path cannot be read.
 pub fn walk_files(paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
-    together(paths, Vec::new(), settings)
+    together(paths, Vec::new(), settings, &[])
 }
 
-fn together(paths: &[PathBuf], typed: Vec<(String, Contents)>, settings: Option<&Path>) -> Result<Walk, Fault> {
+fn together(
+    paths: &[PathBuf],
+    typed: Vec<(String, Contents)>,
+    settings: Option<&Path>,
+    own: &[&Path],
+) -> Result<Walk, Fault> {
     let walk = if paths.is_empty() { Walk::default() } else { source::walk(paths)? };
-    let (mut files, mut skipped) = without_settings(walk, settings);
+    let (mut files, mut skipped) = without_own(without_settings(walk, settings), own);
     files.extend(typed);
     let Some(settings) = settings else { return Ok(Walk { sources: Sources::from_contents(files), skipped }) };
     for (path, contents) in source::walk(&[settings.to_owned()])?.sources.into_contents() {
@@ -50,6 +59,22 @@ fn together(paths: &[PathBuf], typed: Vec<(String, Contents)>, settings: Option<
     }
     let path = skipped.last().map(|settings| settings.path.clone()).unwrap_or_default();
     Ok(Walk { sources: Sources::from_contents(files).with_settings(&path), skipped })
+}
+
+/// Leaves out the files that palisade writes.
+fn without_own(
+    (files, mut skipped): (Vec<(String, Contents)>, Vec<Skipped>),
+    own: &[&Path],
+) -> (Vec<(String, Contents)>, Vec<Skipped>) {
+    let own: Vec<PathBuf> = own.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+    let is_own = |path: &Path| {
+        path.file_name().is_some_and(|name| name == BASELINE)
+            || fs::canonicalize(path).is_ok_and(|path| own.contains(&path))
+    };
+    let (written, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| is_own(Path::new(path)));
+    let reason = "written by palisade";
+    skipped.extend(written.into_iter().map(|(path, _)| Skipped { path, reason: reason.to_owned() }));
+    (files, skipped)
 }
 
 /// Settings are no manifest: each file of that name, and the one that was named.
@@ -71,20 +96,20 @@ fn without_settings(walk: Walk, named: Option<&Path>) -> (Vec<(String, Contents)
 fn read_stdin() -> Result<Vec<u8>, Fault> {
     let mut stdin = io::stdin().lock();
     if stdin.is_terminal() {
-        eprintln!("palisade: reading manifests from the terminal; end them with Ctrl-D");
+        messages::tell("reading manifests from the terminal; end them with Ctrl-D");
     }
     let mut bytes = Vec::new();
     stdin.read_to_end(&mut bytes).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;
     Ok(bytes)
 }
 
-/// What SARIF's paths are relative to: the repository that holds the working directory and what is audited.
-pub fn repository(paths: &[PathBuf]) -> Sarif {
-    let Ok(here) = env::current_dir() else { return Sarif::default() };
+/// What paths in reports are relative to: the repository that holds the working directory and what is audited.
+pub fn repository(paths: &[PathBuf]) -> Paths {
+    let Ok(here) = env::current_dir() else { return Paths::default() };
     let audited = paths.first().and_then(|path| std::path::absolute(path).ok()).unwrap_or_else(|| here.clone());
     let root = root_above(&here).filter(|root| audited.starts_with(root)).or_else(|| root_above(&audited));
     let text = |path: &Path| path.display().to_string();
-    Sarif { root: text(root.unwrap_or(&here)), directory: text(&here), suppressed: false }
+    Paths { root: text(root.unwrap_or(&here)), directory: text(&here) }
 }
 
 fn root_above(path: &Path) -> Option<&Path> {

@@ -3,20 +3,21 @@
 use serde::Serialize;
 
 use super::{Place, SCHEMA};
-use crate::config::Ignore;
+use crate::config::{Ignore, Known};
 use crate::finding::{Finding, Hop, Label, Object};
 use crate::source::{LineColumn, Location, Sources};
-use crate::triage::{Inputs, Report, Reported, Unmodelled};
+use crate::triage::{Compared, Inputs, Report, Reported, Unmodelled};
 
 /// Writes the report as one JSON document.
 #[must_use]
 pub fn json(report: &Report, sources: &Sources) -> String {
     let document = DocumentShape {
         schema: SCHEMA,
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        tool: Tool::this(),
         verdict: report.verdict.as_str(),
         inputs: inputs(&report.inputs, sources),
-        findings: super::all(report).into_iter().map(|reported| finding(reported, sources)).collect(),
+        baseline: report.baseline.as_ref().map(|baseline| compared(baseline, report)),
+        findings: super::all(report).into_iter().map(|reported| finding(report, reported, sources)).collect(),
     };
     super::pretty(&document)
 }
@@ -27,13 +28,37 @@ struct DocumentShape<'a> {
     tool: Tool,
     verdict: &'static str,
     inputs: InputsShape<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineShape<'a>>,
     findings: Vec<FindingShape<'a>>,
 }
 
 #[derive(Serialize)]
-struct Tool {
+struct BaselineShape<'a> {
+    path: &'a str,
+    unchanged: usize,
+    /// What the baseline has and the run has not.
+    gone: Vec<GoneShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct GoneShape<'a> {
+    rule: &'a str,
+    resource: &'a str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Tool {
     name: &'static str,
     version: &'static str,
+}
+
+impl Tool {
+    /// The program and its version.
+    pub fn this() -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+    }
 }
 
 #[derive(Serialize)]
@@ -78,7 +103,7 @@ struct ProblemShape<'a> {
 }
 
 #[derive(Serialize)]
-struct FindingShape<'a> {
+pub(super) struct FindingShape<'a> {
     rule: &'static str,
     variant: &'static str,
     level: &'static str,
@@ -94,6 +119,9 @@ struct FindingShape<'a> {
     absorbed: Vec<AbsorbedShape<'a>>,
     fingerprint: &'a str,
     suppressed: Option<SuppressedShape<'a>>,
+    /// `new` or `unchanged`, where there is a baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -181,9 +209,8 @@ fn unmodelled(unmodelled: &Unmodelled) -> UnmodelledShape<'_> {
     UnmodelledShape { api_version: &unmodelled.api_version, kind: &unmodelled.kind, count: unmodelled.count }
 }
 
-fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
-    let Finding { rule, variant, severity, confidence, message, at, related, witness, help, parts: _ } =
-        &reported.finding;
+pub(super) fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
+    let Finding { rule, variant, severity, confidence, message, at, related, witness, help, .. } = &reported.finding;
     FindingShape {
         rule,
         variant,
@@ -199,7 +226,14 @@ fn finding<'a>(reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a>
         absorbed: reported.absorbed.iter().map(|part| absorbed(part, sources)).collect(),
         fingerprint: &reported.fingerprint,
         suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
+        baseline: super::baseline_state(report, reported),
     }
+}
+
+fn compared<'a>(baseline: &'a Compared, report: &Report) -> BaselineShape<'a> {
+    let gone = |known: &'a Known| GoneShape { rule: &known.rule, resource: &known.resource, message: &known.message };
+    let gone = baseline.gone.iter().map(gone).collect();
+    BaselineShape { path: &baseline.name, unchanged: report.known.len(), gone }
 }
 
 fn suppressed<'a>(ignore: &'a Ignore, sources: &'a Sources) -> SuppressedShape<'a> {

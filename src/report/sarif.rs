@@ -7,6 +7,8 @@ mod uri;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::palette::escaped;
+use super::relative::Paths;
 use super::{Place, rule_uri};
 use crate::config::Ignore;
 use crate::finding::{Confidence, Finding, Label, Level, Severity};
@@ -31,13 +33,10 @@ const RELATED_LIMIT: usize = 99;
 const TAG_LIMIT: usize = 10;
 const DESCRIPTION_LIMIT: usize = 1024;
 
-/// What makes paths relative to the root of the repository, as code scanning needs them.
+/// How the log is written.
 #[derive(Clone, Debug, Default)]
 pub struct Sarif {
-    /// The root of the repository as an absolute path; what lies below it becomes relative to it.
-    pub root: String,
-    /// The working directory as an absolute path: relative paths are seen from there. Where empty, they stay as they are.
-    pub directory: String,
+    pub paths: Paths,
     /// Write silenced findings too, as suppressed results. GitHub shows these as open alerts.
     pub suppressed: bool,
 }
@@ -45,7 +44,8 @@ pub struct Sarif {
 /// Writes the report as one compact SARIF document. `rules` are all rules, whether they found something or not.
 #[must_use]
 pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], options: &Sarif) -> String {
-    let candidates = if options.suppressed { super::all(report) } else { report.findings.iter().collect() };
+    let is_written = |reported: &&Reported| options.suppressed || reported.ignore.is_none();
+    let candidates: Vec<&Reported> = super::all(report).into_iter().filter(is_written).collect();
     let shown = shown(&candidates);
     let log = Log { sources, rules, options, hashes: hashes(&shown, sources) };
     let document = Document {
@@ -55,11 +55,11 @@ pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], option
             tool: Tool { driver: driver(rules) },
             invocations: [log.invocation(report, candidates.len() - shown.len())],
             column_kind: "unicodeCodePoints",
-            results: shown.iter().map(|reported| log.result(reported)).collect(),
+            results: shown.iter().map(|reported| log.result(report, reported)).collect(),
         }],
     };
     // Only maps with keys that are no strings and failing writers are errors; the shapes have neither.
-    serde_json::to_string(&document).map(|text| text + "\n").unwrap_or_default()
+    serde_json::to_string(&document).map(|text| escaped(text + "\n")).unwrap_or_default()
 }
 
 /// The findings that are written: all, or the worst where there are too many; in the order of the report.
@@ -91,7 +91,7 @@ struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    fn result(&self, reported: &'a Reported) -> ResultShape<'a> {
+    fn result(&self, report: &Report, reported: &'a Reported) -> ResultShape<'a> {
         let finding = &reported.finding;
         let related = related(reported);
         ResultShape {
@@ -107,6 +107,7 @@ impl<'a> Log<'a> {
                 .collect(),
             code_flows: self.code_flow(finding).into_iter().collect(),
             partial_fingerprints: self.fingerprints(reported),
+            baseline_state: super::baseline_state(report, reported),
             suppressions: reported.ignore.iter().map(|ignore| self.suppression(ignore)).collect(),
             properties: ResultProperties {
                 variant: finding.variant,
@@ -152,7 +153,7 @@ impl<'a> Log<'a> {
     fn place(&self, at: Location) -> Physical {
         let Place { source, start, end } = Place::new(at, self.sources);
         Physical {
-            artifact_location: Artifact { uri: uri(source.path(), self.options) },
+            artifact_location: Artifact { uri: uri(source.path(), &self.options.paths) },
             region: Region {
                 start_line: start.line,
                 start_column: start.column,

@@ -46,6 +46,7 @@ pub(super) fn summary(report: &Report, sources: &Sources, options: &Terminal) ->
     let limit = if options.verbose { usize::MAX } else { BRIEF };
     rows.row(&format!("{}:", report.verdict.as_str()), &found(report, rows.palette));
     rows.row("read:", &read(&report.inputs, options));
+    compared(&mut rows, report, limit);
     ignored(&mut rows, report, sources, options);
     if let Some((count, since)) = report.untouched.as_ref().filter(|(count, _)| *count > 0) {
         let said = format!("{} on lines that have not changed since {}", counted(*count, "finding"), clean(since));
@@ -63,6 +64,7 @@ fn found(report: &Report, palette: Palette) -> String {
     });
     let counts = counts.collect::<Vec<_>>().join(", ");
     match (report.verdict, counts.is_empty()) {
+        (Verdict::Pass, true) if report.baseline.is_some() => palette.green("no new findings"),
         (Verdict::Pass, true) => palette.green("no findings"),
         (Verdict::Incomplete, true) => palette.red("no findings in what could be read"),
         (_, true) => "no findings".to_owned(),
@@ -79,6 +81,19 @@ fn read(inputs: &Inputs, options: &Terminal) -> String {
         counted(inputs.resources, "resource"),
         size(inputs.bytes)
     )
+}
+
+/// What came of the comparison with a baseline.
+fn compared(rows: &mut Rows, report: &Report, limit: usize) {
+    let Some(baseline) = &report.baseline else { return };
+    let known = counted(report.known.len(), "finding");
+    rows.row("known:", &clean(&format!("{known} that {} has already", baseline.name)));
+    if !baseline.gone.is_empty() {
+        let gone = counted(baseline.gone.len(), "finding");
+        rows.row("gone:", &format!("{gone} of the baseline; --write-baseline renews it"));
+        let said = baseline.gone.iter().map(|gone| clean(&format!("{}: {}", gone.rule, gone.message)).into_owned());
+        rows.items(&said.collect::<Vec<_>>(), limit);
+    }
 }
 
 /// What ignores silence: how many, and in full where all is asked for.

@@ -8,12 +8,12 @@ use miette::{
     SourceSpan, SpanContents,
 };
 
-use super::Place;
 use super::excerpt::{Excerpt, Mark};
 use super::hops::hops;
 use super::palette::{Palette, clean, wrapped};
 use super::summary::summary;
-use crate::finding::{Confidence, Level, Object};
+use super::{Place, object_name};
+use crate::finding::{Confidence, Level};
 use crate::source::{Location, Sources};
 use crate::triage::{Report, Reported};
 
@@ -53,7 +53,8 @@ pub fn terminal(report: &Report, sources: &Sources, options: &Terminal) -> Strin
     text
 }
 
-fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
+/// One finding with its lines.
+pub(super) fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
     let palette = Palette::new(options.color);
     let finding = &reported.finding;
     let primary = Mark { at: finding.at, label: None, primary: true };
@@ -158,17 +159,13 @@ fn header(reported: &Reported, options: &Terminal) -> String {
 }
 
 fn aside(reported: &Reported) -> String {
-    let object = reported.object.as_ref().map(|object| format!("{}, ", object_name(object))).unwrap_or_default();
+    let object =
+        reported.object.as_ref().map(|object| format!("{}, ", clean(&object_name(object)))).unwrap_or_default();
     let confidence = match reported.finding.confidence {
         Confidence::High => String::new(),
         lower => format!(", {} confidence", lower.as_str()),
     };
     format!("{object}{} severity{confidence}", reported.finding.severity.as_str())
-}
-
-fn object_name(object: &Object) -> String {
-    let namespace = object.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-    clean(&format!("{} {namespace}{}", object.kind, object.name)).into_owned()
 }
 
 /// A finding as miette takes it.

@@ -75,8 +75,9 @@ impl<'s> Document<'s> {
         self.comments.iter().map(|&span| self.source.location(span))
     }
 
-    /// The path of the smallest value or key that holds a place, such as `spec.servers[0].tls.mode`;
-    /// empty where the place is outside of this document.
+    /// The path of the smallest value or key that holds a place, such as `spec.servers[443].tls.mode`; empty where the place
+    /// is outside of this document. An item of a list is called by what it is rather than where it stands, wherever
+    /// it has a name or is a word, so that the path outlives another order.
     #[must_use]
     pub fn path_at(&self, place: Location) -> String {
         let mut path = String::new();
@@ -96,7 +97,10 @@ impl<'s> Document<'s> {
                     entry.value
                 }),
                 Kind::Sequence => node.items().enumerate().find(|(_, item)| holds(*item)).map(|(index, item)| {
-                    let _ = write!(path, "[{index}]");
+                    let _ = match item.identity() {
+                        Some(identity) => write!(path, "[{identity}]"),
+                        None => write!(path, "[{index}]"),
+                    };
                     item
                 }),
                 Kind::Plain | Kind::Text | Kind::Alias => None,
@@ -209,6 +213,16 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn is_null(self) -> bool {
         matches!(self.scalar(), Some(Scalar::Null))
+    }
+
+    /// What an item of a list is called: by its name or its port's, or as the word that it is.
+    fn identity(self) -> Option<&'a str> {
+        let port = || self.get("port").map(|port| port.get("number").or_else(|| port.get("name")).unwrap_or(port));
+        match self.shape() {
+            Shape::Scalar => self.text(),
+            Shape::Mapping => self.get("name").or_else(port).and_then(Node::text),
+            Shape::Sequence => None,
+        }
     }
 
     /// The items of a sequence; nothing for any other node.

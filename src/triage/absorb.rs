@@ -154,6 +154,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             parts,
+            estate_wide: false,
         }
     }
 

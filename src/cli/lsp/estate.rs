@@ -48,7 +48,7 @@ pub fn audit(folder: Option<&Path>, documents: &Documents) -> Result<Audited, Fa
         [] => None,
         paths => settings::find(None, paths)?.and_then(|file| std::path::absolute(file).ok()),
     };
-    let walk = if paths.is_empty() { Walk::default() } else { sources::walk(&paths, file.as_deref())? };
+    let walk = if paths.is_empty() { Walk::default() } else { sources::walk(&paths, file.as_deref(), &[])? };
     let (sources, open) = with_open(walk.sources, folder, documents);
     let walk = Walk { sources, skipped: walk.skipped };
     let outcome = palisade::settings(&walk)

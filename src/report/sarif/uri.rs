@@ -2,20 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::Sarif;
+use crate::report::relative::{Paths, Seen, normal};
 
 /// The URI of a path as it was typed or walked.
-pub(super) fn uri(path: &str, options: &Sarif) -> String {
-    let [path, root, directory] = [path, &options.root, &options.directory].map(|path| path.replace('\\', "/"));
-    // What stands in angle brackets was read from no file.
-    if !(is_absolute(&path) || is_absolute(&directory)) || path.starts_with('<') {
-        return encoded(&normal(&path));
-    }
-    let full = if is_absolute(&path) { normal(&path) } else { normal(&format!("{directory}/{path}")) };
-    let root = normal(&root);
-    match full.strip_prefix(&root).and_then(|rest| rest.strip_prefix('/')).filter(|_| !root.is_empty()) {
-        Some(rest) => encoded(rest),
-        None => file_uri(&full),
+pub(super) fn uri(path: &str, paths: &Paths) -> String {
+    match paths.seen(path) {
+        Seen::FromRoot(path) => encoded(&path),
+        Seen::Absolute(path) => file_uri(&path),
     }
 }
 
@@ -25,24 +18,6 @@ pub fn file_uri(path: &str) -> String {
     let path = normal(&path.replace('\\', "/"));
     // The colon of a drive letter is meant as one; so is that of a name, where it cannot be mistaken for another.
     format!("file:///{}", encoded(path.trim_start_matches('/')).replace("%3A", ":"))
-}
-
-fn is_absolute(path: &str) -> bool {
-    path.starts_with('/') || matches!(path.as_bytes(), [drive, b':', b'/', ..] if drive.is_ascii_alphabetic())
-}
-
-/// A path without `.` and doubled slashes, and without `..` wherever there is a folder to leave.
-fn normal(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|&last| last != "..") => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    let slash = if path.starts_with('/') { "/" } else { "" };
-    format!("{slash}{}", parts.join("/"))
 }
 
 /// Escapes what a path may hold and a URI may not (RFC 3986). A colon is escaped too: before the first slash it would be
@@ -63,7 +38,7 @@ mod tests {
     use super::*;
 
     fn at(root: &str, directory: &str, path: &str) -> String {
-        uri(path, &Sarif { root: root.to_owned(), directory: directory.to_owned(), suppressed: false })
+        uri(path, &Paths { root: root.to_owned(), directory: directory.to_owned() })
     }
 
     #[test]

@@ -1,0 +1,61 @@
+//! Baselines: the findings of a run, kept so that a later one tells what is new. The key is the fingerprint, never a line.
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA;
+use crate::config::{Baseline, Known};
+use crate::triage::{Report, Reported};
+
+#[derive(Serialize, Deserialize)]
+struct BaselineShape {
+    schema: u32,
+    /// For who opens the file and wonders.
+    #[serde(default)]
+    about: String,
+    findings: Vec<KnownShape>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct KnownShape {
+    rule: String,
+    #[serde(default)]
+    resource: String,
+    #[serde(default)]
+    message: String,
+    fingerprint: String,
+}
+
+const ABOUT: &str = "findings that palisade knows of: `palisade check --baseline` reports what is not among them";
+
+/// Writes what counts in a report as a baseline: sorted by what the findings are about, so that a later one differs in
+/// nothing but what changed.
+#[must_use]
+pub fn baseline(report: &Report) -> String {
+    let known = |reported: &Reported| KnownShape {
+        rule: reported.finding.rule.to_owned(),
+        resource: reported.object.as_ref().map(super::object_name).unwrap_or_default(),
+        message: reported.finding.message.clone(),
+        fingerprint: reported.fingerprint.clone(),
+    };
+    // What a path explains stays known when the path is closed.
+    let all = report.findings.iter().chain(&report.known);
+    let each = all.flat_map(|reported| std::iter::once(reported).chain(&reported.absorbed));
+    let mut findings: Vec<KnownShape> = each.map(known).collect();
+    findings.sort();
+    super::pretty(&BaselineShape { schema: SCHEMA, about: ABOUT.to_owned(), findings })
+}
+
+/// Reads a baseline; `name` is what the outputs call it.
+///
+/// # Errors
+/// Why the text is no baseline.
+pub fn read_baseline(name: &str, text: &str) -> Result<Baseline, String> {
+    let shape: BaselineShape = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if shape.schema != SCHEMA {
+        return Err(format!("its schema is {}, and this version reads {SCHEMA}", shape.schema));
+    }
+    let known = |shape: KnownShape| {
+        (shape.fingerprint, Known { rule: shape.rule, resource: shape.resource, message: shape.message })
+    };
+    Ok(Baseline { name: name.to_owned(), known: shape.findings.into_iter().map(known).collect() })
+}
