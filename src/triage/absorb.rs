@@ -155,7 +155,6 @@ mod tests {
             help: String::new(),
             estate_wide: false,
             parts,
-            estate_wide: false,
         }
     }
 
