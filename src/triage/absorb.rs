@@ -155,6 +155,7 @@ mod tests {
             help: String::new(),
             estate_wide: false,
             parts,
+            estate_wide: false,
         }
     }
 
