@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::Check;
 use super::git::Repository;
-use super::{Check, sources};
 use palisade::config::{Baseline, Changed, Config, Date, FILE_NAME};
 use palisade::finding::Level;
 use palisade::report::read_baseline;
@@ -23,6 +23,12 @@ pub enum Fault {
     Write(PathBuf, io::Error),
     #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, .0.display())]
     Baseline(PathBuf, String),
+    #[error(
+        "{0} is there, and what to compare it with is missing: `palisade diff {0} NEW`; for a git revision of that name, write it in full, such as refs/heads/{0}"
+    )]
+    Half(String),
+    #[error("there is nothing to audit in {0} or in {1}: no YAML, JSON or Terraform document")]
+    Nothing(String, String),
     /// Git was asked and could not answer.
     #[error("{0}")]
     Git(String),
@@ -85,7 +91,7 @@ fn found(paths: &[PathBuf]) -> Result<Option<PathBuf>, Fault> {
 }
 
 /// Looks in the directory of a path and in those above it, and not beyond the repository: what lies there is not the team's.
-fn nearest(path: &Path) -> Option<PathBuf> {
+pub fn nearest(path: &Path) -> Option<PathBuf> {
     let path = if path.as_os_str() == "-" { Path::new(".") } else { path };
     // A path that does not exist is the walk's to report.
     let path = fs::canonicalize(path).ok()?;
@@ -128,11 +134,9 @@ fn against(config: Config, check: &Check, walk: &Walk) -> Result<Config, Fault> 
     let then = repository(&check.paths)?.at(revision)?;
     let here = [PathBuf::from(".")];
     let paths = if check.paths.is_empty() { &here } else { check.paths.as_slice() };
-    let paths: Vec<PathBuf> = paths.iter().filter_map(|path| then.path(path)).filter(|path| path.exists()).collect();
     // The settings of the revision: the file that is in force now, or the one that was before that.
     let settings = walk.sources.settings().and_then(|settings| then.path(Path::new(settings.path())));
-    let settings = settings.filter(|file| file.is_file()).or(paths.first().and_then(|path| nearest(path)));
-    let walked = sources::walk_files(&paths, settings.as_deref())?;
+    let walked = then.walk(paths, settings.filter(|file| file.is_file()).as_deref())?;
     let earlier = palisade::settings(&walked).unwrap_or_default();
     Ok(palisade::held_against(config, revision, &walked, &earlier))
 }

@@ -3,6 +3,7 @@
 mod baseline;
 mod catalogue;
 pub mod connections;
+pub mod difference;
 mod excerpt;
 mod github;
 mod gitlab;

@@ -87,6 +87,23 @@ impl NetworkPolicies<'_> {
         })
     }
 
+    /// What decides about something that a workload may receive from another one's pods.
+    #[must_use]
+    pub fn why_not_in(&self, to: usize, from: usize, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {
+        let (protocol, port) = spoken;
+        let (own, peer) = (self.workload(to), self.workload(from));
+        let policies = self.class(to).selection.policies(Direction::Ingress, self.estate);
+        let decided = decider(&policies, Direction::Ingress, |kind, clause| {
+            let ports = transport_at(&clause.ports, |protocol, name| named_ports(own, protocol, name));
+            let speaks = peer_speaks(clause, kind, peer, (dataplane, OnNode::Either), self.estate);
+            let whole = if clause.unknown.is_some() { Match::Unknown } else { Match::Yes };
+            let odd = clause.ports.unknown.is_some();
+            let holds = ports.contains(protocol, Some(port));
+            whole.and(speaks).and(if odd && !holds { Match::Unknown } else { Match::from(holds) })
+        });
+        describe(decided, Direction::Ingress, own)
+    }
+
     /// The least and the most that a clause says of the traffic to somebody.
     fn bounds_to(
         &self,
