@@ -101,6 +101,12 @@ impl<'a> Evidence<'a> {
         self.complete.contains(&Part::Mesh)
     }
 
+    /// Whether the user says that the input holds all there is of the cloud.
+    #[must_use]
+    pub fn cloud_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Cloud)
+    }
+
     /// Whether the user says that the input holds all there is of the cluster's own objects.
     #[must_use]
     pub fn kubernetes_is_complete(&self) -> bool {

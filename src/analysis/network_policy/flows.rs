@@ -50,6 +50,12 @@ impl NetworkPolicies<'_> {
         }
     }
 
+    /// What a workload's own policies let it send to another one's pods.
+    #[must_use]
+    pub fn sends(&self, from: usize, to: usize) -> Answer {
+        self.sends_to(from, &Target::Workload(to), self.dataplane)
+    }
+
     /// What decides that a workload may not send something to somebody.
     #[must_use]
     pub fn why_not(&self, from: usize, target: &Target<'_>, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {

@@ -21,7 +21,7 @@ use crate::analysis::capture::{Injection, Tier};
 use crate::analysis::needs::proxy_target;
 use crate::analysis::network_policy::{Answer, Why};
 use crate::analysis::routing::Target;
-use crate::analysis::tls::{Client, ClientView, Target as TlsTarget, client_view};
+use crate::analysis::tls::{Client, ClientView, DestinationRules, Target as TlsTarget};
 use crate::finding::Decision;
 use crate::model::{ClientMode, Destination, Estate, Layer, ServerMode};
 use crate::source::Location;
@@ -34,6 +34,7 @@ use doors::{Door, doors};
 pub(super) struct Gateways<'e, 'a> {
     estate: &'e Estate<'a>,
     facts: &'e Facts<'a>,
+    rules: DestinationRules<'e, 'a>,
     doors: Vec<Door<'e, 'a>>,
     /// The policies of each proxy.
     policies: Vec<Policies<'e, 'a>>,
@@ -104,7 +105,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             }
         }
         let beyond = doors.iter().map(|door| beyond(door, estate, facts, pools)).collect();
-        Self { estate, facts, doors, policies, beyond, client_of, led, pools }
+        Self { estate, facts, rules: DestinationRules::new(estate), doors, policies, beyond, client_of, led, pools }
     }
 
     /// The number of a workload's client in the routes.
@@ -330,7 +331,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             port: destination.port,
             subset: destination.subset.map(|subset| subset.value),
         };
-        Some(client_view(self.estate, client, target))
+        Some(self.rules.view(client, target))
     }
 
     /// Whether the application's proxy shows its certificate to the listener.
