@@ -103,8 +103,15 @@ impl Place {
     fn new() -> Self {
         let place = Self { folder: TempDir::new().expect("a folder"), programs: TempDir::new().expect("a folder") };
         let estates = common::project("fixtures/estates");
-        copy(&estates, &place.folder.path().join("fixtures/estates"));
-        copy(&estates.join("tutorial"), &place.folder.path().join("deploy"));
+        for (estate, name) in [
+            ("no-deny-firewall", "fixtures/estates/no-deny-firewall"),
+            ("tutorial", "fixtures/estates/tutorial"),
+            ("tutorial", "deploy"),
+            ("no-deny-firewall", "old"),
+            ("uncovered-pool", "new"),
+        ] {
+            copy(&estates.join(estate), &place.folder.path().join(name));
+        }
         copy(&estates.join("tutorial"), &place.programs.path().join("estate"));
         let estate = place.programs.path().join("estate").display().to_string();
         place.program("palisade", &format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_palisade")));
@@ -178,7 +185,7 @@ fn fault(typed: &Typed, (code, output): &(i32, String)) -> Option<String> {
         return (!is_like(output.trim_end(), shown.trim_end()))
             .then(|| format!("the page shows\n{shown}and this comes out (exit code {code})\n{output}"));
     }
-    let is_audit = typed.command.contains("palisade check") || typed.command.contains("-- check");
+    let is_audit = ["palisade check", "palisade diff", "-- check"].iter().any(|audit| typed.command.contains(audit));
     let is_fine = *code == 0 || (*code == 1 && is_audit);
     (!is_fine).then(|| format!("ended with exit code {code}\n{output}"))
 }
