@@ -7,6 +7,7 @@ pub mod install;
 pub mod lsp;
 pub mod messages;
 pub mod outputs;
+pub mod paths;
 pub mod screen;
 pub mod settings;
 pub mod show;
@@ -64,6 +65,8 @@ pub enum Command {
     Connections(Box<connections::Connections>),
     /// Say what a change opens and closes, between two folders or git revisions
     Diff(Box<diff::Diff>),
+    /// List every way out of every workload: who can leave, how, and what stops them
+    Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules
@@ -103,6 +106,10 @@ pub struct Check {
     /// The lowest level that fails the audit [default: error]
     #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]
     pub fail_on: Option<Level>,
+
+    /// Report what a finding about a path explains one by one
+    #[arg(long, help_heading = JUDGEMENT)]
+    pub all: bool,
 
     /// Report this rule only; may be repeated
     #[arg(long = "rule", value_name = "ID", value_parser = RuleId, hide_possible_values = true, help_heading = JUDGEMENT)]

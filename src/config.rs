@@ -132,6 +132,8 @@ pub struct Config {
     pub allow_unparsed: bool,
     /// Findings that are known and do not count.
     pub baseline: Option<Baseline>,
+    /// Tell what a finding about a path explains by itself as well.
+    pub all: bool,
     /// The only lines to report on; all where there is none.
     pub changed: Option<Changed>,
     /// An earlier state that the ignores are held against: what it does not accept, they do not either.
@@ -165,6 +167,7 @@ impl Default for Config {
             fail_on: Level::Error,
             allow_unparsed: false,
             baseline: None,
+            all: false,
             changed: None,
             before: None,
             no_ignores: false,

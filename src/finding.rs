@@ -146,6 +146,19 @@ pub struct Finding {
     pub help: String,
     /// It speaks of the estate as a whole; its place is only where it is said, and may be another one tomorrow.
     pub estate_wide: bool,
+    /// Which other findings it explains; none for most rules.
+    pub parts: Option<Parts>,
+}
+
+/// The findings that one about a path explains, so that they need not be told by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Ids of rules, with a variant after a slash where only that one is meant.
+    pub rules: &'static [&'static str],
+    /// Places in the objects that they are about; every object where there are none.
+    pub about: Vec<Location>,
+    /// Whether it only sums up, so that a finding that names the reason stands before it.
+    pub yields: bool,
 }
 
 impl Finding {
@@ -174,6 +187,13 @@ impl Finding {
     #[must_use]
     pub fn witness(mut self, hops: Vec<Hop>) -> Self {
         self.witness = hops;
+        self
+    }
+
+    /// Says which findings it explains.
+    #[must_use]
+    pub fn made_of(mut self, parts: Parts) -> Self {
+        self.parts = Some(parts);
         self
     }
 

@@ -117,6 +117,25 @@ pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) ->
     Connected { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
 }
 
+/// The ways out of an estate, and what was wrong with the input.
+#[derive(Debug)]
+pub struct Paths {
+    pub listing: report::paths::Listing,
+    pub inputs: Inputs,
+}
+
+/// Works out every way out of every application workload: who can leave, how, and what stops them.
+#[must_use]
+pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let resources = resource::read(&parsed.documents, &embedded);
+    let estate = model::lower(&resources, config);
+    let facts = analysis::analyze(&estate);
+    let listing = report::paths::listing(&estate, &facts, filter);
+    Paths { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+}
+
 /// What was read.
 fn inputs(
     walk: &Walk,

@@ -1,5 +1,7 @@
 //! What a rule is: a value with an id, a page and a function from facts to findings.
 
+pub mod exits;
+
 use crate::analysis::Facts;
 use crate::config::Ignores;
 use crate::finding::{Confidence, Finding, Severity};
@@ -50,6 +52,7 @@ impl Rule {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            parts: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! From findings to the report: levels, ignores, filters, order, fingerprints and the verdict. Everything is sorted and
 //! filtered here, once.
 
+mod absorb;
 mod difference;
 mod fingerprint;
 mod silence;
@@ -99,6 +100,8 @@ pub struct Reported {
     pub object: Option<Object>,
     /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
     pub fingerprint: String,
+    /// The findings that it explains and that are told with it.
+    pub absorbed: Vec<Reported>,
     /// The ignore that silences it.
     pub ignore: Option<Ignore>,
     /// Its rank among all findings of the run.
@@ -131,6 +134,14 @@ pub struct Compared {
     pub name: String,
     /// What it has and the run has not; nothing where the run reports only a part.
     pub gone: Vec<Known>,
+}
+
+impl Reported {
+    /// The finding and all that it explains.
+    pub fn with_parts(&self) -> impl Iterator<Item = &Self> {
+        // What a finding explains explains nothing itself: it would have been attached to the same.
+        std::iter::once(self).chain(&self.absorbed)
+    }
 }
 
 impl Report {
@@ -182,7 +193,7 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
     let report = |(order, (level, Marked { finding, ignore })): (usize, (Level, Marked))| {
         let object = objects.object(finding.at);
         let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
-        Reported { finding, level, object, fingerprint, ignore, order }
+        Reported { finding, level, object, fingerprint, absorbed: Vec::new(), ignore, order }
     };
     let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
     let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, config));
@@ -196,6 +207,8 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         config.baseline.as_ref().is_some_and(|baseline| baseline.known.contains_key(&reported.fingerprint))
     };
     let (known, findings): (Vec<_>, Vec<_>) = counted.into_iter().partition(is_known);
+    // After what is ignored is set aside: it neither hides what it would explain nor takes the path along.
+    let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
     let verdict = verdict(&findings, &inputs, config);
     Report { verdict, inputs, findings, suppressed, known, baseline, fail_on: config.fail_on, untouched }
 }
@@ -308,6 +321,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            parts: None,
         }
         .into()
     }

@@ -24,6 +24,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("report", &["triage", "config", "rule", "finding", "source"]),
     // A listing of what an analysis knows, not of findings.
     ("report/connections", &["analysis", "model", "traffic", "report", "finding", "source"]),
+    ("report/paths", &["analysis", "model", "traffic", "report", "finding", "source"]),
 ];
 
 /// A source file without its comments and its tests.
@@ -102,8 +103,9 @@ fn named(file: &File) -> BTreeSet<String> {
 }
 
 fn floor(file: &File) -> &str {
-    if file.path.starts_with("report/connections/") {
-        return "report/connections";
+    let listings = ["report/connections", "report/paths"];
+    if let Some(listing) = listings.into_iter().find(|listing| file.path.starts_with(listing)) {
+        return listing;
     }
     file.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
 }

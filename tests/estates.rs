@@ -16,7 +16,7 @@ use palisade::report::{self, Sarif, Terminal};
 use palisade::rule::Rule;
 use palisade::rules::RULES;
 use palisade::source::{Location, Sources, Walk};
-use palisade::triage::Report;
+use palisade::triage::{Report, Reported};
 
 fn estates() -> Vec<PathBuf> {
     let all: Vec<PathBuf> =
@@ -32,8 +32,12 @@ fn audit(walk: &Walk) -> Report {
 /// The findings of an estate, one line each, with paths as seen from its folder.
 fn lines(walk: &Walk, report: &Report, folder: &Path) -> String {
     let folder = folder.to_string_lossy();
-    let lines = report.findings.iter().map(|reported| common::line(reported, &walk.sources, &folder) + "\n");
-    lines.collect()
+    let line = |reported: &Reported| common::line(reported, &walk.sources, &folder) + "\n";
+    // What a finding about a path explains is told under it.
+    let explained = |reported: &Reported| -> String {
+        reported.absorbed.iter().map(|part| format!("  explains {}", line(part))).collect()
+    };
+    report.findings.iter().map(|reported| line(reported) + &explained(reported)).collect()
 }
 
 #[test]

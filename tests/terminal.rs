@@ -64,6 +64,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         witness,
         help: String::new(),
         estate_wide: false,
+        parts: None,
     }
 }
 
@@ -105,7 +106,7 @@ fn findings(sources: &Sources) -> Vec<Reported> {
         finding("incomplete-evidence", "nodes", Severity::Info, at(sources, "größer"), "the node pools are unknown");
     let reported = |finding: Finding, object| {
         let level = finding.severity.level();
-        Reported { finding, level, object, fingerprint: String::new(), ignore: None, order: 0 }
+        Reported { finding, level, object, fingerprint: String::new(), absorbed: Vec::new(), ignore: None, order: 0 }
     };
     vec![
         reported(mutual, Some(object("DestinationRule", "istio-egress", "egressgateway"))),
@@ -190,8 +191,15 @@ fn a_hop_in_a_long_line_is_shown_where_it_is() {
     let at = at(&sources, "needle");
     let hop = Hop { name: "pool".to_owned(), decision: Decision::Unknown, reason: "so".to_owned(), at };
     let finding = finding("a", "b", Severity::High, at, "said").witness(vec![hop]);
-    let reported =
-        Reported { finding, level: Level::Error, object: None, fingerprint: String::new(), ignore: None, order: 0 };
+    let reported = Reported {
+        finding,
+        level: Level::Error,
+        object: None,
+        fingerprint: String::new(),
+        absorbed: Vec::new(),
+        ignore: None,
+        order: 0,
+    };
     let report =
         Report { verdict: Verdict::Fail, inputs: Inputs::default(), findings: vec![reported], ..Report::default() };
     let text = terminal(&report, &sources, &Terminal::default());

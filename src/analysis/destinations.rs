@@ -43,6 +43,12 @@ static LINK_LOCAL: LazyLock<AddressSet> = LazyLock::new(|| block("169.254.0.0/16
 static GOOGLE_PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.8/30"));
 static GOOGLE_RESTRICTED: LazyLock<AddressSet> = LazyLock::new(|| block("199.36.153.4/30"));
 
+static PRIVATE: LazyLock<AddressSet> = LazyLock::new(|| {
+    let blocks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
+    blocks.iter().filter_map(|block| block.parse::<IpNet>().ok()).collect()
+});
+static GOOGLE: LazyLock<AddressSet> = LazyLock::new(|| GOOGLE_PRIVATE.union(&GOOGLE_RESTRICTED).union(&google_v6()));
+
 fn block(text: &str) -> AddressSet {
     text.parse::<IpNet>().into_iter().collect()
 }
@@ -102,6 +108,18 @@ pub fn google_private() -> &'static AddressSet {
 #[must_use]
 pub fn google_restricted() -> &'static AddressSet {
     &GOOGLE_RESTRICTED
+}
+
+/// Every address by which Google's APIs are reached privately (semantics A.3).
+#[must_use]
+pub fn google() -> &'static AddressSet {
+    &GOOGLE
+}
+
+/// The IPv4 addresses of private networks, the shared range of carriers among them.
+#[must_use]
+pub fn private() -> &'static AddressSet {
+    &PRIVATE
 }
 
 #[cfg(test)]

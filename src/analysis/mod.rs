@@ -15,6 +15,7 @@ pub mod placement;
 pub mod pools;
 pub mod resolver;
 pub mod routing;
+pub mod tenancy;
 pub mod tls;
 
 use crate::model::Estate;
@@ -40,8 +41,8 @@ pub struct Facts<'a> {
     pub firewall: Vec<firewall::PoolEgress>,
     /// What tenants may write, and where.
     pub access: access::Access<'a>,
-    /// The direct ways out.
-    pub exits: Vec<exits::Exit>,
+    /// Every way out of every application workload.
+    pub exits: exits::Exits,
 }
 
 /// Works out all facts of an estate.
@@ -66,7 +67,7 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
         pools,
         firewall,
         access,
-        exits: Vec::new(),
+        exits: exits::Exits::default(),
     };
     facts.exits = exits::exits(estate, &facts);
     facts

@@ -52,7 +52,7 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
         0 => String::new(),
         count => format!("; skipped: {count} (-v lists them)"),
     };
-    format!("nothing to audit in {paths}: no YAML or JSON document{skipped}")
+    format!("nothing to audit in {paths}: no YAML, JSON or Terraform document{skipped}")
 }
 
 /// The verdict, with how many findings there are of each level.

@@ -29,13 +29,22 @@ pub fn plain(when: Color, in_file: bool) -> Terminal {
 
 /// How the report is drawn on standard output.
 pub fn terminal(check: &Check, when: Color) -> Terminal {
-    let Check { quiet, verbose, .. } = *check;
-    Terminal { color: color(when), unicode: unicode(), width: width(), quiet, verbose, elapsed: None }
+    drawing(when, check.quiet, check.verbose)
 }
 
 /// How the report is drawn in a file: colored only where that was asked for by name.
 pub fn file(check: &Check, when: Color) -> Terminal {
-    Terminal { color: when == Color::Always, width: WIDTH, ..terminal(check, when) }
+    drawing_in_file(when, check.quiet, check.verbose)
+}
+
+/// How something is drawn on standard output.
+pub fn drawing(when: Color, quiet: bool, verbose: bool) -> Terminal {
+    Terminal { color: color(when), unicode: unicode(), width: width(), quiet, verbose, elapsed: None }
+}
+
+/// How something is drawn in a file: colored only where that was asked for by name.
+pub fn drawing_in_file(when: Color, quiet: bool, verbose: bool) -> Terminal {
+    Terminal { color: when == Color::Always, width: WIDTH, ..drawing(when, quiet, verbose) }
 }
 
 fn width() -> usize {

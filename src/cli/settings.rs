@@ -37,6 +37,9 @@ pub enum Fault {
     Config(Vec<String>),
     #[error("the paths have different settings, {} and {}; name one with --config, or audit them apart", .0.display(), .1.display())]
     Ambiguous(PathBuf, PathBuf),
+    /// What was asked for is not in the input.
+    #[error("{0}")]
+    Asked(String),
 }
 
 /// The config file that holds for the paths: the one that is named, else the nearest above them.
@@ -68,6 +71,7 @@ pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
             None => check.fail_on.unwrap_or(config.fail_on),
         },
         allow_unparsed: check.allow_unparsed || config.allow_unparsed,
+        all: check.all,
         no_ignores: check.no_ignores,
         is_whole: is_whole(&check.paths, walk),
         ..config

@@ -37,8 +37,12 @@ pub fn baseline(report: &Report) -> String {
         message: reported.finding.message.clone(),
         fingerprint: reported.fingerprint.clone(),
     };
-    let mut findings: Vec<KnownShape> = report.findings.iter().chain(&report.known).map(known).collect();
+    // What a path explains stays known when the path is closed.
+    let all = report.findings.iter().chain(&report.known);
+    let mut findings: Vec<KnownShape> = all.flat_map(Reported::with_parts).map(known).collect();
     findings.sort();
+    // What several paths explain is told with each of them.
+    findings.dedup();
     super::pretty(&BaselineShape { schema: SCHEMA, about: ABOUT.to_owned(), findings })
 }
 

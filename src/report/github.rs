@@ -1,7 +1,7 @@
 //! Findings as workflow commands of GitHub Actions: annotations at their lines, and a last line for the log.
 
 use super::palette::clean;
-use super::paths::Paths;
+use super::relative::Paths;
 use super::{Place, counted, level_counts, unaudited};
 use crate::finding::Level;
 use crate::source::Sources;

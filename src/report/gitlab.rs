@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::paths::Paths;
+use super::relative::Paths;
 use super::{Place, unaudited};
 use crate::finding::Severity;
 use crate::source::{LineColumn, Sources};

@@ -115,6 +115,8 @@ pub(super) struct FindingShape<'a> {
     related: Vec<RelatedShape<'a>>,
     witness: Vec<HopShape<'a>>,
     help: &'a str,
+    /// What a path finding explains; `check --all` lists it as findings.
+    absorbed: Vec<AbsorbedShape<'a>>,
     fingerprint: &'a str,
     suppressed: Option<SuppressedShape<'a>>,
     /// `new` or `unchanged`, where there is a baseline.
@@ -149,7 +151,18 @@ struct RelatedShape<'a> {
 }
 
 #[derive(Serialize)]
-struct HopShape<'a> {
+struct AbsorbedShape<'a> {
+    rule: &'static str,
+    variant: &'static str,
+    level: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    location: LocationShape<'a>,
+    fingerprint: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct HopShape<'a> {
     hop: &'a str,
     decision: &'static str,
     reason: &'a str,
@@ -210,6 +223,7 @@ pub(super) fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a 
         related: related.iter().map(|label| related_place(label, sources)).collect(),
         witness: witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
         help,
+        absorbed: reported.absorbed.iter().map(|part| absorbed(part, sources)).collect(),
         fingerprint: &reported.fingerprint,
         suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
         baseline: super::baseline_state(report, reported),
@@ -231,6 +245,19 @@ fn suppressed<'a>(ignore: &'a Ignore, sources: &'a Sources) -> SuppressedShape<'
     }
 }
 
+fn absorbed<'a>(part: &'a Reported, sources: &'a Sources) -> AbsorbedShape<'a> {
+    let Finding { rule, variant, severity, message, at, .. } = &part.finding;
+    AbsorbedShape {
+        rule,
+        variant,
+        level: part.level.as_str(),
+        severity: severity.as_str(),
+        message,
+        location: location(*at, sources),
+        fingerprint: &part.fingerprint,
+    }
+}
+
 fn resource(object: &Object) -> ResourceShape<'_> {
     ResourceShape {
         api_version: &object.api_version,
@@ -244,7 +271,7 @@ fn related_place<'a>(label: &'a Label, sources: &'a Sources) -> RelatedShape<'a>
     RelatedShape { message: &label.message, location: location(label.at, sources) }
 }
 
-fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
+pub(super) fn hop_shape<'a>(hop: &'a Hop, sources: &'a Sources) -> HopShape<'a> {
     HopShape {
         hop: &hop.name,
         decision: hop.decision.as_str(),

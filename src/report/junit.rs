@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::palette::clean;
-use super::paths::Paths;
+use super::relative::Paths;
 use super::{Place, rule_uri, unaudited};
 use crate::rule::Rule;
 use crate::source::Sources;

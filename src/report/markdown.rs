@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::palette::clean;
-use super::paths::Paths;
+use super::relative::Paths;
 use super::{Place, by_object, by_topic, counted, level_counts, object_name, rule_of, rule_uri, unaudited};
 use crate::finding::Level;
 use crate::rule::Rule;

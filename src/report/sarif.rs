@@ -7,10 +7,10 @@ mod uri;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::paths::Paths;
+use super::relative::Paths;
 use super::{Place, rule_uri};
 use crate::config::Ignore;
-use crate::finding::{Confidence, Finding, Level, Severity};
+use crate::finding::{Confidence, Finding, Label, Level, Severity};
 use crate::rule::Rule;
 use crate::source::{Location, SourceId, Sources};
 use crate::triage::{Report, Reported, Verdict};
@@ -92,14 +92,16 @@ struct Log<'a> {
 impl<'a> Log<'a> {
     fn result(&self, report: &Report, reported: &'a Reported) -> ResultShape<'a> {
         let finding = &reported.finding;
-        let related = finding.related.iter().take(RELATED_LIMIT).enumerate();
+        let related = related(reported);
         ResultShape {
             rule_id: finding.rule,
             rule_index: self.rules.iter().position(|rule| rule.id == finding.rule),
             level: reported.level.as_str(),
-            message: Text { text: message(finding) },
+            message: Text { text: message(finding, &related) },
             locations: [SarifLocation { id: None, physical_location: self.place(finding.at), message: None }],
             related_locations: related
+                .iter()
+                .enumerate()
                 .map(|(index, label)| self.location(label.at, Some(index + 1), label.message.clone()))
                 .collect(),
             code_flows: self.code_flow(finding).into_iter().collect(),
@@ -191,10 +193,19 @@ impl<'a> Log<'a> {
     }
 }
 
+/// The other places of a finding: its own, then those of the findings that it explains.
+fn related(reported: &Reported) -> Vec<Label> {
+    let explained = reported
+        .absorbed
+        .iter()
+        .map(|part| Label { at: part.finding.at, message: format!("{}: {}", part.finding.rule, part.finding.message) });
+    reported.finding.related.iter().cloned().chain(explained).take(RELATED_LIMIT).collect()
+}
+
 /// What is said of the primary place, then a link to each other one.
-fn message(finding: &Finding) -> String {
+fn message(finding: &Finding, related: &[Label]) -> String {
     let mut text = format!("{}.", finding.message.replace("](", "]\\("));
-    for (index, label) in finding.related.iter().take(RELATED_LIMIT).enumerate() {
+    for (index, label) in related.iter().enumerate() {
         let escaped = label.message.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
         let _ = write!(text, " [{escaped}]({}).", index + 1);
     }

@@ -9,10 +9,11 @@ use miette::{
 };
 
 use super::excerpt::{Excerpt, Mark};
-use super::palette::{Palette, clean, shortened, wrapped};
+use super::hops::hops;
+use super::palette::{Palette, clean, wrapped};
 use super::summary::summary;
 use super::{Place, object_name};
-use crate::finding::{Confidence, Hop, Level};
+use crate::finding::{Confidence, Level};
 use crate::source::{Location, Sources};
 use crate::triage::{Report, Reported};
 
@@ -69,7 +70,11 @@ pub(super) fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) 
     if handler(&picture, options).render_report(&mut text, &picture).is_err() {
         text = format!("  {} {}\n", reported.level.as_str(), picture.header);
     }
-    text.push_str(&witness(&finding.witness, sources, options));
+    if !finding.witness.is_empty() {
+        text.push_str(&format!("  {}\n", palette.cyan("hop by hop:")));
+        text.push_str(&hops(&finding.witness, sources, options));
+    }
+    text.push_str(&explained(&reported.absorbed, sources, options));
     if !finding.help.is_empty() {
         let lines = wrapped(&worded(&finding.help, options), options.width - 8);
         let _ = writeln!(text, "  {} {}", palette.cyan("help:"), lines.join("\n        "));
@@ -77,8 +82,25 @@ pub(super) fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) 
     text
 }
 
+/// What a path finding explains, one line each.
+fn explained(parts: &[Reported], sources: &Sources, options: &Terminal) -> String {
+    if parts.is_empty() {
+        return String::new();
+    }
+    let palette = Palette::new(options.color);
+    let mut text = format!("  {} (--all tells them one by one)\n", palette.cyan("explains:"));
+    for part in parts {
+        let finding = &part.finding;
+        let name = format!("{}/{}:", finding.rule, finding.variant);
+        let said = wrapped(&format!("{name} {}", worded(&finding.message, options)), options.width.saturating_sub(6));
+        let _ = writeln!(text, "    {}", said.join("\n      "));
+        let _ = writeln!(text, "      {}", palette.dim(&clean(&Place::new(finding.at, sources).position())));
+    }
+    text
+}
+
 /// What a rule says, as the terminal can show it.
-fn worded(said: &str, options: &Terminal) -> String {
+pub(super) fn worded(said: &str, options: &Terminal) -> String {
     let said = clean(said);
     if options.unicode { said.into_owned() } else { said.replace('…', "...").replace('–', "-") }
 }
@@ -144,48 +166,6 @@ fn aside(reported: &Reported) -> String {
         lower => format!(", {} confidence", lower.as_str()),
     };
     format!("{object}{} severity{confidence}", reported.finding.severity.as_str())
-}
-
-/// The way out, hop by hop, each with the line that lets it pass.
-fn witness(hops: &[Hop], sources: &Sources, options: &Terminal) -> String {
-    if hops.is_empty() {
-        return String::new();
-    }
-    let palette = Palette::new(options.color);
-    let mut text = format!("  {}\n", palette.cyan("hop by hop:"));
-    let digits = hops.len().to_string().len();
-    let indent = " ".repeat(digits + 6);
-    for (index, hop) in hops.iter().enumerate() {
-        let place = Place::new(hop.at, sources);
-        let name = clean(&hop.name);
-        let decision = hop.decision.as_str();
-        let head = format!("{name}: {decision},");
-        let lines =
-            wrapped(&format!("{head} {}", worded(&hop.reason, options)), options.width.saturating_sub(indent.len()));
-        let said = lines.join(&format!("\n{indent}"));
-        let said = match said.strip_prefix(&head) {
-            Some(rest) => format!("{}: {},{rest}", palette.bold(&name), palette.decision(hop.decision, decision)),
-            None => said,
-        };
-        let position = clean(&place.position()).into_owned();
-        let room = options.width.saturating_sub(indent.len() + position.chars().count() + 2).max(20);
-        let quoted = quoted(&place, room);
-        let _ = writeln!(text, "    {:>digits$}. {said}", index + 1);
-        let _ = writeln!(text, "{indent}{}  {quoted}", palette.dim(&position));
-    }
-    text
-}
-
-/// The line of a hop, as much of it as there is room for; of a long line, the part around the place.
-fn quoted(place: &Place<'_>, room: usize) -> String {
-    let line = clean(place.source.line(place.start.line)).into_owned();
-    let start = line.chars().take_while(|c| c.is_whitespace()).count();
-    let (column, end) = (place.start.column - 1, place.end.column - 1);
-    let is_whole = place.end.line == place.start.line && end.saturating_sub(start) + 3 <= room;
-    let from = if is_whole { start } else { column.saturating_sub(room / 3).max(start) };
-    let rest: String = line.chars().skip(from).collect();
-    let cut = if from > start { "..." } else { "" };
-    format!("{cut}{}", shortened(rest.trim_end(), room - cut.len()))
 }
 
 /// A finding as miette takes it.

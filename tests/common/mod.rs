@@ -59,7 +59,8 @@ pub fn walk(folder: &Path) -> Walk {
     source::walk(&[folder.to_owned()]).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
-/// Audits one text with the default settings, on a day on which some of its ignores have ended.
+/// Audits one text with the default settings, on a day on which some of its ignores have ended. What findings about paths
+/// explain is told as well.
 pub fn audit_text(text: &str) -> (Walk, Report) {
     audit_as(text, Config::default())
 }
@@ -72,7 +73,7 @@ pub fn audit_example(rule: &str, text: &str) -> (Walk, Report) {
 
 fn audit_as(text: &str, config: Config) -> (Walk, Report) {
     let walk = source::from_text("input.yaml", text.to_owned());
-    let report = palisade::audit(&walk, &Config { today: Date::parse("2026-12-01"), ..config });
+    let report = palisade::audit(&walk, &Config { today: Date::parse("2026-12-01"), all: true, ..config });
     (walk, report)
 }
 

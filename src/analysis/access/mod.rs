@@ -11,7 +11,7 @@ pub mod target;
 
 use rustc_hash::FxHashMap;
 
-pub use admission::{Freedom, Guards, Restriction};
+pub use admission::{Freedom, Guards, Restriction, holds, left_out, refuses};
 pub use escalation::{Escalation, everything};
 pub use holdings::{Holding, enumerate, kinds};
 pub use target::{Target, WRITE, covers, writes_in_namespaces};

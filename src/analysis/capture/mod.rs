@@ -23,6 +23,26 @@ pub enum Tier {
     Application,
     /// Code execution in one of its containers.
     CodeExecution,
+    /// A tenant who may write manifests in the workload's namespace.
+    Tenant,
+    /// Root on a node that the workload can run on.
+    NodeRoot,
+}
+
+impl Tier {
+    /// Every tier, the weakest first.
+    pub const ALL: [Self; 4] = [Self::Application, Self::CodeExecution, Self::Tenant, Self::NodeRoot];
+
+    /// The word used in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::CodeExecution => "code-execution",
+            Self::Tenant => "tenant",
+            Self::NodeRoot => "node-root",
+        }
+    }
 }
 
 /// A way around the proxy: which traffic leaves a workload unseen by the mesh, who can do it, and what makes it so.

@@ -1,138 +1,140 @@
-//! The direct ways out: from a workload around or through its proxy, past the network policies, from a node that the
-//! firewall lets out (semantics C.11, path A).
+//! Every way out of every workload: around or through its proxy, past the network policies, from a node that the firewall
+//! lets out; by the gateway, by its nodes, by another workload, in names and in what Google stores (semantics C.11).
+//!
+//! Each way has a verdict for each kind of attacker, and the layers in between with what decides at each of them. A layer
+//! counts only against attackers who cannot change it.
 
-mod witness;
+mod judge;
+mod kinds;
+mod pools;
+mod profile;
+mod sheet;
+mod step;
+mod wanted;
 
-use std::borrow::Cow;
-use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::Facts;
-use super::capture::{Tier, tcp};
-use super::destinations::internet;
-use super::firewall::Decider;
-use super::placement::Landing;
-use crate::finding::Hop;
-use crate::model::{Estate, Layer};
-use crate::source::Location;
-use crate::traffic::{Protocol, Sample, Traffic, Transport};
+use super::capture::Tier;
+use crate::finding::{Decision, Hop};
+use crate::model::Estate;
+use crate::traffic::{Sample, Traffic};
 
-/// A direct way to the internet that every layer in the input leaves open for certain, with one packet that takes it.
+pub use kinds::{Class, Control, Verdict, Via};
+pub use step::Step;
+
+use profile::{Profile, profile};
+use sheet::Desk;
+use wanted::Wanted;
+
+/// One way out, shared by all workloads that nothing can tell apart.
 #[derive(Clone, Debug)]
 pub struct Exit {
-    /// The workloads that share it, by index, in the order of their names: same namespace, same reasons at every hop.
-    pub workloads: Vec<usize>,
-    /// The weakest attacker who succeeds.
+    /// Of whom this is said; where it is open, the weakest attacker who succeeds.
     pub tier: Tier,
-    /// One packet.
+    pub via: Via,
+    pub class: Class,
+    /// The host, where the way leads to one.
+    pub host: Option<String>,
+    pub verdict: Verdict,
+    /// Whether an open way is one that is meant to be.
+    pub approved: bool,
+    /// What leaves, may leave or does not leave by it.
+    pub traffic: Traffic,
+    /// The packet that the steps are about; of a closed way, the one that the fewest layers stop.
     pub sample: Sample,
-    /// How the first of the workloads gets past its proxy.
-    way: Way,
-    /// Where that workload can run.
-    landing: Landing,
-    decider: Decider,
+    /// The layers on the way, in the order in which traffic meets them.
+    pub steps: Vec<Step>,
 }
 
-/// How traffic gets past the mesh.
+/// Workloads of one namespace that nothing can tell apart, with their ways out.
 #[derive(Clone, Debug)]
-struct Way {
-    traffic: Traffic,
-    tier: Tier,
-    /// The proxy sees it and passes it on, rather than not seeing it at all.
-    through_proxy: bool,
-    reason: Cow<'static, str>,
-    at: Location,
+pub struct Group {
+    /// By index, in the order of their names.
+    pub workloads: Vec<usize>,
+    pub exits: Vec<Arc<Exit>>,
+}
+
+/// The ways out of an estate.
+#[derive(Clone, Debug, Default)]
+pub struct Exits {
+    /// In the order of the names of their first workloads.
+    pub groups: Vec<Group>,
 }
 
 impl Exit {
-    /// The hops of the first workload's way, each with the line that decides.
+    /// The hops of a workload's way, each with the line that decides.
     #[must_use]
-    pub fn witness(&self, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Hop> {
-        witness::hops(self, estate, facts)
+    pub fn witness(&self, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Hop> {
+        self.steps.iter().map(|step| self.hop(step, workload, estate, facts)).collect()
+    }
+
+    /// One step in words, as a workload takes it.
+    #[must_use]
+    pub fn hop(&self, step: &Step, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Hop {
+        let own = &estate.workloads[workload];
+        step::Teller { exit: self, index: workload, workload: own, estate, facts }.hop(step)
+    }
+
+    /// Whether the same layers stop both ways and leave both open.
+    #[must_use]
+    pub fn has_layers_of(&self, other: &Self) -> bool {
+        let decisive = |exit: &Self| -> Vec<(Control, Decision)> {
+            exit.cut().chain(exit.gaps()).map(|step| (step.control, step.decision)).collect()
+        };
+        decisive(self) == decisive(other)
+    }
+
+    /// The layers that stop it, each for itself.
+    pub fn cut(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.decision == Decision::Deny)
+    }
+
+    /// The layers that cannot be decided.
+    pub fn gaps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.decision == Decision::Unknown)
     }
 }
 
-/// Finds the exits of all application workloads. Where a layer is not in evidence or not certain there is none: what is
-/// not known is said once, elsewhere.
-pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Exit> {
-    let needed = [Layer::NetworkPolicy, Layer::Scheduling, Layer::Firewall];
-    if needed.into_iter().any(|layer| !estate.evidence.is_decided(layer)) {
-        return Vec::new();
+impl Exits {
+    /// Every way out with the group that has it.
+    pub fn iter(&self) -> impl Iterator<Item = (&Group, &Exit)> {
+        self.groups.iter().flat_map(|group| group.exits.iter().map(move |exit| (group, &**exit)))
     }
-    let outside = |pool: &super::firewall::PoolEgress| pool.certainly_allowed().restrict_addresses(internet());
-    let pools: Vec<Traffic> = facts.firewall.iter().map(outside).collect();
+}
+
+/// Works out the ways out of all application workloads.
+pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
+    of_wanted(estate, facts, Wanted::new(estate))
+}
+
+/// Works out the ways out by which some traffic leaves, as if there were no other.
+#[must_use]
+pub fn exits_to(estate: &Estate<'_>, facts: &Facts<'_>, traffic: &Traffic) -> Exits {
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic))
+}
+
+fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted) -> Exits {
+    let desk = Desk { estate, pools: pools::Pools::new(estate, facts), wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
-    let all = tenants.into_iter().filter_map(|workload| exit(workload, estate, facts, &pools));
-    grouped(all.collect(), estate, facts)
-}
-
-/// The first way out of a workload: the weakest attacker's, from the first pool that lets it out.
-fn exit(workload: usize, estate: &Estate<'_>, facts: &Facts<'_>, pools: &[Traffic]) -> Option<Exit> {
-    let policy = facts.network_policy.egress_outside(workload);
-    let landings = facts.placement.landings(workload).iter().filter(|landing| landing.certain);
-    let reachable: Vec<(&Landing, Traffic)> = landings
-        .map(|landing| (landing, policy.certain.intersection(&pools[landing.pool])))
-        .filter(|(_, traffic)| !traffic.is_empty())
-        .collect();
-    if reachable.is_empty() {
-        return None;
-    }
-    ways(workload, estate, facts).into_iter().find_map(|way| {
-        let (landing, sample) =
-            reachable.iter().find_map(|(landing, open)| Some((**landing, open.intersection(&way.traffic).first()?)))?;
-        let decider = facts.firewall[landing.pool].decider(&sample);
-        Some(Exit { workloads: vec![workload], tier: way.tier, sample, way, landing, decider })
-    })
-}
-
-/// The ways past the mesh, the weakest attacker's first.
-fn ways(workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Way> {
-    let escape = |escape: &super::capture::Escape| Way {
-        traffic: escape.traffic.clone(),
-        tier: escape.tier,
-        through_proxy: false,
-        reason: escape.reason.clone(),
-        at: escape.at,
-    };
-    let (around, other): (Vec<Way>, Vec<Way>) =
-        facts.capture[workload].escapes.iter().map(escape).partition(|way| takes_tcp(&way.traffic));
-    let mut ways: Vec<Way> = around.into_iter().chain(passed_on(workload, estate, facts)).chain(other).collect();
-    ways.sort_by_key(|way| way.tier);
-    ways
-}
-
-fn takes_tcp(traffic: &Traffic) -> bool {
-    !traffic.restrict_transport(&Transport::protocol(Protocol::Tcp)).is_empty()
-}
-
-/// What the proxy sends on to destinations that it does not know.
-fn passed_on(workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Option<Way> {
-    let outbound = facts.outbound[workload];
-    outbound.is_open().then(|| Way {
-        traffic: tcp().clone(),
-        tier: Tier::Application,
-        through_proxy: true,
-        reason: "its proxy passes on what it does not know".into(),
-        at: outbound.at().unwrap_or(estate.workloads[workload].name.at),
-    })
-}
-
-/// Joins the exits of a namespace that are alike hop by hop, whichever workload takes them.
-fn grouped(exits: Vec<Exit>, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Exit> {
-    let mut groups: Vec<Exit> = Vec::new();
-    let mut known: FxHashMap<(usize, Vec<String>), usize> = FxHashMap::default();
-    for exit in exits {
-        let namespace = exit.workloads.first().map_or(0, |&workload| estate.workloads[workload].namespace);
-        let reasons = exit.witness(estate, facts).into_iter().map(|hop| hop.reason).collect();
-        match known.entry((namespace, reasons)) {
-            Entry::Occupied(group) => groups[*group.get()].workloads.extend(exit.workloads),
-            Entry::Vacant(vacant) => {
-                vacant.insert(groups.len());
-                groups.push(exit);
-            }
+    let mut sheets: FxHashMap<Profile<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();
+    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
+    let mut groups: Vec<Group> = Vec::new();
+    for workload in tenants {
+        let profile = profile(workload, estate, facts, &desk.pools.gateways);
+        let next = sheets.len();
+        let (number, exits) = sheets
+            .entry(profile)
+            .or_insert_with_key(|profile| (next, desk.exits(profile).into_iter().map(Arc::new).collect()));
+        let alike = (estate.workloads[workload].namespace, facts.network_policy.class_of(workload), *number);
+        let group = *places.entry(alike).or_insert(groups.len());
+        match groups.get_mut(group) {
+            Some(group) => group.workloads.push(workload),
+            None => groups.push(Group { workloads: vec![workload], exits: exits.clone() }),
         }
     }
-    groups
+    Exits { groups }
 }

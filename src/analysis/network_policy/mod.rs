@@ -10,6 +10,7 @@ mod openings;
 mod outside;
 mod packet;
 mod pods;
+mod refused;
 mod scopes;
 mod select;
 mod sides;
@@ -20,6 +21,7 @@ pub use flows::{Target, UnseenPods};
 pub use openings::{Opening, is_whole_internet};
 pub use outside::Outside;
 pub use pods::Dataplane;
+pub use refused::Refused;
 
 use crate::finding::Decision;
 use crate::model::{Direction, Enforcement, Estate, NetworkPolicy, PolicyKind, Text, Unknown, Workload};
@@ -53,6 +55,8 @@ pub struct NetworkPolicies<'a> {
 struct Class {
     selection: Selection,
     outside: Outside,
+    /// What is left once the policies of the namespace are whatever its tenants want; none where that is everything.
+    rewritten: Option<Outside>,
     /// The policies that isolate for certain, ascending.
     isolating_egress: Vec<usize>,
     isolating_ingress: Vec<usize>,
@@ -84,9 +88,10 @@ pub fn network_policies<'a>(estate: &'a Estate<'a>) -> NetworkPolicies<'a> {
     let (class_of, selections) = select::classes(estate);
     let class = |(first, selection): (usize, Selection)| {
         let outside = outside::egress(estate, &selection, estate.workloads[first].name.at);
+        let rewritten = outside::egress_if_rewritten(estate, &selection, estate.workloads[first].name.at);
         let isolating = |direction| selection.isolating(direction, true, estate);
         let (isolating_egress, isolating_ingress) = (isolating(Direction::Egress), isolating(Direction::Ingress));
-        Class { selection, outside, isolating_egress, isolating_ingress }
+        Class { selection, outside, rewritten, isolating_egress, isolating_ingress }
     };
     let mut members = vec![Vec::new(); selections.len()];
     class_of.iter().enumerate().for_each(|(workload, class)| members[*class].push(workload));
@@ -202,6 +207,22 @@ impl<'a> NetworkPolicies<'a> {
             return &self.unbound;
         }
         &self.class(workload).outside
+    }
+
+    /// What a workload may send to addresses outside of the cluster once its namespace's policies say what its tenants
+    /// want: only what administrators deny stays denied (semantics C.11, attacker choice).
+    #[must_use]
+    pub fn egress_if_rewritten(&self, workload: usize) -> &Outside {
+        if self.workload(workload).host_network.is_some() || self.unenforced.is_some() {
+            return &self.unbound;
+        }
+        self.class(workload).rewritten.as_ref().unwrap_or(&self.unbound)
+    }
+
+    /// The number of the class of a workload: the same policies select all workloads of a class.
+    #[must_use]
+    pub fn class_of(&self, workload: usize) -> usize {
+        self.class_of[workload]
     }
 
     /// How the clusters of the input take blocks that hold the addresses of pods.

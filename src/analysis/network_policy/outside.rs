@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use super::Why;
 use super::chain::{Bounds, Outcome, Selected, decide};
 use super::packet::{Decider, decider};
-use super::select::Selection;
+use super::select::{Selecting, Selection};
 use crate::finding::Decision;
-use crate::model::{Direction, Estate, Layer, Match, Peer, PeerScope, PolicyClause, Ports, Unknown, Workload};
+use crate::model::{Direction, Estate, Layer, Match, Peer, PeerScope, PolicyClause, Ports, Tier, Unknown, Workload};
 use crate::source::Location;
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
@@ -70,6 +70,15 @@ pub(super) fn egress(estate: &Estate<'_>, selection: &Selection, at: Location) -
     let certain = outcome.certain();
     let unknown = (certain != outcome.allow).then(|| unknown(&policies)).flatten();
     Outside { allowed: outcome.allow, certain, unknown, unruled }
+}
+
+/// What the workloads of a class may send out whatever the policies of their namespace come to say; none where no policy
+/// of the administrators stands above those.
+pub(super) fn egress_if_rewritten(estate: &Estate<'_>, selection: &Selection, at: Location) -> Option<Outside> {
+    let above = |(index, _): &&(usize, bool)| estate.network_policies[*index].tier == Tier::Admin;
+    let egress: Selecting = selection.egress.iter().filter(above).copied().collect();
+    let above = Selection { egress, ingress: Selecting::new() };
+    (!above.egress.is_empty() || unread(estate).is_some()).then(|| self::egress(estate, &above, at))
 }
 
 /// The first reason for which policies cannot be decided.

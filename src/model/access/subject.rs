@@ -201,6 +201,7 @@ const CONTROLLERS: [&str; 26] = [
     "velero",
 ];
 
-fn is_controllers(namespace: &str) -> bool {
+/// Whether a namespace is one in which a well-known controller is installed by default.
+pub(in crate::model) fn is_controllers(namespace: &str) -> bool {
     CONTROLLERS.contains(&namespace)
 }

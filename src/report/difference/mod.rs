@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::markdown::{code, prose};
 use super::palette::{Palette, clean, wrapped};
-use super::paths::Paths;
+use super::relative::Paths;
 use super::{Place, Terminal, counted, markdown, object_name, terminal};
 use crate::rule::Rule;
 use crate::source::Sources;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::paths::{Paths, Seen, normal};
+use crate::report::relative::{Paths, Seen, normal};
 
 /// The URI of a path as it was typed or walked.
 pub(super) fn uri(path: &str, paths: &Paths) -> String {

@@ -1,8 +1,8 @@
 //! FW02: rules for IPv4 say nothing about IPv6, which leaves.
 use crate::analysis::destinations::{internet, internet_v6};
-use crate::analysis::pools::subnet_of;
+use crate::analysis::pools::ipv6_stack;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, FirewallRule, Layer, NodePool, Setting, Text, Verdict};
+use crate::model::{Direction, FirewallRule, Layer, NodePool, Text, Verdict};
 use crate::rule::{Audit, Rule};
 use crate::traffic::Traffic;
 
@@ -27,7 +27,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         if open.is_empty() {
             continue;
         }
-        let finding = match stack(pool, audit) {
+        let finding = match ipv6_stack(pool, audit.estate) {
             Some((stack, external)) => dual_stack(pool, stack, external, &open),
             None => single_stack(index, audit),
         };
@@ -37,17 +37,6 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 }
 
 const HELP: &str = "add an EGRESS rule that denies all protocols to ::/0 with priority 65535";
-
-/// Where the pool's subnet or cluster says that nodes speak IPv6, and whether with public addresses.
-fn stack<'a>(pool: &NodePool<'a>, audit: &Audit<'a>) -> Option<(Text<'a>, bool)> {
-    let speaks =
-        |stack: Setting<&'a str>| stack.known().filter(|stack| matches!(stack.value, "IPV4_IPV6" | "IPV6_ONLY"));
-    let subnet = subnet_of(pool, audit.estate);
-    let external = subnet.is_some_and(|subnet| subnet.written.ipv6_access.or_default("") == Some("EXTERNAL"));
-    let of_subnet = subnet.and_then(|subnet| speaks(subnet.written.stack_type));
-    let of_cluster = || speaks(audit.estate.clusters[pool.cluster?].written.stack_type);
-    of_subnet.or_else(of_cluster).map(|stack| (stack, external))
-}
 
 fn dual_stack(pool: &NodePool<'_>, stack: Text<'_>, external: bool, open: &Traffic) -> Option<Finding> {
     let sample = open.first()?;

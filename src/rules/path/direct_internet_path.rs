@@ -1,10 +1,11 @@
 //! PA01: a workload reaches the internet without the gateway, past every layer.
 
-use crate::analysis::capture::Tier;
 use crate::analysis::exits::Exit;
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Parts, Severity};
 use crate::model::Layer;
+use crate::rule::exits::{Alike, is_direct_exit, packet};
 use crate::rule::{Audit, Rule};
+use crate::traffic::Protocol;
 
 pub(crate) static RULE: Rule = Rule {
     id: "direct-internet-path",
@@ -18,38 +19,53 @@ pub(crate) static RULE: Rule = Rule {
     check,
 };
 
+/// What opens each layer of a direct way.
+const PARTS: &[&str] = &[
+    "workload-outside-mesh",
+    "host-network-workload",
+    "runs-as-proxy-identity",
+    "network-capability",
+    "capture-excluded",
+    "proxy-container-overridden",
+    "uncaptured-init-container",
+    "mesh-wide-capture-gap",
+    "ambient-egress-gap",
+    "outbound-allow-any",
+    "mesh-bypass-path",
+    "missing-egress-isolation",
+    "external-egress-allowed",
+    "policy-type-mismatch/no-effect",
+    "policy-type-mismatch/empty-egress",
+    "network-policy-overridden",
+    "network-policy-not-enforced",
+    "implied-egress-allow",
+    "ipv6-egress-open",
+    "app-node-egress-allowed",
+    "firewall-policy-overrides-deny",
+    "single-control-path",
+];
+
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    findings.extend(audit.facts.exits.iter().filter_map(|exit| finding(exit, audit)));
+    // The weakest attacker's way, and of those over TCP.
+    let rank = |exit: &Exit| (exit.tier, exit.sample.protocol != Protocol::Tcp);
+    findings.extend(audit.exits_alike(is_direct_exit, rank).iter().filter_map(|alike| finding(alike, audit)));
 }
 
-fn finding(exit: &Exit, audit: &Audit<'_>) -> Option<Finding> {
-    let (&first, others) = exit.workloads.split_first()?;
-    let workload = &audit.estate.workloads[first];
-    let who = match exit.tier {
-        Tier::Application => format!("`{}` can", audit.estate.display(workload)),
-        Tier::CodeExecution => format!("whoever runs code in `{}` can", audit.estate.display(workload)),
-    };
-    let port = exit.sample.port.map(|port| format!(" {port}")).unwrap_or_default();
-    let also = match others.len() {
-        0 => String::new(),
-        1 => ", as can 1 more workload of its namespace".to_owned(),
-        more => format!(", as can {more} more workloads of its namespace"),
-    };
+fn finding(alike: &Alike<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let &first = alike.workloads.first()?;
+    let exit = alike.exit;
     let message = format!(
-        "{who} reach the internet without the gateway, such as {}{port} to {}{also}",
-        exit.sample.protocol, exit.sample.address
+        "{} reach the internet without the gateway, such as {}{}",
+        audit.attacker(exit.tier, first),
+        packet(&exit.sample),
+        alike.others(),
     );
-    let variant = match exit.tier {
-        Tier::Application => "application",
-        Tier::CodeExecution => "code-execution",
-    };
-    let finding = RULE.finding(variant, workload.name.at, message).witness(exit.witness(audit.estate, audit.facts));
-    let finding = others.iter().take(5).fold(finding, |finding, &other| {
-        let other = &audit.estate.workloads[other];
-        finding.see(other.name.at, format!("`{}` has the same way out", audit.estate.display(other)))
-    });
+    let finding = RULE.finding(exit.tier.as_str(), audit.estate.workloads[first].name.at, message);
+    let finding = audit.name_others(finding.witness(exit.witness(first, audit.estate, audit.facts)), alike);
+    let parts = Parts { rules: PARTS, about: audit.places_of(alike), yields: false };
     Some(
         finding
+            .made_of(parts)
             .help("close at least two of the hops: deny egress in the firewall and in a default-deny network policy"),
     )
 }

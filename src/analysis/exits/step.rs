@@ -1,0 +1,256 @@
+//! The layers on a way, one step each. A step is kept by what it is about, so that workloads that nothing can tell apart
+//! share it, and is put into words for one workload when somebody asks.
+
+use super::Exit;
+use super::judge::holds;
+use super::kinds::{Control, Via};
+use crate::analysis::Facts;
+use crate::analysis::capture::{Injection, Tier};
+use crate::analysis::firewall::{Decider, METADATA};
+use crate::analysis::pools::node_exit;
+use crate::analysis::tenancy::{self, Power};
+use crate::finding::{Decision, Hop};
+use crate::model::{Estate, Layer, Match, Workload};
+use crate::source::Location;
+
+/// What a layer does with the packet of a way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// The layer.
+    pub control: Control,
+    /// What it decides.
+    pub decision: Decision,
+    pub(super) what: What,
+}
+
+impl Step {
+    /// Whether it is unknown because nothing of the layer is in the input, so that there is no place to look at.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self.what, What::Missing(_))
+    }
+}
+
+/// What decides at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum What {
+    /// What the proxy sees of it, and what it does with what it sees.
+    Capture,
+    /// The proxy, which is no boundary to anybody stronger than the application.
+    Boundary,
+    /// The network policies.
+    Policies,
+    /// The network policies, of which tenants write some.
+    RewrittenPolicies,
+    /// The node's own network.
+    NodeNetwork,
+    /// Whether the pods run on a pool.
+    Landing(usize),
+    /// Whether tenants can have pods run on a pool.
+    LandingOfTenants(usize),
+    /// No pool of the input admits the pods.
+    NoPool,
+    /// The firewall, as it applies to a pool.
+    Firewall(usize),
+    /// How a pool's nodes get out of the network.
+    NodeExit(usize),
+    /// How a pool's nodes reach Google's APIs.
+    GoogleAccess(usize),
+    /// Nothing of the layer is in the input.
+    Missing(Layer),
+}
+
+/// Who asks: the words depend on the workload.
+#[derive(Clone, Copy)]
+pub(super) struct Teller<'e, 'a> {
+    pub exit: &'e Exit,
+    pub index: usize,
+    pub workload: &'e Workload<'a>,
+    pub estate: &'e Estate<'a>,
+    pub facts: &'e Facts<'a>,
+}
+
+/// A reason and where it stands.
+type Said = (String, Location);
+
+impl Teller<'_, '_> {
+    pub(super) fn hop(&self, step: &Step) -> Hop {
+        let own = self.workload.name.at;
+        let plain = |name: &str, (reason, at): Said| (name.to_owned(), step.decision, reason, at);
+        let (name, decision, reason, at) = match step.what {
+            What::Capture => self.capture(step.decision),
+            What::Boundary => self.boundary(),
+            What::Policies => plain("network policy", self.policies()),
+            What::RewrittenPolicies => plain("network policy", self.rewritten(step.decision)),
+            What::NodeNetwork => {
+                plain("network policy", ("root on the node is not bound by network policies".to_owned(), own))
+            }
+            What::Landing(pool) => plain(&self.pool_name(pool), self.landing(pool, step.decision)),
+            What::LandingOfTenants(pool) => plain(&self.pool_name(pool), self.landing_of_tenants(pool)),
+            What::NoPool => plain("node pool", ("no node pool in the input admits it".to_owned(), own)),
+            What::Firewall(pool) => self.firewall(pool, step.decision),
+            What::NodeExit(pool) => self.node_exit(pool, step.decision),
+            What::GoogleAccess(pool) => plain("private google access", self.google_access(pool)),
+            What::Missing(layer) => {
+                plain(step.control.as_str(), (format!("nothing of the {} layer is in the input", layer.as_str()), own))
+            }
+        };
+        Hop { name, decision, reason, at }
+    }
+
+    fn pool_name(&self, pool: usize) -> String {
+        format!("node pool {}", self.estate.pools[pool].name.value)
+    }
+
+    /// The escape from the proxy that the attacker of the way takes, the weakest attacker's first.
+    fn escape(&self) -> Option<(String, Location)> {
+        let mut escapes = self.facts.capture[self.index].escapes.iter();
+        let taken =
+            escapes.find(|escape| escape.tier <= self.exit.tier && holds(&escape.traffic, &self.exit.sample))?;
+        Some((taken.reason.clone().into_owned(), taken.at))
+    }
+
+    fn capture(&self, decision: Decision) -> (String, Decision, String, Location) {
+        let outbound = self.facts.outbound[self.index];
+        let mode_at = outbound.at().unwrap_or(self.workload.name.at);
+        let (decision, reason, at) = match decision {
+            Decision::Deny => (decision, "its proxy takes TCP and refuses what it does not know".to_owned(), mode_at),
+            Decision::Unknown if matches!(self.facts.capture[self.index].injection, Injection::Unknown { .. }) => {
+                let namespace = self.estate.namespace_of(self.workload).name;
+                let reason = format!("whether it has a proxy depends on the labels of namespace `{namespace}`");
+                (decision, reason, self.workload.name.at)
+            }
+            Decision::Unknown => {
+                (decision, "what its proxy does with unknown hosts is not in the input".to_owned(), mode_at)
+            }
+            _ => match self.escape().filter(|_| self.exit.via != Via::Sidecar) {
+                Some((reason, at)) => (Decision::NotCaptured, reason, at),
+                None => (Decision::Allow, "its proxy passes on what it does not know".to_owned(), mode_at),
+            },
+        };
+        (self.estate.display(self.workload), decision, reason, at)
+    }
+
+    fn boundary(&self) -> (String, Decision, String, Location) {
+        let (decision, reason, at) = match (self.escape(), self.exit.tier) {
+            (Some((reason, at)), Tier::Application | Tier::CodeExecution) => (Decision::NotCaptured, reason, at),
+            (_, Tier::Application | Tier::CodeExecution) => {
+                (Decision::Allow, "its proxy is no boundary to code that runs in it".to_owned(), self.workload.name.at)
+            }
+            (_, Tier::Tenant) => {
+                (Decision::Allow, "its proxy is no boundary to its tenant".to_owned(), self.workload.name.at)
+            }
+            (_, Tier::NodeRoot) => {
+                (Decision::Allow, "its proxy is no boundary to root on its node".to_owned(), self.workload.name.at)
+            }
+        };
+        (self.estate.display(self.workload), decision, reason, at)
+    }
+
+    fn policies(&self) -> Said {
+        let why = self.facts.network_policy.why(self.index, &self.exit.sample);
+        (why.reason, why.at)
+    }
+
+    fn rewritten(&self, decision: Decision) -> Said {
+        match tenancy::unbinds_policies(self.estate, self.facts, self.workload.namespace) {
+            Power::Yes(reason, at) if decision == Decision::Allow => (reason, at),
+            Power::Unknown(reason, at) if decision == Decision::Unknown => (reason, at),
+            _ => self.policies(),
+        }
+    }
+
+    fn landing(&self, pool: usize, decision: Decision) -> Said {
+        let described = &self.estate.pools[pool];
+        let landing = self.facts.placement.landings(self.index).iter().find(|landing| landing.pool == pool);
+        let toleration = landing.and_then(|landing| landing.toleration);
+        match (decision, toleration, described.taints.first()) {
+            (Decision::Deny, ..) if self.workload.placement.admits(described) == Match::No => {
+                ("its selectors keep it off the pool".to_owned(), self.workload.pod_at())
+            }
+            (Decision::Deny, _, Some(taint)) => {
+                (format!("it does not tolerate its taint `{}`", taint.key.value), taint.key.at)
+            }
+            (Decision::Unknown, ..) => {
+                let by_name = landing.and_then(|landing| landing.node_name);
+                let reason = if by_name.is_some() {
+                    "it names its node, and which pool that is in is not in the input"
+                } else {
+                    "whether its pods can run there cannot be decided"
+                };
+                (reason.to_owned(), by_name.unwrap_or(described.name.at))
+            }
+            (_, Some(toleration), Some(taint)) => (format!("it tolerates its taint `{}`", taint.key.value), toleration),
+            _ => ("no taint and no selector keeps it off the pool".to_owned(), described.name.at),
+        }
+    }
+
+    fn landing_of_tenants(&self, pool: usize) -> Said {
+        let described = &self.estate.pools[pool];
+        match tenancy::lands_on(self.estate, self.facts, self.workload.namespace, described) {
+            Power::Yes(reason, at) | Power::Unknown(reason, at) => (reason, at),
+            Power::No => self.landing(pool, Decision::Deny),
+        }
+    }
+
+    fn firewall(&self, pool: usize, decision: Decision) -> (String, Decision, String, Location) {
+        let egress = &self.facts.firewall[pool];
+        let described = &self.estate.pools[pool];
+        if decision == Decision::Unknown {
+            let (reason, at) = match &egress.unknown {
+                Some(unknown) => (format!("it depends on {}", unknown.reason), unknown.at),
+                None => ("it cannot be decided".to_owned(), described.name.at),
+            };
+            return ("firewall".to_owned(), decision, reason, at);
+        }
+        if self.exit.sample.address == METADATA {
+            let reason = "the metadata server answers whatever the rules say".to_owned();
+            return ("firewall".to_owned(), decision, reason, described.name.at);
+        }
+        match egress.decider(&self.exit.sample) {
+            Decider::Rule(rule) => {
+                let rule = &self.estate.firewall[rule];
+                let reason = match decision {
+                    Decision::Deny => format!("priority {} denies it, and no rule before it allows it", rule.priority),
+                    _ => format!("priority {} allows it, and no rule before it denies it", rule.priority),
+                };
+                (format!("firewall rule {}", rule.name.value), decision, reason, rule.verdict_at)
+            }
+            Decider::Implied => (
+                "implied firewall rule".to_owned(),
+                decision,
+                "no egress rule matches, and what no rule matches is allowed".to_owned(),
+                described.identity_at.unwrap_or(described.name.at),
+            ),
+        }
+    }
+
+    fn node_exit(&self, pool: usize, decision: Decision) -> (String, Decision, String, Location) {
+        let described = &self.estate.pools[pool];
+        let exit = node_exit(described, self.estate);
+        let nat = exit.by.map(|nat| &self.estate.topology.nats[nat]);
+        match (decision, nat) {
+            (Decision::Deny, _) => (
+                "nat".to_owned(),
+                decision,
+                "its nodes have internal addresses only, and no NAT translates them".to_owned(),
+                described.name.at,
+            ),
+            (_, Some(nat)) if exit.public != Match::Yes => {
+                (format!("nat {}", nat.name), decision, "it translates the node's address".to_owned(), nat.name.at)
+            }
+            _ => {
+                let at = described.private.known().map_or(described.config_at, |private| private.at);
+                ("node".to_owned(), decision, "it has a public address".to_owned(), at)
+            }
+        }
+    }
+
+    fn google_access(&self, pool: usize) -> Said {
+        let described = &self.estate.pools[pool];
+        let subnet = crate::analysis::pools::subnet_of(described, self.estate);
+        let at = subnet.and_then(|subnet| subnet.written.google_access.known()).map(|access| access.at);
+        let reason = "Google's APIs can be reached from its nodes' internal addresses";
+        (reason.to_owned(), at.unwrap_or(described.name.at))
+    }
+}

@@ -1,0 +1,167 @@
+//! `palisade paths`: what was typed, and writing what was asked for.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::settings::{self, Fault};
+use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
+use palisade::analysis::capture::Tier;
+use palisade::analysis::exits::{Verdict, Via};
+use palisade::config::{Config, Part, suggestion};
+use palisade::report::paths::{self, Filter, From, Listing, To};
+use palisade::source::Sources;
+
+/// `palisade paths`.
+#[derive(Args)]
+pub struct Paths {
+    /// Directories and files to read; `-` is standard input, and the default is the working directory
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Settings [default: the nearest palisade.yaml, from the given directory upwards]
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub config: Option<PathBuf>,
+
+    /// Parts of the estate that the input holds completely, so that what is not in it is missing
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = words(&Part::ALL, Part::as_str), help_heading = INPUT)]
+    pub complete: Option<Vec<Part>>,
+
+    /// The Istio version to assume where defaults differ, such as 1.28
+    #[arg(long, value_name = "X.Y", value_parser = version, help_heading = INPUT)]
+    pub istio_version: Option<(u32, u32)>,
+
+    /// Documents that cannot be parsed are no failure
+    #[arg(long, help_heading = INPUT)]
+    pub allow_unparsed: bool,
+
+    /// Whose ways out: a namespace, or namespace/Kind/name
+    #[arg(long, value_name = "WORKLOAD", help_heading = FILTER)]
+    pub from: Option<From>,
+
+    /// Where to: an address, an address block or a host, with a port after a colon if one is meant
+    #[arg(long, value_name = "END", help_heading = FILTER)]
+    pub to: Option<To>,
+
+    /// The weakest attacker who succeeds
+    #[arg(long, value_name = "TIER", value_parser = words(&Tier::ALL, Tier::as_str), help_heading = FILTER)]
+    pub tier: Option<Tier>,
+
+    /// The way that is taken
+    #[arg(long, value_name = "WAY", value_parser = words(&Via::ALL, Via::as_str), help_heading = FILTER)]
+    pub via: Option<Via>,
+
+    /// What is said of it
+    #[arg(long, value_name = "VERDICT", value_parser = words(&Verdict::ALL, Verdict::as_str), help_heading = FILTER)]
+    pub verdict: Option<Verdict>,
+
+    /// Also list what is closed, with what closes it
+    #[arg(long, help_heading = FILTER)]
+    pub closed: bool,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
+    pub format: FormatName,
+
+    /// Where to write it [default: standard output]
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub output: Option<PathBuf>,
+
+    /// Say nothing but what was asked for
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
+    pub quiet: bool,
+
+    /// Say which settings are in use
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub verbose: bool,
+}
+
+const FILTER: &str = "What to list";
+
+/// A format by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    Terminal,
+    Json,
+}
+
+/// Works out the ways out and writes them. Answers with the exit code.
+///
+/// # Errors
+/// Something could not be read or written, or is asked for that is not in the input.
+pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
+    let file = settings::find(command.config.as_deref(), &command.paths)?;
+    let walk = sources::walk(&command.paths, file.as_deref(), &[])?;
+    let config = settings::read_settings(&walk)?;
+    let config = Config {
+        complete: command.complete.clone().unwrap_or(config.complete),
+        istio_version: command.istio_version.or(config.istio_version),
+        ..config
+    };
+    let filter = Filter {
+        from: command.from.clone(),
+        to: command.to.clone(),
+        tier: command.tier,
+        via: command.via,
+        verdict: command.verdict,
+        closed: command.closed,
+    };
+    let found = palisade::paths(&walk, &config, &filter);
+    let is_empty = found.inputs.documents == 0;
+    if let Some(from) = command.from.as_ref().filter(|_| !is_empty) {
+        known(from, &found.listing)?;
+    }
+    write(command, color, &found.listing, &walk.sources)?;
+    if is_empty {
+        eprintln!("palisade: {}", messages::nothing(&found.inputs, &command.paths));
+    }
+    if !command.quiet {
+        for line in messages::unparsed(&found.inputs, &walk.sources) {
+            eprintln!("palisade: {line}");
+        }
+    }
+    if let Some(file) = file.filter(|_| command.verbose) {
+        eprintln!("palisade: settings from {}", file.display());
+    }
+    let is_whole = !is_empty && (command.allow_unparsed || config.allow_unparsed || found.inputs.unparsed.is_empty());
+    Ok(if is_whole { 0 } else { 2 })
+}
+
+/// Whoever asks for a workload that is not there has mistyped, and must not read an empty list as good news.
+fn known(from: &From, listing: &Listing) -> Result<(), Fault> {
+    let asked = from.to_string();
+    if listing.names.contains(&asked) {
+        return Ok(());
+    }
+    let names: Vec<&str> = listing.names.iter().map(String::as_str).collect();
+    let what = if asked.contains('/') { "application workload" } else { "namespace with application workloads" };
+    Err(Fault::Asked(format!("there is no {what} `{asked}` in the input{}", suggestion(&asked, &names))))
+}
+
+fn write(command: &Paths, color: Color, listing: &Listing, sources: &Sources) -> Result<(), Fault> {
+    let options = match command.output {
+        None => screen::drawing(color, command.quiet, command.verbose),
+        Some(_) => screen::drawing_in_file(color, command.quiet, command.verbose),
+    };
+    let write = |out: &mut dyn Write| {
+        let mut out = BufWriter::new(out);
+        match command.format {
+            FormatName::Terminal => out.write_all(paths::terminal(listing, sources, &options).as_bytes())?,
+            FormatName::Json => paths::json(listing, sources, &mut out)?,
+        }
+        out.flush()
+    };
+    match &command.output {
+        Some(path) => {
+            File::create(path).and_then(|mut file| write(&mut file)).map_err(|error| Fault::Write(path.clone(), error))
+        }
+        None => match write(&mut io::stdout().lock()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Fault::Write(PathBuf::from("standard output"), error))
+            }
+            _ => Ok(()),
+        },
+    }
+}

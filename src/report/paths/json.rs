@@ -1,0 +1,87 @@
+//! Ways out as JSON (contract: `paths --format json`), written one by one, because there can be many.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::listing::{Destination, Listing, Stop, Way};
+use crate::report::SCHEMA;
+use crate::report::json::{HopShape, LocationShape, hop_shape, location};
+use crate::source::Sources;
+use crate::traffic::AddressSet;
+
+#[derive(Serialize)]
+struct ExitShape<'a> {
+    workload: &'a str,
+    tier: &'static str,
+    via: &'static str,
+    destination: DestinationShape<'a>,
+    verdict: &'static str,
+    approved: bool,
+    blocked_by: Vec<StopShape<'a>>,
+    unknown: Vec<StopShape<'a>>,
+    witness: Vec<HopShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct DestinationShape<'a> {
+    class: &'static str,
+    host: Option<&'a str>,
+    protocol: String,
+    ports: Option<String>,
+    addresses: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StopShape<'a> {
+    layer: &'static str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<LocationShape<'a>>,
+}
+
+pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{{\n  \"schema\": {SCHEMA},\n  \"exits\": [")?;
+    let mut separator = "";
+    let mut ways: Vec<(&str, &Way)> = listing
+        .rows
+        .iter()
+        .flat_map(|row| &row.workloads)
+        .flat_map(|(name, ways)| ways.iter().map(|way| (name.as_str(), way)))
+        .collect();
+    ways.sort_by_key(|(name, _)| *name);
+    for (workload, way) in ways {
+        for destination in &way.destinations {
+            let line = serde_json::to_string(&shape(workload, way, destination, sources))?;
+            write!(out, "{separator}\n    {line}")?;
+            separator = ",";
+        }
+    }
+    writeln!(out, "{}]\n}}", if separator.is_empty() { "" } else { "\n  " })
+}
+
+fn shape<'a>(workload: &'a str, way: &'a Way, to: &'a Destination, sources: &'a Sources) -> ExitShape<'a> {
+    let ranges = to.addresses.iter().flat_map(AddressSet::ranges);
+    let range = |(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") };
+    ExitShape {
+        workload,
+        tier: way.tier.as_str(),
+        via: way.via.as_str(),
+        destination: DestinationShape {
+            class: way.class.as_str(),
+            host: way.host.as_deref(),
+            protocol: to.protocol.to_string(),
+            ports: to.ports.as_ref().map(ToString::to_string),
+            addresses: ranges.map(range).collect(),
+        },
+        verdict: way.verdict.as_str(),
+        approved: way.approved,
+        blocked_by: way.blocked_by.iter().map(|stop| stop_shape(stop, sources)).collect(),
+        unknown: way.unknown.iter().map(|stop| stop_shape(stop, sources)).collect(),
+        witness: way.witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
+    }
+}
+
+fn stop_shape<'a>(stop: &'a Stop, sources: &'a Sources) -> StopShape<'a> {
+    StopShape { layer: stop.layer.as_str(), reason: &stop.reason, location: stop.at.map(|at| location(at, sources)) }
+}

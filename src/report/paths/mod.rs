@@ -1,0 +1,22 @@
+//! The ways out of an estate, as a table with witnesses for people and as JSON (contract: `paths`).
+
+mod filter;
+mod json;
+mod listing;
+mod terminal;
+
+pub use filter::{Filter, From, InvalidEnd, To};
+pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
+pub use terminal::terminal;
+
+use std::io;
+
+use crate::source::Sources;
+
+/// Writes a listing as JSON.
+///
+/// # Errors
+/// What the writer reports.
+pub fn json(listing: &Listing, sources: &Sources, out: &mut dyn io::Write) -> io::Result<()> {
+    json::write(listing, sources, out)
+}

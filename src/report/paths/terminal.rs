@@ -1,0 +1,330 @@
+//! Ways out for people: a table of workloads against ways with the number of controls in each cell, then the witnesses.
+
+use std::collections::BTreeMap;
+
+use super::listing::{Cell, Destination, Listing, Row, Stop, Way};
+use crate::analysis::capture::Tier;
+use crate::analysis::exits::{Class, Verdict, Via};
+use crate::report::hops::hops;
+use crate::report::palette::{Palette, clean, wrapped};
+use crate::report::{Terminal, counted};
+use crate::source::Sources;
+use crate::traffic::PortSet;
+
+/// How many workloads a line names.
+const NAMED: usize = 5;
+
+/// Draws the table, then what is listed: what is open, what is unknown, what is approved, what is closed.
+#[must_use]
+pub fn terminal(listing: &Listing, sources: &Sources, options: &Terminal) -> String {
+    let options = Terminal { width: options.width.clamp(40, 160), ..*options };
+    let palette = Palette::new(options.color);
+    if listing.rows.is_empty() {
+        return "no application workload to look at\n".to_owned();
+    }
+    let mut text = table(listing, &options);
+    for (verdict, approved) in [(Verdict::Open, false), (Verdict::Closed, false)] {
+        for told in told_once(listing, verdict, approved) {
+            text.push_str(&drawn(&told, sources, &options));
+        }
+        if verdict == Verdict::Open {
+            text.push_str(&undecided(listing, palette, &options));
+            text.push_str(&approved_ways(listing, sources, &options));
+        }
+    }
+    if !options.quiet {
+        text.push_str(&summary(listing, palette));
+    }
+    text
+}
+
+/// Ways that are alike hop by hop, over whichever protocols and to whichever of a namespace's workloads: told once.
+struct Told<'l> {
+    names: Vec<&'l str>,
+    ways: Vec<&'l Way>,
+}
+
+/// What makes two ways alike.
+type Alike<'l> = (&'l str, Via, Class, Option<&'l str>, Tier, Vec<&'l str>);
+
+fn told_once(listing: &Listing, verdict: Verdict, approved: bool) -> Vec<Told<'_>> {
+    let mut all: Vec<Told<'_>> = Vec::new();
+    let mut known: BTreeMap<Alike<'_>, usize> = BTreeMap::new();
+    for (name, ways) in listing.rows.iter().flat_map(|row| &row.workloads) {
+        let namespace = name.split('/').next().unwrap_or_default();
+        for way in ways.iter().filter(|way| way.verdict == verdict && way.approved == approved) {
+            let reasons: Vec<&str> = way.witness.iter().map(|hop| hop.reason.as_str()).collect();
+            let key = (namespace, way.via, way.class, way.host.as_deref(), way.tier, reasons);
+            let index = *known.entry(key).or_insert(all.len());
+            if index == all.len() {
+                all.push(Told { names: Vec::new(), ways: Vec::new() });
+            }
+            let told = &mut all[index];
+            if told.names.last() != Some(&name.as_str()) {
+                told.names.push(name);
+            }
+            // The other workloads have the same ways.
+            if told.names.len() == 1 {
+                told.ways.push(way);
+            }
+        }
+    }
+    all.sort_by_key(|told| told.ways.first().map(|way| way.tier));
+    all
+}
+
+/// What is meant to be open: names and destinations, and the hops only where more is asked for.
+fn approved_ways(listing: &Listing, sources: &Sources, options: &Terminal) -> String {
+    let all = told_once(listing, Verdict::Open, true);
+    if options.verbose {
+        return all.iter().map(|told| drawn(told, sources, options)).collect();
+    }
+    let palette = Palette::new(options.color);
+    let mut by_way: BTreeMap<(Via, String), Vec<&str>> = BTreeMap::new();
+    for told in &all {
+        let Some(way) = told.ways.first() else { continue };
+        by_way.entry((way.via, leads(&told.ways))).or_default().extend(&told.names);
+    }
+    let mut text = String::new();
+    for ((via, leads), names) in by_way {
+        text.push_str(&format!("{} {}, {leads}\n", palette.green("approved"), via.as_str()));
+        for line in wrapped(&few(&names), options.width - 2) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The first few names, and how many there are besides.
+fn few(names: &[&str]) -> String {
+    let named = names.iter().take(NAMED).map(|name| clean(name).into_owned()).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// The first workload of a row, and how many are alike.
+fn named(first: &str, row: &Row) -> String {
+    match row.workloads.len() {
+        0 | 1 => first.to_owned(),
+        more => format!("{first} and {} alike", more - 1),
+    }
+}
+
+/// What a cell says in the worst case, and its looks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Open,
+    Unknown,
+    Approved,
+    Closed,
+}
+
+/// The letter of an attacker in the table.
+fn letter(tier: Tier) -> char {
+    match tier {
+        Tier::Application => 'a',
+        Tier::CodeExecution => 'c',
+        Tier::Tenant => 't',
+        Tier::NodeRoot => 'r',
+    }
+}
+
+/// The cells of a way that the table speaks of: where pods get their own identity from is no way out.
+fn of_way(row: &Row, via: Via) -> Vec<&Cell> {
+    row.cells.iter().filter(|cell| cell.via == via && cell.class != Class::Metadata).collect()
+}
+
+/// One cell: what is open and to whom; else how many controls stop code that runs in the pod, and who meets fewer.
+fn cell(cells: &[&Cell]) -> (Look, String) {
+    let of = |verdict, approved| {
+        cells.iter().filter(move |cell| cell.verdict == verdict && cell.approved == approved).map(|cell| cell.tier)
+    };
+    let open = of(Verdict::Open, false).min();
+    if let Some(tier) = open.filter(|tier| *tier <= Tier::CodeExecution) {
+        return (Look::Open, format!("open {}", letter(tier)));
+    }
+    let unknown = of(Verdict::Unknown, false).min();
+    if let Some(tier) = unknown.filter(|tier| *tier <= Tier::CodeExecution) {
+        return (Look::Unknown, format!("? {}", letter(tier)));
+    }
+    let closed = cells.iter().filter(|cell| cell.verdict == Verdict::Closed);
+    let against_code = closed.clone().filter(|cell| cell.tier <= Tier::CodeExecution).map(|cell| cell.controls).min();
+    let count = against_code.or_else(|| closed.map(|cell| cell.controls).min());
+    let approved = of(Verdict::Open, true).min();
+    let (look, base) = match (count, approved) {
+        (_, Some(_)) => (Look::Approved, "ok".to_owned()),
+        (Some(count), None) => (Look::Closed, count.to_string()),
+        (None, None) => (Look::Closed, "-".to_owned()),
+    };
+    match (open, unknown) {
+        (Some(tier), _) => (Look::Open, format!("{base}, open {}", letter(tier))),
+        (None, Some(tier)) => (Look::Unknown.min(look), format!("{base}, ? {}", letter(tier))),
+        (None, None) => (look, base),
+    }
+}
+
+fn table(listing: &Listing, options: &Terminal) -> String {
+    let palette = Palette::new(options.color);
+    let has = |via: &Via| listing.rows.iter().any(|row| !of_way(row, *via).is_empty());
+    let vias: Vec<Via> = Via::ALL.into_iter().filter(has).collect();
+    // Rows that say the same of one namespace are one line.
+    let mut lines: Vec<(String, Vec<(Look, String)>)> = Vec::new();
+    for row in &listing.rows {
+        let Some((first, _)) = row.workloads.first() else { continue };
+        let cells = vias.iter().map(|via| cell(&of_way(row, *via)));
+        lines.push((clean(&named(first, row)).into_owned(), cells.collect()));
+    }
+    let name_width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("workload".len());
+    let widths: Vec<usize> = (0..vias.len())
+        .map(|column| {
+            let cells = lines.iter().filter_map(|(_, cells)| cells.get(column)).map(|(_, text)| text.len());
+            cells.max().unwrap_or(0).max(vias[column].as_str().len())
+        })
+        .collect();
+    let mut text = format!("{:<name_width$}", "workload");
+    for (via, width) in vias.iter().zip(&widths) {
+        text.push_str(&format!("  {:<width$}", via.as_str()));
+    }
+    text = format!("{}\n", palette.bold(text.trim_end()));
+    for (name, cells) in &lines {
+        let mut line = format!("{name:<name_width$}");
+        for ((look, said), width) in cells.iter().zip(&widths) {
+            let padding = " ".repeat(width - said.len());
+            let painted = match look {
+                Look::Open => palette.red(said),
+                Look::Unknown => palette.cyan(said),
+                Look::Approved | Look::Closed => palette.green(said),
+            };
+            line.push_str(&format!("  {painted}{padding}"));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let legend = "a number is how many controls stop code that runs in the pod, each for itself; ok is approved; ? is \
+                  undecided; a application, c code in the pod, t tenant, r root on its node";
+    for line in wrapped(legend, options.width) {
+        text.push_str(&palette.dim(&line));
+        text.push('\n');
+    }
+    text.push('\n');
+    text
+}
+
+/// Ways that are alike with their hops.
+fn drawn(told: &Told<'_>, sources: &Sources, options: &Terminal) -> String {
+    let palette = Palette::new(options.color);
+    let Some(way) = told.ways.first() else { return String::new() };
+    let verdict = match (way.verdict, way.approved) {
+        (Verdict::Open, true) => palette.green("approved"),
+        (Verdict::Open, false) => palette.red("open"),
+        (Verdict::Closed, _) => palette.green(&format!("closed by {}", counted(way.blocked_by.len(), "control"))),
+        (Verdict::Unknown, _) => palette.cyan("unknown"),
+    };
+    let said = format!("{} {}, {}", way.via.as_str(), attacker(way.tier), leads(&told.ways));
+    let mut text = format!("{} {}\n", verdict, palette.bold(&few(&told.names)));
+    for line in wrapped(&said, options.width - 2) {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text + &hops(&way.witness, sources, options) + "\n"
+}
+
+fn attacker(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Application => "to the application",
+        Tier::CodeExecution => "to code that runs in it",
+        Tier::Tenant => "to its tenant",
+        Tier::NodeRoot => "to root on its node",
+    }
+}
+
+/// Where ways lead that differ in their protocols alone, such as `TCP 443 to the internet`.
+fn leads(ways: &[&Way]) -> String {
+    let Some(way) = ways.first() else { return String::new() };
+    let to = match (way.class, &way.host) {
+        (_, Some(host)) => clean(host).into_owned(),
+        (Class::Internet, _) => "the internet".to_owned(),
+        (Class::InternetV6, _) => "the internet over IPv6".to_owned(),
+        (Class::GoogleApi, _) => "Google's APIs".to_owned(),
+        (Class::Metadata, _) => "the metadata server".to_owned(),
+        (Class::Private, _) => "private networks".to_owned(),
+        (Class::Dns, _) => "resolvers".to_owned(),
+        (Class::Host, None) => "a host".to_owned(),
+    };
+    let destinations: Vec<&Destination> = ways.iter().flat_map(|way| &way.destinations).collect();
+    let mut spoken: Vec<String> = destinations.iter().map(|destination| protocol(destination)).collect();
+    spoken.dedup();
+    format!("{} to {to}{}", spoken.join(", "), addresses(&destinations))
+}
+
+fn protocol(destination: &Destination) -> String {
+    match destination.ports.as_ref().filter(|ports| !is_almost_all(ports)) {
+        Some(ports) => format!("{} {ports}", destination.protocol),
+        None => destination.protocol.to_string(),
+    }
+}
+
+/// Everything but mail, which Google holds back by itself.
+fn is_almost_all(ports: &PortSet) -> bool {
+    ports.is_all() || ports.union(&PortSet::single(25)).is_all()
+}
+
+/// The addresses, where they are few.
+fn addresses(destinations: &[&Destination]) -> String {
+    let all: Vec<String> = destinations.iter().filter_map(|to| Some(to.addresses.as_ref()?.cidr_text())).collect();
+    match all.as_slice() {
+        [first, ..] if first.len() < 60 && all.iter().all(|other| other == first) => format!(", {first}"),
+        _ => String::new(),
+    }
+}
+
+/// What the same layers leave undecided is said once, with all whom it concerns.
+fn undecided(listing: &Listing, palette: Palette, options: &Terminal) -> String {
+    type Key = (Via, Tier, Class, Vec<&'static str>);
+    let mut known: BTreeMap<Key, (String, Vec<&str>)> = BTreeMap::new();
+    for (name, ways) in listing.rows.iter().flat_map(|row| &row.workloads) {
+        for way in ways.iter().filter(|way| way.verdict == Verdict::Unknown) {
+            let layers = way.unknown.iter().map(|stop| stop.layer.as_str()).collect();
+            let reasons = || way.unknown.iter().map(reason).collect::<Vec<_>>().join("; ");
+            let (_, names) = known
+                .entry((way.via, way.tier, way.class, layers))
+                .or_insert_with(|| (format!("{}: {}", leads(&[way]), reasons()), Vec::new()));
+            if names.last() != Some(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    let mut text = String::new();
+    for ((via, tier, ..), (said, names)) in known {
+        text.push_str(&format!("{} {} {}\n", palette.cyan("unknown"), via.as_str(), attacker(tier)));
+        for line in wrapped(&said, options.width - 2).iter().chain(&wrapped(&few(&names), options.width - 2)) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn reason(stop: &Stop) -> String {
+    format!("{}, {}", stop.layer.as_str(), clean(&stop.reason))
+}
+
+fn summary(listing: &Listing, palette: Palette) -> String {
+    let ways = |verdict, approved| {
+        let all = listing.rows.iter().flat_map(|row| &row.workloads).flat_map(|(_, ways)| ways);
+        all.filter(move |way| way.verdict == verdict && way.approved == approved).count()
+    };
+    let workloads = listing.rows.iter().map(|row| row.workloads.len()).sum::<usize>();
+    let counts = [
+        ("open", ways(Verdict::Open, false)),
+        ("unknown", ways(Verdict::Unknown, false)),
+        ("approved", ways(Verdict::Open, true)),
+        ("closed", ways(Verdict::Closed, false)),
+    ];
+    let counts = counts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}"));
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    let counts = if counts.is_empty() { "no way out is open or unknown".to_owned() } else { counts };
+    format!("{} {}, {counts}\n", palette.dim("ways out of"), counted(workloads, "workload"))
+}
