@@ -1,5 +1,6 @@
 //! Documents to resources: what the user wrote, typed, with every place kept and no default applied.
 
+mod embedded;
 pub mod gcp;
 pub mod istio;
 pub mod kubernetes;
@@ -11,10 +12,11 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+pub use embedded::{Embedded, embedded_documents};
 pub use meta::Meta;
 pub use reader::{Labels, Text};
 
-use crate::source::{Document, Location, Node, Problem, Shape, embedded};
+use crate::source::{Document, Location, Node, Problem, Shape};
 use kubernetes::WorkloadKind;
 use reader::Reader;
 
@@ -71,8 +73,12 @@ pub enum Kind<'a> {
     EngineConfig(kubernetes::EngineConfig<'a>),
     /// Kyverno's Policy or `ClusterPolicy`.
     EnginePolicy(kubernetes::EnginePolicy<'a>),
-    /// A ConfigMap that does not hold the mesh configuration.
+    /// A ConfigMap that does not configure the mesh.
     ConfigMap,
+    /// What the sidecar injector is told.
+    Injector(Box<istio::Injector<'a>>),
+    /// What the mesh's network plugin is told.
+    Cni(istio::CniConfig<'a>),
     MeshConfig(Box<istio::MeshConfig<'a>>),
     Operator(Box<istio::Operator<'a>>),
     Gateway(istio::Gateway<'a>),
@@ -101,46 +107,6 @@ pub struct Resources<'a> {
     pub problems: Vec<Problem>,
     /// How many objects got a namespace that they do not name.
     pub placed: usize,
-}
-
-/// YAML that stands as text inside other documents: the mesh configuration in its ConfigMap.
-#[derive(Debug, Default)]
-pub struct Embedded<'s> {
-    documents: Vec<(Location, Document<'s>)>,
-    problems: Vec<Problem>,
-}
-
-impl<'s> Embedded<'s> {
-    /// The documents that stand inside others.
-    pub fn documents(&self) -> impl Iterator<Item = &Document<'s>> {
-        self.documents.iter().map(|(_, document)| document)
-    }
-}
-
-/// Finds and parses the mesh configurations that `ConfigMaps` named `istio*` hold under `mesh`.
-#[must_use]
-pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
-    let mut found = Embedded::default();
-    for object in documents.iter().flat_map(objects) {
-        let Some(text) = mesh_text(&object) else { continue };
-        match embedded(text) {
-            Ok(inner) => found.documents.extend(inner.into_iter().map(|document| (object.node.at(), document))),
-            Err(fault) => found.problems.push(Problem {
-                at: fault.at,
-                message: format!(
-                    "the mesh configuration cannot be read, so the mesh's mode is unknown: {}",
-                    fault.reason
-                ),
-            }),
-        }
-    }
-    found
-}
-
-fn mesh_text<'a>(object: &Object<'a>) -> Option<Node<'a>> {
-    let name = object.node.get("metadata")?.get("name")?.text()?;
-    (object.api_version == "v1" && object.kind == "ConfigMap" && name.starts_with("istio"))
-        .then(|| object.node.get("data")?.get("mesh").filter(|node| node.text().is_some()))?
 }
 
 /// Reads all documents, in order.
@@ -278,7 +244,13 @@ fn kubernetes<'a>(
         }
         _ => {
             let kind = WorkloadKind::from_name(object.kind).filter(|kind| serves(group, version, *kind))?;
-            kubernetes::workload(reader, node, kind).map(|workload| Kind::Workload(Box::new(workload)))
+            let workload = kubernetes::workload(reader, node, kind);
+            workload.map(|mut workload| {
+                let config = workload.pod.annotations.get(embedded::PROXY_CONFIG);
+                let root = config.and_then(|text| embedded.root_of(text));
+                workload.pod.proxy = root.map(|root| istio::proxy_config(reader, root));
+                Kind::Workload(Box::new(workload))
+            })
         }
     })
 }
@@ -363,13 +335,22 @@ fn serves(group: &str, version: &str, kind: WorkloadKind) -> bool {
 }
 
 fn config_map<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Kind<'a> {
-    let inner = embedded.documents.iter().find(|(at, _)| *at == object.node.at());
-    match (inner, mesh_text(object)) {
-        (Some((_, document)), _) if document.root().shape() == Shape::Mapping => {
-            Kind::MeshConfig(Box::new(istio::mesh_config(reader, document.root())))
-        }
-        (_, Some(_)) => Kind::MeshConfig(Box::default()),
-        (_, None) => Kind::ConfigMap,
+    let name = object.node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::text);
+    if let Some(text) = embedded::mesh_text(object) {
+        let root = embedded.root(text).filter(|root| root.shape() == Shape::Mapping);
+        return Kind::MeshConfig(root.map(|root| Box::new(istio::mesh_config(reader, root))).unwrap_or_default());
+    }
+    let inner = |key| {
+        let root = embedded.root(embedded::injector_text(object, key)?);
+        root.filter(|root| root.shape() == Shape::Mapping)
+    };
+    let (config, values) = (inner("config"), inner("values"));
+    if config.is_some() || values.is_some() {
+        return Kind::Injector(Box::new(istio::injector(reader, config, values)));
+    }
+    match (name, reader.mapping_at(object.node, "data")) {
+        (Some("istio-cni-config"), Some(data)) => Kind::Cni(istio::cni_config(reader, data)),
+        _ => Kind::ConfigMap,
     }
 }
 

@@ -32,5 +32,6 @@ pub(super) use network_policy::network_policy;
 pub(super) use pod::{node_affinity, toleration};
 pub(super) use policy_engine::{constraint, constraint_template, engine_config, engine_policy, is_about_the_cloud};
 pub(super) use rbac::{access_binding, access_role};
+pub(super) use selector::label_selector;
 pub(super) use service::service;
 pub(super) use workload::{node, workload};

@@ -1,6 +1,7 @@
 //! The pod: who it runs as, where it may run, and what it is allowed to do to its network.
 
 use super::selector::{NodeSelectorTerm, node_selector_term};
+use crate::resource::istio::ProxyConfig;
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::{Location, Node, Spanned};
 
@@ -22,6 +23,8 @@ pub struct PodSpec<'a> {
     pub security: SecurityContext<'a>,
     /// Which resolver the pod asks.
     pub dns: Dns<'a>,
+    /// What the pod asks of its proxy, in an annotation that is a document of its own.
+    pub proxy: Option<ProxyConfig<'a>>,
     /// Ordinary, init and ephemeral containers, in this order.
     pub containers: Vec<Container<'a>>,
     /// The key `spec` of the pod: where a field that it leaves out would stand.
@@ -205,6 +208,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         service_account: service_account.or_else(|| reader.text_at(spec, "serviceAccount")),
         security: security(reader, spec),
         dns: dns(reader, spec),
+        proxy: None,
         containers,
         at: entry.key.at(),
     })
