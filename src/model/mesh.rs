@@ -2,6 +2,7 @@
 
 use super::authorization::{AuthorizationPolicy, authorization_policy};
 use super::extension::{Extension, extension};
+use super::injection::{InjectionSettings, injection_settings};
 use super::peer::{PeerAuthentication, peer_authentication};
 use super::route::{Gateway, VirtualService, gateway, virtual_service};
 use super::service_entry::{ServiceEntry, service_entry};
@@ -33,8 +34,8 @@ pub struct Mesh<'a> {
     pub outbound: Option<OutboundPolicy>,
     /// Whether the mesh configuration itself is in the input.
     pub configured: bool,
-    /// `defaultConfig.interceptionMode`, where it is set.
-    pub interception_mode: Option<Text<'a>>,
+    /// Whether and how pods get a proxy.
+    pub injection: InjectionSettings<'a>,
     pub gateways: Vec<Gateway<'a>>,
     pub virtual_services: Vec<VirtualService<'a>>,
     pub destination_rules: Vec<DestinationRule<'a>>,
@@ -59,7 +60,7 @@ impl Default for Mesh<'_> {
             auto_mtls_off: None,
             outbound: None,
             configured: false,
-            interception_mode: None,
+            injection: InjectionSettings::default(),
             gateways: Vec::new(),
             virtual_services: Vec::new(),
             destination_rules: Vec::new(),
@@ -161,7 +162,7 @@ fn visibility<'a>(written: &[Text<'a>], default: &[Text<'a>], namespace: &'a str
 
 /// Lowers all objects of the mesh.
 pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<'a> {
-    let mut mesh = Mesh { version, ..Mesh::default() };
+    let mut mesh = Mesh { version, injection: injection_settings(list), ..Mesh::default() };
     let mut exports = Exports::default();
     for resource in list {
         match &resource.kind {
@@ -186,7 +187,6 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
 fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshConfig<'a>) {
     mesh.configured |= config.found;
     mesh.root_namespace = config.root_namespace.map_or(mesh.root_namespace, |root| root.value);
-    mesh.interception_mode = mesh.interception_mode.or(config.interception_mode);
     mesh.trust_domain = mesh.trust_domain.or(config.trust_domain);
     mesh.trust_domain_aliases.extend(&config.trust_domain_aliases);
     mesh.providers.extend(&config.providers);

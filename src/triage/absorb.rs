@@ -154,9 +154,7 @@ mod tests {
             witness: Vec::new(),
             estate_wide: false,
             help: String::new(),
-            estate_wide: false,
             parts,
-            estate_wide: false,
         }
     }
 
