@@ -305,8 +305,7 @@ fn google_apis<'a>(estate: &'a Estate<'a>) -> Need<'a> {
 }
 
 /// Where Workload Identity answers on the older dataplane, from the node that has it.
-const OLD_METADATA: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 252)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1))];
+const OLD_METADATA: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 252)), IpAddr::V4(Ipv4Addr::LOCALHOST)];
 
 fn metadata<'a>(estate: &Estate<'_>) -> Need<'a> {
     let new = || Way::to(Target::Address(METADATA_ADDRESS), Protocol::Tcp, 80);

@@ -2,8 +2,8 @@
 //! tenant may change is none against tenants.
 
 use super::Facts;
-use super::access::{Proof, Target, Verdict, WRITE};
-use crate::model::{Estate, NodePool};
+use super::access::{Freedom, Proof, Target, Verdict};
+use crate::model::{Effect, Estate, NodePool};
 use crate::source::Location;
 
 /// Whether a tenant has the power to do something.
@@ -34,14 +34,23 @@ pub fn unbinds_policies(estate: &Estate<'_>, facts: &Facts<'_>, namespace: usize
     Power::of(facts.access.write(namespace, Target::NETWORK_POLICIES, estate.namespaces[namespace].name))
 }
 
-/// Whether tenants of a namespace can have a pod of theirs run on a pool that its taints keep for others.
+/// Whether tenants of a namespace can have a pod of theirs run on a pool that its taints keep for others: by tolerating
+/// them, or by naming a node, which only `NoExecute` stops.
 #[must_use]
-pub fn lands_on(estate: &Estate<'_>, facts: &Facts<'_>, namespace: usize, pool: &NodePool<'_>) -> Power {
-    let name = estate.namespaces[namespace].name;
-    match Power::of(facts.access.may(namespace, &Target::POD_MAKERS, &WRITE, name)) {
+pub fn lands_on(facts: &Facts<'_>, namespace: usize, pool: &NodePool<'_>) -> Power {
+    let run = |freedom: Freedom| match Power::of(facts.access.run_pod(namespace, freedom, namespace)) {
         Power::Yes(reason, at) => {
-            Power::Unknown(format!("{reason}, and whether admission lets them onto `{}` is not known", pool.name), at)
+            Power::Yes(format!("{reason}, and nothing at admission refuses {}", freedom.as_str()), at)
         }
         other => other,
+    };
+    let evicts = pool.taints.iter().any(|taint| taint.effect == Effect::NoExecute);
+    match run(Freedom::Tolerations) {
+        toleration @ Power::Yes(..) => toleration,
+        toleration if evicts => toleration,
+        toleration => match run(Freedom::NodeName) {
+            Power::No => toleration,
+            named => named,
+        },
     }
 }

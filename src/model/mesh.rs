@@ -232,7 +232,7 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
         Kind::Sidecar(written) => mesh.sidecars.push(sidecar(written, &resource.meta, namespace)),
         Kind::Extension(written) => mesh.extensions.push(extension(written, &resource.meta, namespace)),
         Kind::AuthorizationPolicy(written) => {
-            mesh.authorization_policies.push(authorization_policy(written, &resource.meta, namespace));
+            mesh.authorization_policies.push(authorization_policy(written, resource, namespace));
         }
         Kind::PeerAuthentication(written) => {
             mesh.peer_authentications.push(peer_authentication(written, name, namespace));

@@ -152,9 +152,19 @@ pub struct Destination<'a> {
     pub subset: Option<Text<'a>>,
     /// The port of the host's service; its only one where absent.
     pub port: Option<i64>,
+    /// The port, or the host of a destination that names none.
+    pub port_at: Location,
 }
 
 impl<'a> VirtualService<'a> {
+    /// Every gateway that it or one of its matches names, with the name as written.
+    pub fn named_gateways(&self) -> impl Iterator<Item = (GatewayReference<'a>, Text<'a>)> + '_ {
+        let whole = self.gateways.iter().zip(self.gateway_names);
+        let hops = self.routes.iter().flat_map(|route| &route.hops);
+        let single = hops.flat_map(|hop| hop.gateways.iter().zip(hop.gateway_names));
+        whole.chain(single).map(|(reference, name)| (*reference, *name))
+    }
+
     /// The proxies that take a route: those of its matches, else those of the whole virtual service.
     pub fn taken_by<'r>(
         &'r self,
@@ -212,6 +222,7 @@ fn destination<'a>(written: &'a istio::Destination<'a>, namespace: &str) -> Dest
         host_at: written.host.at,
         subset: written.subset,
         port: written.port.map(|port| port.value),
+        port_at: written.port.map_or(written.host.at, |port| port.at),
     }
 }
 

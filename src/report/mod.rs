@@ -84,13 +84,15 @@ fn baseline_state(report: &Report, reported: &Reported) -> Option<&'static str> 
     Some(if is_known { "unchanged" } else { "new" })
 }
 
-/// The findings of each object, in the order in which the first of each comes.
+/// The findings of each object: those with the worst first, else in the order in which the first of each comes.
 fn by_object(report: &Report) -> Vec<(Option<&Object>, Vec<&Reported>)> {
     let mut groups: IndexMap<Option<&Object>, Vec<&Reported>> = IndexMap::new();
     for reported in &report.findings {
         groups.entry(reported.object.as_ref()).or_default().push(reported);
     }
-    groups.into_iter().collect()
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, findings)| std::cmp::Reverse(findings.iter().map(|reported| reported.level).max()));
+    groups
 }
 
 /// How many findings of each level there are, as words: `2 errors, 1 note`.

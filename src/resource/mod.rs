@@ -1,5 +1,6 @@
 //! Documents to resources: what the user wrote, typed, with every place kept and no default applied.
 
+mod config_map;
 pub mod gcp;
 pub mod istio;
 pub mod kubernetes;
@@ -11,10 +12,11 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+pub use config_map::{Embedded, embedded_documents};
 pub use meta::Meta;
 pub use reader::{Labels, Text};
 
-use crate::source::{Document, Location, Node, Problem, Shape, embedded};
+use crate::source::{Document, Location, Node, Problem, Shape};
 use kubernetes::WorkloadKind;
 use reader::Reader;
 
@@ -44,6 +46,8 @@ pub enum Kind<'a> {
     ServiceAccount,
     Workload(Box<kubernetes::Workload<'a>>),
     Node(kubernetes::Node<'a>),
+    Autoscaler(kubernetes::Autoscaler<'a>),
+    DisruptionBudget(kubernetes::DisruptionBudget<'a>),
     Service(kubernetes::Service<'a>),
     /// Endpoints or an `EndpointSlice`.
     Endpoints(kubernetes::EndpointList<'a>),
@@ -52,6 +56,7 @@ pub enum Kind<'a> {
     AdminPolicy(Box<kubernetes::AdminPolicy<'a>>),
     /// CiliumNetworkPolicy or CiliumClusterwideNetworkPolicy: its rule sets.
     CiliumPolicy(Vec<kubernetes::CiliumPolicy<'a>>),
+    NetworkLogging(kubernetes::NetworkLogging),
     /// FQDNNetworkPolicy.
     NamePolicy(kubernetes::NamePolicy<'a>),
     /// Role or `ClusterRole`.
@@ -71,8 +76,12 @@ pub enum Kind<'a> {
     EngineConfig(kubernetes::EngineConfig<'a>),
     /// Kyverno's Policy or `ClusterPolicy`.
     EnginePolicy(kubernetes::EnginePolicy<'a>),
-    /// A ConfigMap that does not hold the mesh configuration.
+    /// A ConfigMap that holds nothing that bears on traffic.
     ConfigMap,
+    /// The ConfigMap of the cluster's DNS.
+    Resolvers(kubernetes::Resolvers<'a>),
+    /// The ConfigMap of the agent that masquerades pods.
+    Masquerade(kubernetes::Masquerade<'a>),
     MeshConfig(Box<istio::MeshConfig<'a>>),
     Operator(Box<istio::Operator<'a>>),
     Gateway(istio::Gateway<'a>),
@@ -101,46 +110,6 @@ pub struct Resources<'a> {
     pub problems: Vec<Problem>,
     /// How many objects got a namespace that they do not name.
     pub placed: usize,
-}
-
-/// YAML that stands as text inside other documents: the mesh configuration in its ConfigMap.
-#[derive(Debug, Default)]
-pub struct Embedded<'s> {
-    documents: Vec<(Location, Document<'s>)>,
-    problems: Vec<Problem>,
-}
-
-impl<'s> Embedded<'s> {
-    /// The documents that stand inside others.
-    pub fn documents(&self) -> impl Iterator<Item = &Document<'s>> {
-        self.documents.iter().map(|(_, document)| document)
-    }
-}
-
-/// Finds and parses the mesh configurations that `ConfigMaps` named `istio*` hold under `mesh`.
-#[must_use]
-pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
-    let mut found = Embedded::default();
-    for object in documents.iter().flat_map(objects) {
-        let Some(text) = mesh_text(&object) else { continue };
-        match embedded(text) {
-            Ok(inner) => found.documents.extend(inner.into_iter().map(|document| (object.node.at(), document))),
-            Err(fault) => found.problems.push(Problem {
-                at: fault.at,
-                message: format!(
-                    "the mesh configuration cannot be read, so the mesh's mode is unknown: {}",
-                    fault.reason
-                ),
-            }),
-        }
-    }
-    found
-}
-
-fn mesh_text<'a>(object: &Object<'a>) -> Option<Node<'a>> {
-    let name = object.node.get("metadata")?.get("name")?.text()?;
-    (object.api_version == "v1" && object.kind == "ConfigMap" && name.starts_with("istio"))
-        .then(|| object.node.get("data")?.get("mesh").filter(|node| node.text().is_some()))?
 }
 
 /// Reads all documents, in order.
@@ -231,6 +200,12 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             other_policies(reader, object, (group, version))
         }
         "rbac.authorization.k8s.io" => access(reader, object),
+        "autoscaling" if object.kind == "HorizontalPodAutoscaler" => {
+            Some(kubernetes::autoscaler(reader, object.node).map(Kind::Autoscaler))
+        }
+        "policy" if object.kind == "PodDisruptionBudget" => {
+            Some(kubernetes::disruption_budget(reader, object.node).map(Kind::DisruptionBudget))
+        }
         "admissionregistration.k8s.io" => admission(reader, object),
         "templates.gatekeeper.sh"
         | "constraints.gatekeeper.sh"
@@ -272,7 +247,7 @@ fn kubernetes<'a>(
         ("", "Endpoints") => kubernetes::endpoints(reader, node).map(Kind::Endpoints),
         ("discovery.k8s.io", "EndpointSlice") => kubernetes::endpoint_slice(reader, node).map(Kind::Endpoints),
         ("", "Node") => Some(Kind::Node(kubernetes::node(reader, node))),
-        ("", "ConfigMap") => Some(config_map(reader, object, embedded)),
+        ("", "ConfigMap") => Some(config_map::config_map(reader, object, embedded)),
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
             kubernetes::network_policy(reader, node).map(Kind::NetworkPolicy)
         }
@@ -293,6 +268,9 @@ fn other_policies<'a>(reader: &mut Reader, object: &Object<'a>, (group, version)
         }
         ("cilium.io", "v2", "CiliumNetworkPolicy" | "CiliumClusterwideNetworkPolicy") => {
             kubernetes::cilium_policy(reader, node).map(Kind::CiliumPolicy)
+        }
+        ("networking.gke.io", _, "NetworkLogging") => {
+            Some(Kind::NetworkLogging(kubernetes::network_logging(reader, node)))
         }
         ("networking.gke.io", "v1alpha1" | "v1alpha3", "FQDNNetworkPolicy") => {
             kubernetes::name_policy(reader, node).map(Kind::NamePolicy)
@@ -359,17 +337,6 @@ fn serves(group: &str, version: &str, kind: WorkloadKind) -> bool {
         WorkloadKind::StatefulSet => group == "apps",
         WorkloadKind::Job | WorkloadKind::CronJob => group == "batch" && version != "v2",
         WorkloadKind::VirtualMachine => group == "kubevirt.io",
-    }
-}
-
-fn config_map<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Kind<'a> {
-    let inner = embedded.documents.iter().find(|(at, _)| *at == object.node.at());
-    match (inner, mesh_text(object)) {
-        (Some((_, document)), _) if document.root().shape() == Shape::Mapping => {
-            Kind::MeshConfig(Box::new(istio::mesh_config(reader, document.root())))
-        }
-        (_, Some(_)) => Kind::MeshConfig(Box::default()),
-        (_, None) => Kind::ConfigMap,
     }
 }
 

@@ -11,10 +11,15 @@ mod access {
 }
 mod authorization {
     pub(super) mod allow_all_policy;
+    pub(super) mod allow_without_destination;
     pub(super) mod allow_without_source;
+    pub(super) mod evadable_match;
     pub(super) mod gateway_without_authorization;
     pub(super) mod identity_without_mtls;
     pub(super) mod missing_deny_all;
+    pub(super) mod policy_never_matches;
+    pub(super) mod policy_not_enforced;
+    pub(super) mod policy_route_drift;
 }
 mod capture {
     pub(super) mod capture_excluded;
@@ -60,6 +65,7 @@ mod logging {
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod asymmetric_network_policy;
     pub(super) mod dns_egress_too_wide;
     pub(super) mod external_egress_allowed;
     pub(super) mod forgeable_namespace_label;
@@ -88,6 +94,7 @@ mod path {
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
+    pub(super) mod broken_gateway_hop;
     pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
@@ -98,6 +105,7 @@ mod routing {
     pub(super) mod proxy_extension_in_path;
     pub(super) mod route_skips_gateway;
     pub(super) mod service_entry_overexported;
+    pub(super) mod sidecar_scope_too_wide;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
     pub(super) mod wildcard_external_host;
@@ -122,10 +130,13 @@ use crate::rule::{Audit, Rule};
 pub static RULES: &[&Rule] = &[
     &access::admission_not_enforcing::RULE,
     &authorization::allow_all_policy::RULE,
+    &authorization::allow_without_destination::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
+    &network_policy::asymmetric_network_policy::RULE,
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
+    &routing::broken_gateway_hop::RULE,
     &capture::capture_excluded::RULE,
     &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
@@ -133,6 +144,7 @@ pub static RULES: &[&Rule] = &[
     &dns::dns_tunnel_residual::RULE,
     &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
+    &authorization::evadable_match::RULE,
     &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
@@ -180,6 +192,9 @@ pub static RULES: &[&Rule] = &[
     &routing::outbound_allow_any::RULE,
     &tls::permissive_mtls::RULE,
     &logging::platform_log_off::RULE,
+    &authorization::policy_never_matches::RULE,
+    &authorization::policy_not_enforced::RULE,
+    &authorization::policy_route_drift::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &path::private_network_path::RULE,
     &routing::proxy_extension_in_path::RULE,
@@ -189,6 +204,7 @@ pub static RULES: &[&Rule] = &[
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::service_entry_overexported::RULE,
+    &routing::sidecar_scope_too_wide::RULE,
     &path::single_control_path::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,

@@ -187,7 +187,7 @@ impl Teller<'_, '_> {
 
     fn landing_of_tenants(&self, pool: usize) -> Said {
         let described = &self.estate.pools[pool];
-        match tenancy::lands_on(self.estate, self.facts, self.workload.namespace, described) {
+        match tenancy::lands_on(self.facts, self.workload.namespace, described) {
             Power::Yes(reason, at) | Power::Unknown(reason, at) => (reason, at),
             Power::No => self.landing(pool, Decision::Deny),
         }

@@ -9,7 +9,8 @@ use super::outside::speaks_of_address;
 use super::packet::decider;
 use super::pods::{Dataplane, OnNode, any_pod_addressed, named_ports, peer_speaks, transport_at};
 use super::{NetworkPolicies, Why};
-use crate::model::{Direction, Match, Peer, PeerScope, PolicyClause, PolicyKind};
+use crate::model::{ClauseAction, Direction, Match, Peer, PeerScope, PolicyClause, PolicyKind};
+use crate::source::Location;
 use crate::traffic::{Protocol, Transport};
 
 /// Somebody whom a workload needs.
@@ -63,6 +64,27 @@ impl NetworkPolicies<'_> {
             }
         });
         describe(decided, Direction::Egress, self.workload(from))
+    }
+
+    /// The policy, by its index, and the place of its clause that allows a workload to send something to somebody, where
+    /// one does for certain.
+    #[must_use]
+    pub fn allowing_clause(
+        &self,
+        from: usize,
+        target: &Target<'_>,
+        spoken: (Protocol, u16),
+    ) -> Option<(usize, Location)> {
+        let (protocol, port) = spoken;
+        let selecting = self.class(from).selection.of(Direction::Egress).iter().filter(|(_, certain)| *certain);
+        selecting.map(|(policy, _)| *policy).find_map(|index| {
+            let policy = &self.estate.network_policies[index];
+            let allows = |clause: &&PolicyClause<'_>| {
+                let bounds = self.bounds_to(policy.kind, clause, target, self.dataplane);
+                clause.action == ClauseAction::Allow && bounds.least.contains(protocol, Some(port))
+            };
+            policy.egress.clauses.iter().find(allows).map(|clause| (index, clause.at))
+        })
     }
 
     /// The least and the most that a clause says of the traffic to somebody.

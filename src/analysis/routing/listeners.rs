@@ -1,7 +1,7 @@
 //! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
 
 use crate::analysis::egress::{Egress, EgressProxy};
-use crate::model::{Estate, Gateway, Server, VirtualService};
+use crate::model::{Estate, Gateway, GatewayReference, Route, Server, VirtualService};
 use crate::traffic::HostPattern;
 
 /// The Gateway objects that open listeners on egress proxies, by index, ascending: those that are for egress, and every
@@ -42,20 +42,25 @@ pub fn admission<'a>(written: &'a str, gateway: &'a str) -> Admission<'a> {
     Admission { namespace, host: HostPattern::new(host) }
 }
 
-/// The hosts of a virtual service that a server takes: on a listener that reads requests, all that share a name with one
-/// of the server's; on others those that one of the server's covers.
+/// The hosts of a virtual service that a server takes.
 pub fn taken<'e>(
     server: &'e Server<'_>,
     gateway: &'e Gateway<'_>,
     service: &'e VirtualService<'_>,
 ) -> impl Iterator<Item = &'e str> {
-    let admits = move |host: &HostPattern<'_>| {
-        server.hosts.iter().map(|written| admission(written.value, gateway.namespace)).any(|one| {
-            let is_meant = one.namespace.is_none_or(|namespace| namespace == service.namespace);
-            is_meant && if server.reads_requests() { one.host.matches(host) } else { host.subset_of(&one.host) }
-        })
-    };
-    service.hosts.iter().map(|host| host.value).filter(move |host| admits(&HostPattern::new(host)))
+    let hosts = service.hosts.iter().map(|host| host.value);
+    hosts.filter(move |host| admits(server, gateway, service.namespace, host))
+}
+
+/// Whether a server takes routes for a host from a namespace: on a listener that reads requests where the host shares a
+/// name with one of the server's, on others where one of the server's covers it.
+#[must_use]
+pub fn admits(server: &Server<'_>, gateway: &Gateway<'_>, namespace: &str, host: &str) -> bool {
+    let host = HostPattern::new(host);
+    server.hosts.iter().map(|written| admission(written.value, gateway.namespace)).any(|one| {
+        let is_meant = one.namespace.is_none_or(|own| own == namespace);
+        is_meant && if server.reads_requests() { one.host.matches(&host) } else { host.subset_of(&one.host) }
+    })
 }
 
 /// Whether a virtual service names a gateway.
@@ -64,6 +69,24 @@ pub fn names(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> bool {
     let own = gateway.reference();
     service.gateways.contains(&own)
         || service.routes.iter().flat_map(|route| &route.hops).any(|hop| hop.gateways.contains(&own))
+}
+
+/// Whether a virtual service sends what sidecars have to an egress proxy.
+#[must_use]
+pub fn leads_to_gateway(service: &VirtualService<'_>, egress: &Egress<'_>) -> bool {
+    let by_sidecars =
+        service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh));
+    by_sidecars
+        .flat_map(|route| &route.destinations)
+        .any(|to| egress.proxies.iter().any(|proxy| proxy.hosts.contains(to.host.as_str())))
+}
+
+/// Whether a server of a gateway takes a route of a virtual service, as far as the ports tell.
+#[must_use]
+pub fn takes(service: &VirtualService<'_>, route: &Route<'_>, gateway: &Gateway<'_>, server: &Server<'_>) -> bool {
+    service.taken_by(route).any(|(taker, port)| {
+        taker == gateway.reference() && (port.is_none() || server.port.is_none() || port == server.port)
+    })
 }
 
 #[cfg(test)]

@@ -19,22 +19,22 @@ pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mu
     }
     if groups {
         writeln!(out)?;
-        for group in &listing.groups {
-            let first = group.workloads.first().map(|&index| listing.workloads[index].name.as_str());
-            let others = match group.workloads.len() {
-                0 | 1 => String::new(),
-                count => format!(" and {} alike", counted(count - 1, "workload")),
-            };
-            writeln!(out, "{}{others}", first.unwrap_or_default())?;
-        }
-        writeln!(
-            out,
-            "{} in {}",
-            counted(listing.workloads.len(), "workload"),
-            counted(listing.groups.len(), "group")
-        )?;
+        self::groups(listing, out)?;
     }
     listing.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
+}
+
+/// Which workloads no policy can tell apart: the first of each group and how many there are besides.
+pub(super) fn groups(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
+    for group in &listing.groups {
+        let first = group.workloads.first().map(|&index| listing.workloads[index].name.as_str());
+        let others = match group.workloads.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} alike", counted(count - 1, "workload")),
+        };
+        writeln!(out, "{}{others}", first.unwrap_or_default())?;
+    }
+    writeln!(out, "{} in {}", counted(listing.workloads.len(), "workload"), counted(listing.groups.len(), "group"))
 }
 
 fn line(entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -15,10 +15,14 @@ pub struct PodSpec<'a> {
     /// Required node affinity: one of the terms must match. None where there is no such affinity.
     pub node_affinity: Option<Vec<NodeSelectorTerm<'a>>>,
     pub tolerations: Vec<Toleration<'a>>,
+    /// Whether something spreads the pods over nodes or zones, or keeps them apart.
+    pub is_spread: bool,
     pub service_account: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     /// Which resolver the pod asks.
     pub dns: Dns<'a>,
+    /// The volumes that hold secrets, by name.
+    pub secret_volumes: Vec<Text<'a>>,
     /// Ordinary, init and ephemeral containers, in this order.
     pub containers: Vec<Container<'a>>,
     /// The key `spec` of the pod: where a field that it leaves out would stand.
@@ -39,7 +43,24 @@ pub struct Container<'a> {
     pub image: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     pub ports: Vec<ContainerPort<'a>>,
+    /// Environment variables that have a literal value.
+    pub env: Vec<Variable<'a>>,
+    pub mounts: Vec<Mount<'a>>,
     pub init: bool,
+}
+
+/// An environment variable with its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable<'a> {
+    pub name: Text<'a>,
+    pub value: Text<'a>,
+}
+
+/// Where a volume of the pod is seen in a container.
+#[derive(Clone, Copy, Debug)]
+pub struct Mount<'a> {
+    pub volume: Text<'a>,
+    pub path: Text<'a>,
 }
 
 /// A port that a container declares.
@@ -122,8 +143,31 @@ fn container<'a>(reader: &mut Reader, node: Node<'a>, init: bool) -> Option<Cont
         image: reader.text_at(node, "image"),
         security: security(reader, node),
         ports: reader.list_at(node, "ports", container_port),
+        env: reader.list_at(node, "env", variable),
+        mounts: reader.list_at(node, "volumeMounts", mount),
         init,
     })
+}
+
+fn variable<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Variable<'a>> {
+    let node = reader.mapping(node)?;
+    Some(Variable { name: reader.text_at(node, "name")?, value: reader.text_at(node, "value")? })
+}
+
+fn mount<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Mount<'a>> {
+    let node = reader.mapping(node)?;
+    Some(Mount { volume: reader.text_at(node, "name")?, path: reader.text_at(node, "mountPath")? })
+}
+
+/// The name of a volume that holds a secret, by itself or among others.
+fn secret_volume<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Text<'a>> {
+    let node = reader.mapping(node)?;
+    let sources = node.get("projected").and_then(|projected| projected.get("sources"));
+    let is_projected = || sources.is_some_and(|sources| sources.items().any(|source| source.get("secret").is_some()));
+    if node.get("secret").is_none() && !is_projected() {
+        return None;
+    }
+    reader.text_at(node, "name")
 }
 
 pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Toleration<'a>> {
@@ -137,6 +181,17 @@ pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -
         effect: reader.text_at(node, "effect").filter(|effect| !effect.is_empty()),
         at: key.or(operator).map_or(node.head(), |text| text.at),
     })
+}
+
+/// Whether a pod spec, or whatever is laid over one, spreads pods over nodes or zones or keeps them apart.
+pub(in crate::resource) fn is_spread(spec: Node<'_>) -> bool {
+    let has_items = |node: Node<'_>, key| node.get(key).is_some_and(|list| list.items().next().is_some());
+    let apart = spec.get("affinity").and_then(|affinity| affinity.get("podAntiAffinity"));
+    let keeps_apart = apart.is_some_and(|apart| {
+        has_items(apart, "requiredDuringSchedulingIgnoredDuringExecution")
+            || has_items(apart, "preferredDuringSchedulingIgnoredDuringExecution")
+    });
+    has_items(spec, "topologySpreadConstraints") || keeps_apart
 }
 
 /// Reads the required node affinity in the `affinity` of a pod spec or of whatever is laid over one.
@@ -163,9 +218,11 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         node_selector: reader.labels_at(spec, "nodeSelector"),
         node_affinity: node_affinity(reader, spec),
         tolerations: reader.list_at(spec, "tolerations", toleration),
+        is_spread: is_spread(spec),
         service_account: service_account.or_else(|| reader.text_at(spec, "serviceAccount")),
         security: security(reader, spec),
         dns: dns(reader, spec),
+        secret_volumes: reader.list_at(spec, "volumes", secret_volume),
         containers,
         at: entry.key.at(),
     })

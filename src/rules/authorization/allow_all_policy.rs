@@ -1,8 +1,8 @@
 //! AZ03: a policy at the egress gateway allows everything.
 
-use crate::analysis::authorization::enforced;
+use crate::analysis::authorization::{Ruling, rulings};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Action, Clause};
+use crate::model::Action;
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -18,16 +18,12 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    for proxy in &audit.facts.egress.proxies {
-        for policy in enforced(proxy, audit.estate).filter(|policy| policy.action == Action::Allow) {
-            for clause in policy.clauses.iter().filter(|clause: &&Clause<'_>| clause.is_everything()) {
-                let message = format!(
-                    "`{}` allows everybody everything at egress gateway `{}`",
-                    policy.name.value, proxy.name.value
-                );
-                let help = "say who may reach which host: `from` with namespaces or principals, `to` with hosts";
-                findings.push(RULE.finding("everything", clause.at, message).help(help));
-            }
+    for Ruling { policy, clause, proxy, .. } in rulings(audit.estate, &audit.facts.egress) {
+        if policy.action == Action::Allow && clause.is_everything() {
+            let message =
+                format!("`{}` allows everybody everything at egress gateway `{}`", policy.name.value, proxy.name.value);
+            let help = "say who may reach which host: `from` with namespaces or principals, `to` with hosts";
+            findings.push(RULE.finding("everything", clause.at, message).help(help));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::analysis::routing::{admission, names, taken};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Gateway, GatewayReference, VirtualService};
+use crate::model::{Gateway, VirtualService};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 use crate::traffic::HostPattern;
@@ -71,10 +71,6 @@ fn is_delegated(gateway: &Gateway<'_>, host: &str) -> bool {
 
 /// Where a virtual service names a gateway.
 fn place(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> Location {
-    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
-    let whole = service.gateways.iter().zip(service.gateway_names);
-    let hops = service.routes.iter().flat_map(|route| &route.hops);
-    let single = hops.flat_map(|hop| hop.gateways.iter().zip(hop.gateway_names));
-    let mut named = whole.chain(single).filter(|(reference, _)| **reference == own);
+    let mut named = service.named_gateways().filter(|(reference, _)| *reference == gateway.reference());
     named.next().map_or(service.name.at, |(_, name)| name.at)
 }
