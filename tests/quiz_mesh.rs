@@ -302,7 +302,11 @@ fn the_mesh_configuration_counts_wherever_it_is_kept() {
             .to_owned(),
     ];
     for place in places {
-        assert_eq!(mode(&estate(&[place.clone()])), (OutboundMode::RegistryOnly, "mesh".to_owned()), "{place}");
+        assert_eq!(
+            mode(&estate(std::slice::from_ref(&place))),
+            (OutboundMode::RegistryOnly, "mesh".to_owned()),
+            "{place}"
+        );
     }
     let open = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: \"accessLogFile: /dev/stdout\"}\n";
     assert_eq!(mode(&estate(&[open.to_owned()])), (OutboundMode::AllowAny, "default".to_owned()));

@@ -1,5 +1,5 @@
 //! The mesh configuration where other tools than Istio's own keep it: Helm values in a file or in an object of Flux or Argo
-//! CD, Istio's own operator, and OpenShift's control plane.
+//! CD, Istio's own operator, and the control plane of `OpenShift`.
 
 use super::Setting;
 use super::mesh_config::{MeshConfig, mesh_config};
@@ -33,7 +33,7 @@ fn under<'a>(node: Node<'a>, path: &[&str]) -> Option<Node<'a>> {
     path.iter().try_fold(node, |node, key| node.get(key))
 }
 
-/// OpenShift's control plane has the mode of its own name, in two versions of its shape.
+/// The control plane of `OpenShift` has the mode of its own name, in two versions of its shape.
 fn control_plane<'a>(reader: &mut Reader, node: Node<'a>) -> Option<MeshConfig<'a>> {
     let spec = node.get("spec")?;
     let newer = (&["proxy", "networking", "trafficControl", "outbound"][..], "policy");
