@@ -24,6 +24,7 @@ mod authorization {
 mod capture {
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
+    pub(super) mod network_capability;
     pub(super) mod runs_as_proxy_identity;
     pub(super) mod workload_outside_mesh;
 }
@@ -187,6 +188,7 @@ pub static RULES: &[&Rule] = &[
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
+    &capture::network_capability::RULE,
     &cluster::network_policy_not_enforced::RULE,
     &network_policy::network_policy_overridden::RULE,
     &ignores::new_ignore::RULE,
