@@ -41,6 +41,7 @@ fn server<'a>(written: &'a Listener<'a>) -> Server<'a> {
         "TCP" => ServerProtocol::Tcp,
         _ => ServerProtocol::Unknown,
     };
+    let mode = written.tls.map_or(ServerMode::Plaintext, mode);
     let from = written.from.map_or(Spanned::new("Same", written.at), |text| text);
     let plain_at = written.protocol.map_or(written.at, |text| text.at);
     Server {
@@ -52,10 +53,11 @@ fn server<'a>(written: &'a Listener<'a>) -> Server<'a> {
             "Selector" => RoutesFrom::Selected,
             _ => RoutesFrom::Same,
         })),
-        mode: written.tls.map_or(ServerMode::Plaintext, mode),
+        mode,
         mode_at: written.tls.map_or(plain_at, |tls| tls.termination.map_or(tls.mode.at(), |text| text.at)),
         mode_defaulted: false,
         own_authority: None,
+        trusts_mesh: mode == ServerMode::IstioMutual,
         at: written.at,
     }
 }

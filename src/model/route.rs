@@ -318,12 +318,8 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         port: written.port.map(|port| port.value),
         protocol,
         hosts: written.hosts.clone(),
-<<<<<<< HEAD
         routes_from: None,
-        mode: written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode)),
-=======
         mode,
->>>>>>> main
         mode_at: written.tls.map_or(plain_at, |tls| tls.mode.at()),
         mode_defaulted: written.tls.is_some_and(|tls| tls.mode.value.is_none()),
         own_authority: authority.filter(|_| !is_of_mesh),
