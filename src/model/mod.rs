@@ -9,6 +9,7 @@ mod dns;
 mod evidence;
 mod extension;
 mod firewall;
+mod gateway_api;
 mod iam;
 mod injection;
 mod link;
@@ -51,7 +52,7 @@ pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning
 pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
-    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
+    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, RoutesFrom, Server, ServerProtocol, VirtualService,
 };
 pub use scaling::{Autoscaler, Scaling};
 pub use selector::{Match, Requirement, Selector};

@@ -202,6 +202,9 @@ fn expand<'a>(node: Node<'a>, inherited: (&'a str, &'a str), found: &mut Vec<Obj
 /// The typed form of an object; `None` for a kind that is not modelled.
 fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Option<Kind<'a>> {
     let (group, version) = object.api_version.rsplit_once('/').unwrap_or(("", object.api_version));
+    if object.api_version.is_empty() && object.kind.is_empty() {
+        return istio::installed_mesh(reader, ("", ""), object.node).map(|mesh| Kind::MeshConfig(Box::new(mesh)));
+    }
     let kind = match group {
         "" | "apps" | "batch" | "extensions" | "networking.k8s.io" | "discovery.k8s.io" => {
             kubernetes(reader, object, (group, version), embedded)
@@ -236,7 +239,8 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
         _ if group.ends_with(".cnrm.cloud.google.com") => config_connector(object),
-        _ => None,
+        _ => istio::installed_mesh(reader, (group, object.kind), object.node)
+            .map(|mesh| Some(Kind::MeshConfig(Box::new(mesh)))),
     }?;
     Some(kind.unwrap_or(Kind::Partial))
 }

@@ -50,7 +50,9 @@ pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> 
     let components = reader.mapping_at(spec, "components");
     let gateways =
         components.map(|node| reader.list_at(node, "egressGateways", |reader, item| gateway(reader, item, values)));
+    // What stands in the values holds as well, and the installation merges both.
     let mesh = reader.mapping_at(spec, "meshConfig");
+    let mesh = mesh.or_else(|| reader.mapping_under(spec, &["values", "meshConfig"]));
     Operator {
         profile: reader.text_at(spec, "profile"),
         mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
