@@ -186,7 +186,7 @@ fn fault(typed: &Typed, (code, output): &(i32, String)) -> Option<String> {
         return (!is_like(output.trim_end(), shown.trim_end()))
             .then(|| format!("the page shows\n{shown}and this comes out (exit code {code})\n{output}"));
     }
-    let is_audit = ["palisade check", "palisade diff", "-- check"].iter().any(|audit| typed.command.contains(audit));
+    let is_audit = ["palisade check", "-- check", "palisade diff"].iter().any(|word| typed.command.contains(word));
     let is_fine = *code == 0 || (*code == 1 && is_audit);
     (!is_fine).then(|| format!("ended with exit code {code}\n{output}"))
 }
