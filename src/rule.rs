@@ -51,8 +51,8 @@ impl Rule {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
-            estate_wide: false,
             parts: None,
+            estate_wide: false,
         }
     }
 

@@ -320,8 +320,8 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
-            estate_wide: false,
             parts: None,
+            estate_wide: false,
         }
         .into()
     }

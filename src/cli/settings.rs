@@ -10,16 +10,16 @@ use super::git::Repository;
 use palisade::config::{Baseline, Changed, Config, Date, FILE_NAME};
 use palisade::finding::Level;
 use palisade::report::read_baseline;
-use palisade::source::{Location, Sources, Walk, WalkError};
+use palisade::source::{Location, Sources, Walk, WalkError, reason};
 
 /// Why there was no audit. All of them end in exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error(transparent)]
     Walk(#[from] WalkError),
-    #[error("cannot read {}: {}", .0.display(), .1)]
+    #[error("cannot read {}: {}", .0.display(), reason(.1))]
     Read(PathBuf, io::Error),
-    #[error("cannot write {}: {}", .0.display(), .1)]
+    #[error("cannot write {}: {}", .0.display(), reason(.1))]
     Write(PathBuf, io::Error),
     #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, .0.display())]
     Baseline(PathBuf, String),
@@ -115,9 +115,9 @@ fn shown(path: PathBuf) -> PathBuf {
 }
 
 fn baseline(path: &Path) -> Result<Baseline, Fault> {
-    let text = fs::read_to_string(path).map_err(|error| Fault::Read(path.to_owned(), error))?;
-    let name = path.display().to_string();
-    read_baseline(&name, &text).map_err(|reason| Fault::Baseline(path.to_owned(), reason))
+    let text = fs::read_to_string(path).map_err(|error| reason(&error));
+    let read = |text: String| read_baseline(&path.display().to_string(), &text);
+    text.and_then(read).map_err(|reason| Fault::Baseline(path.to_owned(), reason))
 }
 
 /// The repository that holds the first of the paths, or the working directory where there is none.
