@@ -152,7 +152,6 @@ mod tests {
             at: at(start),
             related: Vec::new(),
             witness: Vec::new(),
-            estate_wide: false,
             help: String::new(),
             parts,
         }
