@@ -1,6 +1,7 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
 pub mod connections;
+pub mod diff;
 pub mod git;
 pub mod install;
 pub mod lsp;
@@ -64,6 +65,8 @@ pub enum Command {
     Connections(Box<connections::Connections>),
     /// List every way out of every workload: who can leave, how, and what stops them
     Paths(Box<paths::Paths>),
+    /// Say what a change opens and closes, between two folders or git revisions
+    Diff(Box<diff::Diff>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules

@@ -52,6 +52,7 @@ impl Rule {
             witness: Vec::new(),
             help: String::new(),
             parts: None,
+            estate_wide: false,
         }
     }
 

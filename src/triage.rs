@@ -2,6 +2,7 @@
 //! filtered here, once.
 
 mod absorb;
+mod difference;
 mod fingerprint;
 mod silence;
 
@@ -9,6 +10,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+pub use difference::{Difference, difference};
 pub use silence::{accepted, comments, silence};
 
 use crate::config::{Baseline, Changed, Config, Ignore, Known};
@@ -311,6 +313,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             parts: None,
+            estate_wide: false,
         }
         .into()
     }

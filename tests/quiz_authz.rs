@@ -1,5 +1,5 @@
 //! The quick quiz of the semantics (E, 16 to 23): statements about TLS and authorization at the gateway, and what must
-//! follow.
+//! follow; and what depends on the version of Istio, on other rules or on the whole of the input.
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
 mod common;
@@ -7,6 +7,8 @@ mod common;
 use common::{audit_text, judged};
 use palisade::analysis::authorization::{Decision, Peer, Property, Request, decision};
 use palisade::analysis::tls::{Client, DestinationRules, Target};
+use palisade::config::{Config, Part};
+use palisade::finding::Severity;
 use palisade::model::ClientMode;
 
 const POD: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: istio-egressgateway, namespace: istio-egress}\n\
@@ -192,4 +194,54 @@ fn a_port_behind_the_host_evades_a_denial() {
     let covered = text("evil.example, \"evil.example:*\"");
     assert_eq!(decided(&covered, &to("evil.example:443")), Decision::Deny);
     assert!(!findings(&covered).contains(&("evadable-match", "deny-host-exact")));
+}
+
+/// The severity of the only finding about a certificate that nobody checks, under a version of Istio.
+fn unverified(version: Option<(u32, u32)>, tls: &str) -> Option<(&'static str, Severity)> {
+    let text = rule("istio-egress", &format!("{{host: example.com, trafficPolicy: {{tls: {{{tls}}}}}}}"));
+    let walk = palisade::source::from_text("rule.yaml", text);
+    let report = palisade::audit(&walk, &Config { istio_version: version, ..Config::default() });
+    let finding = report.findings.iter().map(|reported| &reported.finding);
+    finding.filter(|one| one.rule == "unverified-tls-origination").map(|one| (one.variant, one.severity)).next()
+}
+
+#[test]
+fn certificates_are_checked_by_default_from_1_21_on() {
+    let bare = "mode: SIMPLE, sni: example.com";
+    assert_eq!(unverified(Some((1, 20)), bare), Some(("no-ca", Severity::High)));
+    assert_eq!(unverified(Some((1, 21)), bare), Some(("no-ca", Severity::Low)));
+    assert_eq!(unverified(None, bare), Some(("no-ca", Severity::High)), "the worse reading");
+    let with_authority = "mode: SIMPLE, caCertificates: /ca.crt";
+    assert_eq!(unverified(Some((1, 20)), with_authority), Some(("no-san", Severity::Medium)));
+    assert_eq!(unverified(Some((1, 21)), with_authority), None);
+    let skips = "mode: SIMPLE, caCertificates: /ca.crt, insecureSkipVerify: true";
+    assert_eq!(unverified(Some((1, 28)), skips), Some(("skip-verify", Severity::High)));
+}
+
+#[test]
+fn a_listener_that_asks_no_policy_gives_no_findings_about_policies() {
+    let auto = gateway("TLS", ", tls: {mode: AUTO_PASSTHROUGH}");
+    let allow = policy("{rules: [{to: [{operation: {hosts: [\"*\"]}}]}]}");
+    let found = findings(&estate(&[POD, &auto, &allow]));
+    assert!(found.iter().any(|(rule, _)| *rule == "auto-passthrough-egress"));
+    let about_policies = ["allow-all-policy", "allow-without-source", "allow-without-destination", "missing-deny-all"];
+    assert!(!found.iter().any(|(rule, _)| about_policies.contains(rule)), "{found:?}");
+    assert_eq!(decided(&estate(&[POD, &auto, &allow]), &to("example.com")), Decision::Allow);
+}
+
+#[test]
+fn who_does_not_exist_is_told_where_the_input_is_complete() {
+    let allow = policy(
+        "{rules: [{from: [{source: {namespaces: [team-x, team-z]}}, {source: {serviceAccounts: [team-x/nobody]}}], \
+         to: [{operation: {hosts: [example.com]}}]}]}",
+    );
+    let text = estate(&[POD, CLIENTS, &gateway(HTTPS.0, HTTPS.1), &allow]);
+    let of = |complete: Vec<Part>| {
+        let walk = palisade::source::from_text("estate.yaml", text.clone());
+        let report = palisade::audit(&walk, &Config { complete, ..Config::default() });
+        let found = report.findings.iter().map(|reported| &reported.finding);
+        found.filter(|one| one.rule == "policy-never-matches").map(|one| one.variant).collect::<Vec<_>>()
+    };
+    assert!(of(Vec::new()).is_empty());
+    assert_eq!(of(vec![Part::Kubernetes]), ["no-such-source", "no-such-account"]);
 }

@@ -64,6 +64,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         witness,
         help: String::new(),
         parts: None,
+        estate_wide: false,
     }
 }
 

@@ -27,30 +27,35 @@ impl Power {
     }
 }
 
-/// Whether tenants of a namespace can take its pods out from under the namespace's network policies, by writing policies
-/// that allow more or by deleting those that isolate.
+/// Whether tenants of a namespace can take its pods out from under the namespace's network policies: by writing policies that
+/// allow more or deleting those that isolate, or by moving pods to their nodes' network.
 #[must_use]
 pub fn unbinds_policies(estate: &Estate<'_>, facts: &Facts<'_>, namespace: usize) -> Power {
-    Power::of(facts.access.write(namespace, Target::NETWORK_POLICIES, estate.namespaces[namespace].name))
+    let name = estate.namespaces[namespace].name;
+    let by_policy = facts.access.write(namespace, Target::NETWORK_POLICIES, name);
+    either(by_policy, || facts.access.run_pod(namespace, Freedom::HostNetwork, namespace))
 }
 
-/// Whether tenants of a namespace can have a pod of theirs run on a pool that its taints keep for others: by tolerating
-/// them, or by naming a node, which only `NoExecute` stops.
+/// Whether tenants of a namespace can have a pod of theirs run on a pool that its taints keep for others: by tolerating them,
+/// or by naming a node, which passes all taints over but those that evict.
 #[must_use]
 pub fn lands_on(facts: &Facts<'_>, namespace: usize, pool: &NodePool<'_>) -> Power {
-    let run = |freedom: Freedom| match Power::of(facts.access.run_pod(namespace, freedom, namespace)) {
-        Power::Yes(reason, at) => {
-            Power::Yes(format!("{reason}, and nothing at admission refuses {}", freedom.as_str()), at)
-        }
-        other => other,
-    };
+    let tolerates = facts.access.run_pod(namespace, Freedom::Tolerations, namespace);
     let evicts = pool.taints.iter().any(|taint| taint.effect == Effect::NoExecute);
-    match run(Freedom::Tolerations) {
-        toleration @ Power::Yes(..) => toleration,
-        toleration if evicts => toleration,
-        toleration => match run(Freedom::NodeName) {
-            Power::No => toleration,
-            named => named,
-        },
+    either(tolerates, || match evicts {
+        true => Verdict::No(None),
+        false => facts.access.run_pod(namespace, Freedom::NodeName, namespace),
+    })
+}
+
+/// One way is enough; what is not known of one matters where the other is none.
+fn either(one: Verdict, other: impl FnOnce() -> Verdict) -> Power {
+    if let certain @ Verdict::Certain(_) = one {
+        return Power::of(certain);
+    }
+    match (one, other()) {
+        (_, certain @ Verdict::Certain(_)) => Power::of(certain),
+        (unknown @ Verdict::Unknown(_), _) | (Verdict::No(_), unknown) => Power::of(unknown),
+        (certain, _) => Power::of(certain),
     }
 }

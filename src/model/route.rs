@@ -48,6 +48,8 @@ pub struct Server<'a> {
     pub mode_defaulted: bool,
     /// A certificate authority that is not the mesh's own, for client certificates.
     pub own_authority: Option<Text<'a>>,
+    /// Whether it asks for a certificate that the mesh's own authority vouches for.
+    pub trusts_mesh: bool,
     pub at: Location,
 }
 
@@ -63,7 +65,7 @@ impl Server<'_> {
     /// Whether the proxy learns who the client is from a certificate of the mesh (semantics C.9, 7).
     #[must_use]
     pub fn identifies_clients(&self) -> bool {
-        self.mode == ServerMode::IstioMutual
+        self.trusts_mesh
     }
 
     /// Whether the proxy sees requests, rather than bytes (semantics C.9, 5).
@@ -268,6 +270,10 @@ pub(super) fn gateway<'a>(
     }
 }
 
+/// Where proxies keep the certificate of the mesh's own authority.
+const MESH_AUTHORITIES: [&str; 3] =
+    ["/etc/certs/root-cert.pem", "/var/run/secrets/istio/root-cert.pem", "./var/run/secrets/istio/root-cert.pem"];
+
 fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
     let protocol = match written.protocol.map_or("", |protocol| protocol.value).to_ascii_uppercase().as_str() {
         "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" => ServerProtocol::Http,
@@ -276,15 +282,19 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         "TCP" | "MONGO" | "MYSQL" | "REDIS" => ServerProtocol::Tcp,
         _ => ServerProtocol::Unknown,
     };
+    let mode = written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode));
+    let authority = written.tls.and_then(|tls| tls.own_authority);
+    let is_of_mesh = authority.is_some_and(|authority| MESH_AUTHORITIES.contains(&authority.value));
     let plain_at = written.protocol.or(written.name).map_or(written.at, |text| text.at);
     Server {
         port: written.port.map(|port| port.value),
         protocol,
         hosts: written.hosts.clone(),
-        mode: written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode)),
+        mode,
         mode_at: written.tls.map_or(plain_at, |tls| tls.mode.at()),
         mode_defaulted: written.tls.is_some_and(|tls| tls.mode.value.is_none()),
-        own_authority: written.tls.and_then(|tls| tls.own_authority),
+        own_authority: authority.filter(|_| !is_of_mesh),
+        trusts_mesh: mode == ServerMode::IstioMutual || (mode == ServerMode::Mutual && is_of_mesh),
         at: written.at,
     }
 }

@@ -11,7 +11,7 @@ use crate::source::Sources;
 use crate::triage::{Report, Reported};
 
 /// How long a comment on GitHub may be, with room for the last line.
-const LIMIT: usize = 65_000;
+pub(super) const LIMIT: usize = 65_000;
 
 /// Writes the report: what came of it, a table, then the findings of each object, those with errors first.
 #[must_use]
@@ -61,7 +61,7 @@ fn besides(report: &Report) -> String {
     known + &ignored + &untouched
 }
 
-fn item(reported: &Reported, sources: &Sources, rules: &[&'static Rule], paths: &Paths) -> String {
+pub(super) fn item(reported: &Reported, sources: &Sources, rules: &[&'static Rule], paths: &Paths) -> String {
     let finding = &reported.finding;
     let place = Place::new(finding.at, sources);
     let at = code(&format!("{}:{}", paths.text(place.source.path()), place.start.line));

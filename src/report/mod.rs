@@ -3,6 +3,7 @@
 mod baseline;
 mod catalogue;
 pub mod connections;
+pub mod difference;
 mod excerpt;
 mod github;
 mod gitlab;
@@ -29,6 +30,7 @@ pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use page::page;
+pub use palette::clean;
 pub use relative::Paths;
 pub use sarif::{Sarif, file_uri, sarif};
 pub use schema::config_schema;
@@ -146,5 +148,5 @@ fn all(report: &Report) -> Vec<&Reported> {
 /// A shape of ours as indented JSON with a newline at its end.
 fn pretty<T: serde::Serialize>(shape: &T) -> String {
     // Only maps with keys that are no strings and failing writers are errors; the shapes have neither.
-    serde_json::to_string_pretty(shape).map(|text| text + "\n").unwrap_or_default()
+    serde_json::to_string_pretty(shape).map(|text| palette::escaped(text + "\n")).unwrap_or_default()
 }

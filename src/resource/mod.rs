@@ -1,6 +1,7 @@
 //! Documents to resources: what the user wrote, typed, with every place kept and no default applied.
 
 mod config_map;
+pub mod gateway_api;
 pub mod gcp;
 pub mod istio;
 pub mod kubernetes;
@@ -95,6 +96,10 @@ pub enum Kind<'a> {
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
     Telemetry(istio::Telemetry<'a>),
+    /// A Gateway of the Gateway API.
+    ApiGateway(gateway_api::Gateway<'a>),
+    /// A route of the Gateway API.
+    ApiRoute(gateway_api::Route<'a>),
     /// An object of the cloud, in whichever format.
     Cloud(Box<gcp::Cloud<'a>>),
     /// An object of a modelled kind without the part that makes it one, such as a patch.
@@ -221,6 +226,7 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "telemetry.istio.io" if object.kind == "Telemetry" => {
             Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
         }
+        "gateway.networking.k8s.io" => gateway_api(reader, object),
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
@@ -350,6 +356,16 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
         "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
         "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
+        _ => return None,
+    })
+}
+
+fn gateway_api<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    Some(match object.kind {
+        "Gateway" => gateway_api::gateway(reader, object.node).map(Kind::ApiGateway),
+        "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" => {
+            gateway_api::route(reader, object.node).map(Kind::ApiRoute)
+        }
         _ => return None,
     })
 }

@@ -24,6 +24,7 @@ mod authorization {
 mod capture {
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
+    pub(super) mod network_capability;
     pub(super) mod runs_as_proxy_identity;
     pub(super) mod workload_outside_mesh;
 }
@@ -108,6 +109,7 @@ mod routing {
     pub(super) mod sidecar_scope_too_wide;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
+    pub(super) mod virtual_service_leak;
     pub(super) mod wildcard_external_host;
 }
 mod tls {
@@ -186,6 +188,7 @@ pub static RULES: &[&Rule] = &[
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
+    &capture::network_capability::RULE,
     &cluster::network_policy_not_enforced::RULE,
     &network_policy::network_policy_overridden::RULE,
     &ignores::new_ignore::RULE,
@@ -218,6 +221,7 @@ pub static RULES: &[&Rule] = &[
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
     &tls::unverified_tls_origination::RULE,
+    &routing::virtual_service_leak::RULE,
     &firewall::weak_firewall_target::RULE,
     &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,

@@ -37,5 +37,5 @@ fn identity<'c, 'a>(action: Action, clause: &'c Clause<'a>) -> Option<&'c Condit
 }
 
 fn identifies(server: &Server<'_>) -> bool {
-    matches!(server.mode, ServerMode::IstioMutual | ServerMode::Mutual | ServerMode::Unknown)
+    server.identifies_clients() || matches!(server.mode, ServerMode::Mutual | ServerMode::Unknown)
 }

@@ -190,7 +190,7 @@ pub fn decision(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<
     if server.mode == ServerMode::AutoPassthrough {
         return Decision::Allow;
     }
-    intention(proxy, server, &Request { peer: seen(server, request.peer), ..*request }, estate)
+    intention(proxy, server, &Request { peer: peer_seen_by(server, request.peer), ..*request }, estate)
 }
 
 /// What a proxy would decide if every listener learned who its clients are: what the policies mean, rather than what they
@@ -207,13 +207,16 @@ pub fn intention(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request
 }
 
 /// Who a client is to a listener.
-fn seen<'r>(server: &Server<'_>, peer: Peer<'r>) -> Peer<'r> {
+#[must_use]
+pub fn peer_seen_by<'r>(server: &Server<'_>, peer: Peer<'r>) -> Peer<'r> {
     match server.mode {
-        ServerMode::IstioMutual => peer,
+        _ if server.identifies_clients() => peer,
         ServerMode::Plaintext | ServerMode::Passthrough | ServerMode::AutoPassthrough | ServerMode::Simple => {
             Peer::Nobody
         }
-        ServerMode::Mutual | ServerMode::OptionalMutual | ServerMode::Unknown => Peer::Unknown,
+        ServerMode::IstioMutual | ServerMode::Mutual | ServerMode::OptionalMutual | ServerMode::Unknown => {
+            Peer::Unknown
+        }
     }
 }
 

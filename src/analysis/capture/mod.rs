@@ -3,6 +3,7 @@
 
 mod identity;
 mod injection;
+mod privilege;
 mod redirect;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use crate::traffic::{Protocol, Traffic, Transport};
 
 pub use identity::{ProxyIdentity, ProxyIdentityKind};
 pub use injection::{Injection, Outside};
+pub use privilege::{Privilege, PrivilegeKind};
 pub use redirect::{Exclusion, ExclusionKind};
 
 /// The weakest attacker who can do something (semantics 0.1).
@@ -63,6 +65,8 @@ pub struct Capture<'a> {
     pub exclusions: Vec<Exclusion<'a>>,
     /// How its containers run, or can come to run, as somebody whose traffic is not redirected.
     pub identities: Vec<ProxyIdentity>,
+    /// What its containers may do to their network or their node, whether or not there is a proxy.
+    pub privileges: Vec<Privilege<'a>>,
     /// The ways around the proxy, the weakest attacker's first. What a proxy never sees comes last; where it is unknown
     /// whether there is a proxy, that is the only one.
     pub escapes: Vec<Escape>,
@@ -100,10 +104,14 @@ fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Captur
         exclusions = redirect::exclusions(workload, estate);
         identities = identity::identities(workload);
     }
+    let privileges = privilege::privileges(workload);
     let mut escapes = escapes(&injection, &exclusions, &identities, workload);
+    if matches!(injection, Injection::In { .. }) {
+        escapes.extend(privileges.iter().filter_map(Privilege::escape));
+    }
     escapes.sort_by_key(|escape| escape.tier);
     escapes.push(unredirected(workload));
-    Capture { injection, exclusions, identities, escapes }
+    Capture { injection, exclusions, identities, privileges, escapes }
 }
 
 fn escapes(

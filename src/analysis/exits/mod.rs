@@ -4,10 +4,14 @@
 //! Each way has a verdict for each kind of attacker, and the layers in between with what decides at each of them. A layer
 //! counts only against attackers who cannot change it.
 
+mod gateway;
 mod judge;
 mod kinds;
+mod names;
+mod pivot;
 mod pools;
 mod profile;
+mod routes;
 mod sheet;
 mod step;
 mod wanted;
@@ -47,6 +51,8 @@ pub struct Exit {
     pub sample: Sample,
     /// The layers on the way, in the order in which traffic meets them.
     pub steps: Vec<Step>,
+    /// What is said of the steps, where that does not depend on the workload.
+    said: Vec<step::Said>,
 }
 
 /// Workloads of one namespace that nothing can tell apart, with their ways out.
@@ -107,34 +113,86 @@ impl Exits {
 
 /// Works out the ways out of all application workloads.
 pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate))
+    of_wanted(estate, facts, Wanted::new(estate), (&|_, _| true, false))
 }
 
-/// Works out the ways out by which some traffic leaves, as if there were no other.
+/// Works out the ways out by which some traffic leaves and that lead to some hosts, as if there were no others.
 #[must_use]
-pub fn exits_to(estate: &Estate<'_>, facts: &Facts<'_>, traffic: &Traffic) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic))
+pub fn exits_to(
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    traffic: &Traffic,
+    hosts: &dyn Fn(&str, Option<u16>) -> bool,
+) -> Exits {
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), (hosts, true))
 }
 
-fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted) -> Exits {
-    let desk = Desk { estate, pools: pools::Pools::new(estate, facts), wanted };
+/// Which hosts are wanted, by name and port; and whether each of them is, or those that are closed need one example.
+type Hosts<'w> = (&'w dyn Fn(&str, Option<u16>) -> bool, bool);
+
+fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
+    let pools = pools::Pools::new(estate, facts);
+    let gateways = gateway::Gateways::new(estate, facts, &pools);
+    let routes = routes::Routes::new(estate, facts, &pools);
+    let names = names::Names::new(estate);
+    let desk = Desk { estate, pools: &pools, wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
-    let mut sheets: FxHashMap<Profile<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();
-    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
+    let mut asked = Asked::default();
+    let mut places: FxHashMap<[usize; 5], usize> = FxHashMap::default();
     let mut groups: Vec<Group> = Vec::new();
     for workload in tenants {
-        let profile = profile(workload, estate, facts, &desk.pools.gateways);
-        let next = sheets.len();
-        let (number, exits) = sheets
-            .entry(profile)
-            .or_insert_with_key(|profile| (next, desk.exits(profile).into_iter().map(Arc::new).collect()));
-        let alike = (estate.workloads[workload].namespace, facts.network_policy.class_of(workload), *number);
+        let (sheet, around) = asked.sheet(workload, &desk, facts);
+        let (call, through) = asked.call(workload, &gateways, hosts);
+        let client = gateways.client_of(workload);
+        let class = facts.network_policy.class_of(workload);
+        let alike = [estate.workloads[workload].namespace, class, sheet, call, client.map_or(0, |client| client + 1)];
         let group = *places.entry(alike).or_insert(groups.len());
-        match groups.get_mut(group) {
-            Some(group) => group.workloads.push(workload),
-            None => groups.push(Group { workloads: vec![workload], exits: exits.clone() }),
+        if let Some(group) = groups.get_mut(group) {
+            group.workloads.push(workload);
+            continue;
         }
+        let mut exits: Vec<Arc<Exit>> = around.into_iter().chain(through).collect();
+        let profile = profile(workload, estate, facts, &pools.gateways);
+        let direct = client.map(|client| routes.exits(client, workload, &profile, hosts));
+        exits.extend(direct.into_iter().flatten().map(Arc::new));
+        exits.extend(names.exit(workload, estate, facts, &desk.wanted).map(Arc::new));
+        exits.sort_by_key(|exit| exit.via);
+        groups.push(Group { workloads: vec![workload], exits });
     }
+    let mut direct = |workload| {
+        let (_, exits) = asked.sheet(workload, &desk, facts);
+        exits.into_iter().find(|exit| pivot::is_direct(exit))
+    };
+    pivot::add(&mut groups, estate, facts, &mut direct);
     Exits { groups }
+}
+
+/// Answers that workloads share, by number.
+#[derive(Default)]
+struct Asked<'f, 'a> {
+    sheets: FxHashMap<Profile<'f>, (usize, Vec<Arc<Exit>>)>,
+    calls: FxHashMap<gateway::Caller<'a>, (usize, Vec<Arc<Exit>>)>,
+}
+
+impl<'f, 'a> Asked<'f, 'a> {
+    /// The ways of a workload to addresses.
+    fn sheet(&mut self, workload: usize, desk: &Desk<'f, 'a>, facts: &'f Facts<'_>) -> (usize, Vec<Arc<Exit>>) {
+        let profile = profile(workload, desk.estate, facts, &desk.pools.gateways);
+        let next = self.sheets.len();
+        let of_profile = |profile: &Profile<'f>| (next, desk.exits(profile).into_iter().map(Arc::new).collect());
+        self.sheets.entry(profile).or_insert_with_key(of_profile).clone()
+    }
+
+    /// The ways of a workload through the gateway.
+    fn call(
+        &mut self,
+        workload: usize,
+        gateways: &gateway::Gateways<'_, 'a>,
+        hosts: Hosts<'_>,
+    ) -> (usize, Vec<Arc<Exit>>) {
+        let next = self.calls.len() + 1;
+        let Some(caller) = gateways.caller(workload) else { return (0, Vec::new()) };
+        self.calls.entry(caller).or_insert_with_key(|caller| (next, gateways.exits(caller, hosts))).clone()
+    }
 }

@@ -49,7 +49,8 @@ pub(super) fn page(markdown: &str) -> String {
             html += &table(&rows);
         } else if !line.trim().is_empty() {
             let mut words = vec![line];
-            let is_more = |next: &&str| !next.trim().is_empty() && !next.starts_with(['#', '`', '|', '-']);
+            let starts_other = |next: &str| ["#", "```", "|", "- "].iter().any(|sign| next.starts_with(sign));
+            let is_more = |next: &&str| !next.trim().is_empty() && !starts_other(next);
             while let Some(next) = lines.next_if(is_more) {
                 words.push(next);
             }

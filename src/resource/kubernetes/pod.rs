@@ -10,7 +10,12 @@ pub struct PodSpec<'a> {
     pub labels: Labels<'a>,
     pub annotations: Labels<'a>,
     pub host_network: Option<Spanned<bool>>,
+    pub host_pid: Option<Spanned<bool>>,
+    /// The folders of the node that volumes hold.
+    pub host_paths: Vec<Text<'a>>,
     pub node_name: Option<Text<'a>>,
+    /// Who chooses the node; Kubernetes' own scheduler where absent.
+    pub scheduler: Option<Text<'a>>,
     pub node_selector: Labels<'a>,
     /// Required node affinity: one of the terms must match. None where there is no such affinity.
     pub node_affinity: Option<Vec<NodeSelectorTerm<'a>>>,
@@ -43,17 +48,21 @@ pub struct Container<'a> {
     pub image: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     pub ports: Vec<ContainerPort<'a>>,
-    /// Environment variables that have a literal value.
+    /// The variables that Istio or Google's libraries look at.
     pub env: Vec<Variable<'a>>,
     pub mounts: Vec<Mount<'a>>,
     pub init: bool,
+    /// Whether it goes on running beside the others (`restartPolicy: Always`).
+    pub restarts: bool,
+    /// The fields that are written, by their keys, of a container that has the name of one that Istio injects.
+    pub fields: Vec<Text<'a>>,
 }
 
-/// An environment variable with its value.
+/// An environment variable; without a value where it comes from elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable<'a> {
     pub name: Text<'a>,
-    pub value: Text<'a>,
+    pub value: Option<Text<'a>>,
 }
 
 /// Where a volume of the pod is seen in a container.
@@ -136,22 +145,38 @@ fn container_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ContainerPo
     })
 }
 
+/// The variables that Istio or Google's libraries look at; all others are the application's own matter.
+fn variable(node: Node<'_>) -> Option<Variable<'_>> {
+    let text = |key| Reader::field(node, key).and_then(|value| Some(Spanned::new(value.text()?, value.at())));
+    let is_known = |name: &Text<'_>| {
+        let others = ["DISABLE_ENVOY", "ENABLE_NATIVE_SIDECARS", "GOOGLE_APPLICATION_CREDENTIALS"];
+        name.starts_with("ISTIO_") || others.contains(&name.value)
+    };
+    Some(Variable { name: text("name").filter(is_known)?, value: text("value") })
+}
+
+/// The folder of the node that a volume holds.
+fn host_path<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Text<'a>> {
+    let volume = reader.mapping(node)?;
+    let host = reader.mapping_at(volume, "hostPath")?;
+    reader.text_at(host, "path")
+}
+
 fn container<'a>(reader: &mut Reader, node: Node<'a>, init: bool) -> Option<Container<'a>> {
     let node = reader.mapping(node)?;
+    let name = reader.text_at(node, "name").unwrap_or(Spanned::new("", node.head()));
+    let fields = node.entries().filter(|_| name.starts_with("istio-"));
     Some(Container {
-        name: reader.text_at(node, "name").unwrap_or(Spanned::new("", node.head())),
+        name,
         image: reader.text_at(node, "image"),
         security: security(reader, node),
         ports: reader.list_at(node, "ports", container_port),
-        env: reader.list_at(node, "env", variable),
+        env: node.get("env").into_iter().flat_map(Node::items).filter_map(variable).collect(),
         mounts: reader.list_at(node, "volumeMounts", mount),
         init,
+        restarts: reader.text_at(node, "restartPolicy").is_some_and(|policy| policy.value == "Always"),
+        fields: fields.map(|entry| Spanned::new(entry.name(), entry.key.at())).collect(),
     })
-}
-
-fn variable<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Variable<'a>> {
-    let node = reader.mapping(node)?;
-    Some(Variable { name: reader.text_at(node, "name")?, value: reader.text_at(node, "value")? })
 }
 
 fn mount<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Mount<'a>> {
@@ -214,7 +239,10 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         labels: metadata.map(|node| reader.labels_at(node, "labels")).unwrap_or_default(),
         annotations: metadata.map(|node| reader.labels_at(node, "annotations")).unwrap_or_default(),
         host_network: reader.flag_at(spec, "hostNetwork"),
+        host_pid: reader.flag_at(spec, "hostPID"),
+        host_paths: reader.list_at(spec, "volumes", host_path),
         node_name: reader.text_at(spec, "nodeName"),
+        scheduler: reader.text_at(spec, "schedulerName").filter(|name| !name.is_empty()),
         node_selector: reader.labels_at(spec, "nodeSelector"),
         node_affinity: node_affinity(reader, spec),
         tolerations: reader.list_at(spec, "tolerations", toleration),

@@ -97,8 +97,12 @@ fn ungranted(
     let taken: Vec<&str> = routing::taken(server, gateway, service).collect();
     let mut found = Vec::new();
     for host in service.hosts.iter().filter(|host| taken.contains(&host.value) && !host.value.contains('*')) {
-        let judge = |peer| intention(proxy, server, &request(proxy, server, host.value, peer, estate), estate);
-        if judge(Peer::Unknown) == Decision::Deny {
+        // Where it is not known on which port the pods listen, they are denied if they are on each.
+        let is_denied = |peer| {
+            let mut requests = requests(proxy, server, host.value, peer, estate);
+            requests.all(|request| intention(proxy, server, &request, estate) == Decision::Deny)
+        };
+        if is_denied(Peer::Unknown) {
             let message = format!(
                 "egress gateway `{}` has a route for `{}` on {}, which no policy allows",
                 proxy.name.value,
@@ -114,10 +118,13 @@ fn ungranted(
             .iter()
             .filter(|one| estate.namespace(one.value).is_some_and(|namespace| namespace.role == Role::Tenant));
         for namespace in tenants {
-            if judge(Peer::Account { namespace: namespace.value, account: None }) == Decision::Deny {
+            if is_denied(Peer::Account { namespace: namespace.value, account: None }) {
                 let message = format!(
-                    "`{}` is exported to `{}`, which no policy allows `{}`",
-                    service.name.value, namespace.value, host.value
+                    "`{}` is exported to `{}`, to whom no policy allows `{}` on {}",
+                    service.name.value,
+                    namespace.value,
+                    host.value,
+                    server.describe()
                 );
                 let finding = RULE.finding("exported", namespace.at, message);
                 found.push(finding.help("export the route to those alone who may use it"));
@@ -127,23 +134,23 @@ fn ungranted(
     found
 }
 
-/// A request for a host as the listener sees it: by its authority, or by the name that TLS starts with.
-fn request<'r>(
+/// A request for a host as the listener sees it, by its authority or by the name that TLS starts with, for each port on
+/// which the pods may receive it.
+fn requests<'r>(
     proxy: &EgressProxy<'_>,
     server: &Server<'_>,
     host: &'r str,
     peer: Peer<'r>,
     estate: &Estate<'_>,
-) -> Request<'r> {
-    let ports = server.port.map(|port| proxy.pod_ports(port, estate)).unwrap_or_default();
-    let port = match ports.as_slice() {
-        [only] => u16::try_from(*only).map_or(Property::Unknown, Property::Is),
-        _ => Property::Unknown,
-    };
-    let base = Request { peer, port, ..Request::default() };
-    if server.reads_requests() {
-        Request { host: Property::Is(host), ..base }
+) -> impl Iterator<Item = Request<'r>> + use<'r> {
+    let base = if server.reads_requests() {
+        Request { peer, host: Property::Is(host), ..Request::default() }
     } else {
-        Request { sni: Property::Is(host), ..base }
-    }
+        Request { peer, sni: Property::Is(host), ..Request::default() }
+    };
+    let ports = server.port.map(|port| proxy.pod_ports(port, estate)).unwrap_or_default();
+    let known = ports.into_iter().filter_map(|port| u16::try_from(port).ok()).map(Property::Is);
+    let known: Vec<Property<u16>> = known.collect();
+    let ports = if known.is_empty() { vec![Property::Unknown] } else { known };
+    ports.into_iter().map(move |port| Request { port, ..base })
 }

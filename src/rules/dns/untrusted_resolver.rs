@@ -1,8 +1,10 @@
 //! DN03: a pod or a network asks resolvers that the estate does not control.
 use std::net::IpAddr;
 
+use crate::analysis::access::{Allowed, Grant, Target, WRITE};
 use crate::analysis::destinations::internet;
 use crate::finding::{Confidence, Finding, Severity};
+use crate::model::access::Standing;
 use crate::model::{Resolvers, Text};
 use crate::rule::{Audit, Rule};
 
@@ -27,6 +29,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     }
     for resolvers in &audit.estate.dns.resolvers {
         findings.extend(of_cluster(resolvers));
+        findings.extend(writable(resolvers, audit));
     }
     for (_, workload) in audit.estate.tenants() {
         let dns = &workload.pod.dns;
@@ -39,6 +42,25 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             findings.push(RULE.finding("pod-dns", server.at, message).help(HELP));
         }
     }
+}
+
+/// Somebody who is no administrator may say where the cluster's DNS passes questions on.
+fn writable(resolvers: &Resolvers<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let access = &audit.facts.access;
+    let may = |grant: Grant| match access.allows(grant, &[Target::CONFIG_MAPS], &WRITE, "kube-system") {
+        Some(Allowed::By(word)) if access.subject(grant).standing == Standing::Tenant => Some((grant, word)),
+        _ => None,
+    };
+    let (grant, word) = access.grants().iter().copied().find_map(may)?;
+    let message = format!(
+        "{} may write `{}`, which says whom the cluster's DNS asks",
+        access.subject(grant).party.display(),
+        resolvers.name
+    );
+    let finding = RULE.finding("rbac", access.subject(grant).at, message).see(resolvers.name.at, "the DNS's settings");
+    let chain = access.chain(grant, Some(word)).into_iter().skip(1);
+    let finding = chain.fold(finding, |finding, label| finding.see(label.at, label.message));
+    Some(finding.help("let administrators alone write `ConfigMaps` of `kube-system`"))
 }
 
 /// Servers to which the cluster's own DNS passes questions on: those of the internet, else those that are merely elsewhere.
