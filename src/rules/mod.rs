@@ -89,9 +89,13 @@ mod path {
     pub(super) mod gateway_node_landing;
     pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
+    pub(super) mod intended_path_broken;
     pub(super) mod mesh_bypass_path;
+    pub(super) mod multi_cluster_gap;
+    pub(super) mod pivot_path;
     pub(super) mod private_network_path;
     pub(super) mod single_control_path;
+    pub(super) mod unapproved_host_through_gateway;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
@@ -177,6 +181,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
+    &path::intended_path_broken::RULE,
     &firewall::ipv6_egress_open::RULE,
     &ignores::malformed_ignore::RULE,
     &path::mesh_bypass_path::RULE,
@@ -185,6 +190,7 @@ pub static RULES: &[&Rule] = &[
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
     &tls::missing_tls_origination::RULE,
+    &path::multi_cluster_gap::RULE,
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
@@ -194,6 +200,7 @@ pub static RULES: &[&Rule] = &[
     &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &tls::permissive_mtls::RULE,
+    &path::pivot_path::RULE,
     &logging::platform_log_off::RULE,
     &authorization::policy_never_matches::RULE,
     &authorization::policy_not_enforced::RULE,
@@ -215,6 +222,7 @@ pub static RULES: &[&Rule] = &[
     &access::tenant_writes_admin_namespace::RULE,
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
+    &path::unapproved_host_through_gateway::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &access::unrestricted_pods::RULE,
     &access::unrestricted_tolerations::RULE,

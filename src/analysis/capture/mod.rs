@@ -98,14 +98,14 @@ pub(super) fn capture<'a>(estate: &'a Estate<'a>) -> Vec<Capture<'a>> {
 }
 
 fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Capture<'a> {
-    let injection = injection::injection(workload, estate.namespace_of(workload));
+    let injection = injection::injection(workload, estate.namespace_of(workload), &estate.mesh.injection);
     let (mut exclusions, mut identities) = (Vec::new(), Vec::new());
     if matches!(injection, Injection::In { .. } | Injection::Unknown { .. }) {
         exclusions = redirect::exclusions(workload, estate);
         identities = identity::identities(workload);
     }
     let privileges = privilege::privileges(workload);
-    let mut escapes = escapes(&injection, &exclusions, &identities, workload);
+    let mut escapes = escapes(&injection, &exclusions, &identities);
     if matches!(injection, Injection::In { .. }) {
         escapes.extend(privileges.iter().filter_map(Privilege::escape));
     }
@@ -114,18 +114,13 @@ fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Captur
     Capture { injection, exclusions, identities, privileges, escapes }
 }
 
-fn escapes(
-    injection: &Injection,
-    exclusions: &[Exclusion<'_>],
-    identities: &[ProxyIdentity],
-    workload: &Workload<'_>,
-) -> Vec<Escape> {
+fn escapes(injection: &Injection, exclusions: &[Exclusion<'_>], identities: &[ProxyIdentity]) -> Vec<Escape> {
     match injection {
         Injection::Outside { why, at } => {
             vec![Escape { traffic: Traffic::all(), tier: Tier::Application, reason: why.reason().into(), at: *at }]
         }
         Injection::In { .. } => {
-            let excluded = exclusions.iter().map(|exclusion| exclusion.escape(workload));
+            let excluded = exclusions.iter().map(Exclusion::escape);
             excluded.chain(identities.iter().map(ProxyIdentity::escape)).collect()
         }
         // Ambient proxies pass unknown destinations on; that is a rule of its own. Nothing is certain of the unknown.

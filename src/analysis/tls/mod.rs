@@ -148,7 +148,7 @@ impl<'e, 'a> DestinationRules<'e, 'a> {
             })
         };
         let sees = |rule: &&DestinationRule<'_>| {
-            (namespace == client.namespace || rule.visibility.from(client.namespace))
+            rule.visibility.from(client.namespace)
                 && is_for(rule)
                 && HostPattern::new(host).subset_of(&HostPattern::new(&rule.host))
         };
