@@ -54,6 +54,8 @@ pub enum RuleSet {
 #[derive(Clone, Debug)]
 pub struct FirewallRule<'a> {
     pub name: Text<'a>,
+    /// The name of its policy, where it is a rule of one that is in the input.
+    pub policy: Option<Text<'a>>,
     pub set: RuleSet,
     /// The VPC network; none where the input does not say. For a rule of a policy, see the policy.
     pub network: Option<Link<'a>>,
@@ -81,6 +83,18 @@ pub struct FirewallRule<'a> {
     pub verdict_at: Location,
     /// Whether matches are logged, with the place that says so.
     pub logging: Setting<bool>,
+}
+
+impl FirewallRule<'_> {
+    /// The rule as a message names it: by its own name, or by its policy and the priority that is its name there.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.policy {
+            Some(policy) if self.priority == OPEN_PRIORITY => format!("a rule of `{policy}`"),
+            Some(policy) => format!("rule {} of `{policy}`", self.priority),
+            None => format!("`{}`", self.name),
+        }
+    }
 }
 
 /// A firewall policy.
@@ -118,15 +132,15 @@ pub(super) fn firewall<'a>(
             Item::PolicyRule(written) => {
                 let link = written.policy.map(|policy| directory.resolve(policy, resource, is_policy));
                 let of = link.and_then(|link| policies.iter().position(|policy| policy.link.is(&link) == Match::Yes));
-                let set = RuleSet::Policy(written.level, of);
-                rules.push(policy_rule((resource, cloud), written, set, directory, problems));
+                let of = Membership { level: written.level, policy: of, name: of.map(|of| policies[of].name) };
+                rules.push(policy_rule((resource, cloud), written, &of, directory, problems));
             }
             Item::FirewallPolicy(written) => {
                 let own = directory.own(index);
                 let of = policies.iter().position(|policy| policy.link.is(&own) == Match::Yes);
-                let set = RuleSet::Policy(written.level, of);
+                let of = Membership { level: written.level, policy: of, name: Some(resource.meta.name) };
                 let inside = written.rules.items.iter();
-                rules.extend(inside.map(|rule| policy_rule((resource, cloud), rule, set, directory, problems)));
+                rules.extend(inside.map(|rule| policy_rule((resource, cloud), rule, &of, directory, problems)));
             }
             Item::Module(at) => rules.push(possible_rule(resource, *at)),
             _ => {}
@@ -228,6 +242,7 @@ fn vpc_rule<'a>(
     };
     FirewallRule {
         name: cloud.name.known().unwrap_or(resource.meta.name),
+        policy: None,
         set: RuleSet::Vpc,
         network: written.network.map(|network| directory.resolve(network, resource, is_network)),
         only_networks: Vec::new(),
@@ -256,10 +271,17 @@ fn vpc_logging(written: &Firewall<'_>) -> Setting<bool> {
     written.log.enable.or(block).or(written.logging)
 }
 
+/// The policy that a rule is part of.
+struct Membership<'a> {
+    level: PolicyLevel,
+    policy: Option<usize>,
+    name: Option<Text<'a>>,
+}
+
 fn policy_rule<'a>(
     (resource, cloud): Object<'a, 'a>,
     written: &'a PolicyRule<'a>,
-    set: RuleSet,
+    of: &Membership<'a>,
     directory: &Directory<'a>,
     problems: &mut Vec<Problem>,
 ) -> FirewallRule<'a> {
@@ -298,7 +320,8 @@ fn policy_rule<'a>(
     };
     FirewallRule {
         name: resource.meta.name,
-        set,
+        policy: of.name,
+        set: RuleSet::Policy(of.level, of.policy),
         network: None,
         only_networks: super::network::networks(&written.networks, resource, directory),
         direction,
@@ -320,6 +343,7 @@ fn policy_rule<'a>(
 fn possible_rule<'a>(resource: &Resource<'a>, at: Location) -> FirewallRule<'a> {
     FirewallRule {
         name: resource.meta.name,
+        policy: None,
         set: RuleSet::Vpc,
         network: None,
         only_networks: Vec::new(),

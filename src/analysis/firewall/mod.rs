@@ -220,7 +220,7 @@ fn step(state: &mut State, index: usize, layer: &Layer, pool: &NodePool<'_>, est
     if rule.verdict == Verdict::Inspect {
         result.unknown.get_or_insert_with(|| Unknown {
             at: rule.verdict_at,
-            reason: format!("what the inspection that `{}` asks for lets through", rule.name.value),
+            reason: format!("what the inspection that {} asks for lets through", rule.shown()),
         });
     }
     result.pieces.push(Piece { rule: index, verdict: rule.verdict, traffic });
@@ -245,7 +245,7 @@ pub const METADATA: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::
 fn uncertainty(rule: &FirewallRule<'_>) -> Unknown {
     let target = || Unknown {
         at: rule.target_at.unwrap_or(rule.name.at),
-        reason: format!("whether `{}` applies, which the input does not decide", rule.name.value),
+        reason: format!("whether {} applies, which the input does not decide", rule.shown()),
     };
     rule.unknown.clone().unwrap_or_else(target)
 }

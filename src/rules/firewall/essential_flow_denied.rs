@@ -98,8 +98,10 @@ fn cut(
     let sample = by.traffic.intersection(flow).first()?;
     let packet = sample.spoken();
     let message = format!(
-        "nodes of pool `{}` cannot reach {what}: `{}` denies {packet} to {}",
-        pool.name, rule.name, sample.address
+        "nodes of pool `{}` cannot reach {what}: {} denies {packet} to {}",
+        pool.name,
+        rule.shown(),
+        sample.address
     );
     let finding = RULE.finding(variant, pool.name.at, message).see(rule.verdict_at, "the rule that denies it");
     Some(finding.help("allow the flow with a lower number than the denial has"))
@@ -161,9 +163,9 @@ fn kept_out(
     let rule = &audit.estate.firewall[by.rule];
     let sample = by.traffic.intersection(flow).first()?;
     let message = format!(
-        "{who} cannot reach nodes of pool `{}`: `{}` denies {} from {}",
+        "{who} cannot reach nodes of pool `{}`: {} denies {} from {}",
         pool.name,
-        rule.name,
+        rule.shown(),
         sample.spoken(),
         sample.address
     );
