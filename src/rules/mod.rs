@@ -17,6 +17,7 @@ mod capture {
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
     pub(super) mod network_capability;
+    pub(super) mod proxy_container_overridden;
     pub(super) mod runs_as_proxy_identity;
     pub(super) mod workload_outside_mesh;
 }
@@ -182,6 +183,7 @@ pub static RULES: &[&Rule] = &[
     &logging::platform_log_off::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &path::private_network_path::RULE,
+    &capture::proxy_container_overridden::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &network_policy::required_flow_blocked::RULE,
