@@ -16,6 +16,7 @@ mod authorization {
 mod capture {
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
+    pub(super) mod mesh_wide_capture_gap;
     pub(super) mod network_capability;
     pub(super) mod proxy_container_overridden;
     pub(super) mod runs_as_proxy_identity;
@@ -166,6 +167,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::ipv6_egress_open::RULE,
     &ignores::malformed_ignore::RULE,
     &path::mesh_bypass_path::RULE,
+    &capture::mesh_wide_capture_gap::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,

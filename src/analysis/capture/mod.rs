@@ -16,9 +16,9 @@ use crate::traffic::{Protocol, Traffic, Transport};
 
 pub use identity::{ProxyIdentity, ProxyIdentityKind};
 pub use injection::{Injection, Outside};
-pub use overrides::{Override, OverrideKind};
+pub use overrides::{NARROWING, Override, OverrideKind};
 pub use privilege::{Privilege, PrivilegeKind};
-pub use redirect::{Exclusion, ExclusionKind};
+pub use redirect::{Exclusion, ExclusionKind, mesh_wide};
 
 /// The weakest attacker who can do something (semantics 0.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

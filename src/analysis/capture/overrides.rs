@@ -41,7 +41,7 @@ const BOOTSTRAP: [&str; 4] = [
 ];
 
 /// Variables that narrow what is redirected.
-const NARROWING: [&str; 3] = ["ISTIO_OUTBOUND_OWNER_GROUPS", "ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE", LOOPBACK];
+pub const NARROWING: [&str; 3] = ["ISTIO_OUTBOUND_OWNER_GROUPS", "ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE", LOOPBACK];
 
 /// Fields of the proxy's container that are no tuning.
 const PROGRAM: [&str; 3] = ["command", "args", "envFrom"];
