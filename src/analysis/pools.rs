@@ -3,7 +3,7 @@
 use super::destinations::internet;
 use super::egress::Egress;
 use super::placement::Placement;
-use crate::model::{Estate, Link, Match, Nat, NextHop, NodePool, Setting, Subnet, Text};
+use crate::model::{Estate, Link, Match, Nat, NatSubnet, NextHop, NodePool, Setting, Subnet, Text};
 
 /// What each pool is for; indexed as the estate's pools are.
 #[derive(Clone, Debug, Default)]
@@ -99,25 +99,70 @@ pub fn node_exit(pool: &NodePool<'_>, estate: &Estate<'_>) -> NodeExit {
     }
 }
 
+/// The addresses by which traffic of a pool's pods leaves for the internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The node's own: the rule, since GKE masquerades pods.
+    Node,
+    /// The pods' own, which the subnet has a secondary range for.
+    Pods,
+}
+
 /// Whether a NAT translates the addresses by which a pool's nodes leave: their own, or those of pods that are not
 /// masqueraded.
 #[must_use]
 pub fn covers(nat: &Nat<'_>, pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
     let network = same(nat.network.as_ref(), pool.network.as_ref());
-    let cluster = pool.cluster.map(|cluster| &estate.clusters[cluster]);
-    let keeps_pods =
-        cluster.is_some_and(|cluster| cluster.written.snat_disabled.known().is_some_and(|disabled| disabled.value));
+    let region = match (nat.region, pool.region) {
+        (Some(own), Some(of_pool)) => Match::from(own == of_pool),
+        _ => Match::Unknown,
+    };
+    let source = source(pool, estate);
     let ranges = match nat.written.ranges.known().map(|ranges| ranges.value) {
         Some("ALL_SUBNETWORKS_ALL_IP_RANGES") => Match::Yes,
-        Some("ALL_SUBNETWORKS_ALL_PRIMARY_IP_RANGES") => Match::from(!keeps_pods),
+        Some("ALL_SUBNETWORKS_ALL_PRIMARY_IP_RANGES") => Match::from(source == Source::Node),
         Some("LIST_OF_SUBNETWORKS") => {
-            let listed = nat.subnets.iter().map(|subnet| same(Some(subnet), pool.subnet.as_ref()));
+            let listed = nat
+                .subnets
+                .iter()
+                .map(|subnet| same(Some(&subnet.link), pool.subnet.as_ref()).and(takes(subnet, source, pool, estate)));
             let open = nat.written.subnets.unknown.is_some();
             listed.fold(if open { Match::Unknown } else { Match::No }, Match::or)
         }
         _ => Match::Unknown,
     };
-    network.and(ranges)
+    network.and(region).and(ranges)
+}
+
+fn source(pool: &NodePool<'_>, estate: &Estate<'_>) -> Source {
+    let cluster = pool.cluster.map(|cluster| &estate.clusters[cluster]);
+    let disabled =
+        cluster.is_some_and(|cluster| cluster.written.snat_disabled.known().is_some_and(|disabled| disabled.value));
+    // What the agent is told counts for the one cluster that the input is about.
+    let kept = estate.topology.unmasqueraded.as_ref().filter(|_| estate.clusters.len() < 2);
+    if disabled || kept.is_some_and(|kept| internet().is_subset(kept)) { Source::Pods } else { Source::Node }
+}
+
+/// Whether a NAT takes the range of a subnet by which a pool's traffic leaves.
+fn takes(subnet: &NatSubnet<'_>, source: Source, pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
+    let written = &subnet.written.ranges;
+    let lists = |range: &str| written.items.iter().any(|item| item.value == range);
+    let open = if written.unknown.is_some() { Match::Unknown } else { Match::No };
+    // What is not said is everything.
+    if written.is_empty() || lists("ALL_IP_RANGES") {
+        return Match::Yes;
+    }
+    if source == Source::Node {
+        return Match::from(lists("PRIMARY_IP_RANGE")).or(open);
+    }
+    let own = pool.cluster.and_then(|cluster| estate.clusters[cluster].written.pod_range.known());
+    let names = &subnet.written.secondary;
+    let named = match own {
+        Some(own) => Match::from(names.items.iter().any(|name| name.value == own.value)),
+        None => Match::Unknown,
+    };
+    let open = if names.unknown.is_some() { Match::Unknown } else { open };
+    if lists("LIST_OF_SECONDARY_IP_RANGES") { named.or(open) } else { open }
 }
 
 fn same(left: Option<&Link<'_>>, right: Option<&Link<'_>>) -> Match {
@@ -162,14 +207,19 @@ pub fn ipv6_stack<'a>(pool: &NodePool<'a>, estate: &Estate<'a>) -> Option<(Text<
 /// Whether Google's APIs can be reached from a pool's private addresses: by its subnet's switch, or by an endpoint.
 #[must_use]
 pub fn google_access(pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
-    let endpoints = estate.topology.google_endpoints.iter();
-    let endpoint = endpoints.map(|endpoint| same(endpoint.network.as_ref(), pool.network.as_ref()));
-    let endpoint = endpoint.fold(Match::No, Match::or);
     let subnet = match subnet_of(pool, estate).map(|subnet| subnet.written.google_access.or_default(false)) {
         Some(Some(on)) => Match::from(on),
         _ => Match::Unknown,
     };
-    endpoint.or(subnet)
+    has_google_endpoint(pool, estate).or(subnet)
+}
+
+/// Whether the pool's network has an address of its own for Google's APIs (Private Service Connect).
+#[must_use]
+pub fn has_google_endpoint(pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
+    let endpoints = estate.topology.google_endpoints.iter();
+    let here = endpoints.map(|endpoint| same(endpoint.network.as_ref(), pool.network.as_ref()));
+    here.fold(Match::No, Match::or)
 }
 
 /// Whether some traffic reaches public IPv4 addresses.

@@ -135,11 +135,11 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     }
     let is_empty = connected.inputs.documents == 0;
     if is_empty {
-        eprintln!("palisade: {}", messages::nothing(&connected.inputs, &command.paths));
+        messages::tell(messages::nothing(&connected.inputs, &command.paths));
     }
     if !command.quiet {
         for line in messages::unparsed(&connected.inputs, &walk.sources) {
-            eprintln!("palisade: {line}");
+            messages::tell(line);
         }
     }
     let allow_unparsed = command.allow_unparsed || config.allow_unparsed;

@@ -4,6 +4,7 @@ use super::Text;
 use super::link::{Directory, Link};
 use super::network::networks;
 use crate::resource::gcp::{self, Item};
+use crate::resource::{Kind, Resource};
 
 /// A managed zone with its records.
 #[derive(Clone, Debug)]
@@ -32,19 +33,32 @@ pub struct ResponsePolicy<'a> {
     pub rules: Vec<&'a gcp::ResponseRule<'a>>,
 }
 
+/// Where the DNS of a cluster passes questions on.
+#[derive(Clone, Debug)]
+pub struct Resolvers<'a> {
+    pub name: Text<'a>,
+    pub servers: &'a [Text<'a>],
+}
+
 /// The DNS of the estate's networks, as far as it is in the input.
 #[derive(Clone, Debug, Default)]
 pub struct Dns<'a> {
     pub zones: Vec<DnsZone<'a>>,
     pub policies: Vec<DnsPolicy<'a>>,
     pub response_policies: Vec<ResponsePolicy<'a>>,
+    /// Where the DNS of clusters passes questions on.
+    pub resolvers: Vec<Resolvers<'a>>,
     /// Records of zones that are not in the input.
     pub stray_records: Vec<&'a gcp::RecordSet<'a>>,
 }
 
 /// Lowers zones, records and policies.
-pub(super) fn dns<'a>(directory: &Directory<'a>) -> Dns<'a> {
+pub(super) fn dns<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> Dns<'a> {
     let mut found = Dns::default();
+    found.resolvers.extend(list.iter().filter_map(|resource| match &resource.kind {
+        Kind::Resolvers(written) => Some(Resolvers { name: resource.meta.name, servers: &written.servers }),
+        _ => None,
+    }));
     let mut response_links = Vec::new();
     for (index, resource, cloud) in directory.clouds() {
         let name = resource.meta.name;

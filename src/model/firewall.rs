@@ -65,7 +65,8 @@ pub struct FirewallRule<'a> {
     /// The place of the priority, where it is written.
     pub priority_at: Option<Location>,
     pub verdict: Verdict,
-    /// The destinations of an egress rule with what may be spoken to them; where a part is open, the most that it may match.
+    /// The destinations of an egress rule, or the sources of an ingress one, with what may be spoken; where a part is open,
+    /// the most that it may match.
     pub traffic: Traffic,
     pub target: Target<'a>,
     /// The place of the target, where there is one.
@@ -210,7 +211,11 @@ fn vpc_rule<'a>(
     };
     open.note(if verdict == Verdict::Open { block.at } else { None }, "a verdict");
     let transport = if verdict == Verdict::Open { Transport::all() } else { transport(block, &mut open) };
-    let addresses = destinations(&written.destinations, &mut open, problems);
+    let direction = direction(written.direction);
+    let addresses = match direction {
+        Direction::Egress => ranges(&written.destinations, &mut open, problems),
+        Direction::Ingress => sources(&written.sources, written.source_machines, &mut open, problems),
+    };
     open.note(written.direction.unknown(), "a direction");
     open.note(written.priority.unknown(), "a priority");
     open.note(written.disabled.unknown(), "a switch");
@@ -226,7 +231,7 @@ fn vpc_rule<'a>(
         set: RuleSet::Vpc,
         network: written.network.map(|network| directory.resolve(network, resource, is_network)),
         only_networks: Vec::new(),
-        direction: direction(written.direction),
+        direction,
         priority: priority(written.priority),
         priority_at: written.priority.known().map(|priority| priority.at),
         verdict,
@@ -275,10 +280,14 @@ fn policy_rule<'a>(
     open.note(written.secure_tags.unknown, "a target tag");
     open.note(written.networks.unknown, "a network");
     if let Some(at) = written.other_conditions {
-        open.0.get_or_insert_with(|| Unknown { at, reason: "destinations that are no addresses".to_owned() });
+        open.0.get_or_insert_with(|| Unknown { at, reason: "peers that are told by no address".to_owned() });
     }
     let transport = if written.layer4.is_empty() { Transport::all() } else { transport(&written.layer4, &mut open) };
-    let ranges = destinations(&written.destinations, &mut open, problems);
+    let direction = direction(written.direction);
+    let ranges = match direction {
+        Direction::Egress => ranges(&written.destinations, &mut open, problems),
+        Direction::Ingress => sources(&written.sources, written.source_machines, &mut open, problems),
+    };
     // Names, lists and regions add to the ranges, or narrow them.
     let addresses = if written.other_conditions.is_some() { AddressSet::all() } else { ranges };
     let accounts = accounts(&written.accounts, resource, directory, &mut open);
@@ -292,7 +301,7 @@ fn policy_rule<'a>(
         set,
         network: None,
         only_networks: super::network::networks(&written.networks, resource, directory),
-        direction: direction(written.direction),
+        direction,
         priority: priority(written.priority),
         priority_at: written.priority.known().map(|priority| priority.at),
         verdict,
@@ -370,9 +379,15 @@ fn transport(block: &Listed<Ports<'_>>, open: &mut Open) -> Transport {
     if block.unknown.is_some() { Transport::all() } else { all }
 }
 
-/// The destinations of an egress rule: every IPv4 address where none is given, and never IPv6 unless it is. What is open or
-/// no range may be anything.
-fn destinations(list: &Listed<Text<'_>>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
+/// The sources of an ingress rule; none of them is an address where only machines are given.
+fn sources(list: &Listed<Text<'_>>, machines: Setting<()>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
+    let only_machines = list.is_empty() && machines.known().is_some();
+    if only_machines { AddressSet::default() } else { ranges(list, open, problems) }
+}
+
+/// The ranges of a rule: every IPv4 address where none is given, and never IPv6 unless it is. What is open or no range may be
+/// anything.
+fn ranges(list: &Listed<Text<'_>>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
     if list.is_empty() {
         return AddressSet::all_v4();
     }

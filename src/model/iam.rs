@@ -1,9 +1,11 @@
 //! Who may do what in the cloud, as far as it bears on egress.
 
 use super::Text;
+
 use super::access::is_admins_member;
 use super::link::{Directory, Identity};
 use crate::config::Config;
+pub use crate::resource::gcp::AuditLog;
 use crate::resource::gcp::{self, Item, Reference};
 
 /// A role for one member.
@@ -33,7 +35,7 @@ pub struct Holder<'a> {
 pub struct Iam<'a> {
     pub bindings: Vec<IamBinding<'a>>,
     pub holders: Vec<Holder<'a>>,
-    pub audit: Vec<&'a gcp::AuditLog<'a>>,
+    pub audit: Vec<&'a AuditLog<'a>>,
     pub perimeters: Vec<Perimeter<'a>>,
     /// Whether any binding is in the input.
     pub is_known: bool,

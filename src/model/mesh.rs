@@ -2,6 +2,7 @@
 
 use super::authorization::{AuthorizationPolicy, authorization_policy};
 use super::extension::{Extension, extension};
+use super::gateway_api;
 use super::injection::{InjectionSettings, injection_settings};
 use super::peer::{PeerAuthentication, peer_authentication};
 use super::route::{Gateway, VirtualService, gateway, virtual_service};
@@ -174,6 +175,9 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
     for resource in list {
         if let Some(namespace) = resource.namespace {
             add(&mut mesh, &exports, resource, namespace.value);
+            if let Kind::ApiRoute(written) = &resource.kind {
+                mesh.virtual_services.extend(gateway_api::routes(written, resource, namespace.value, list));
+            }
         }
     }
     mesh.exports = exports;
@@ -223,6 +227,7 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
         Kind::ServiceEntry(written) => {
             mesh.service_entries.push(service_entry(written, resource, namespace, exports));
         }
+        Kind::ApiGateway(written) => mesh.gateways.extend(gateway_api::gateway(written, resource, namespace)),
         Kind::WorkloadEntry(written) => mesh.workload_entries.push(WorkloadEntry {
             namespace,
             name,
@@ -232,7 +237,7 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
         Kind::Sidecar(written) => mesh.sidecars.push(sidecar(written, &resource.meta, namespace)),
         Kind::Extension(written) => mesh.extensions.push(extension(written, &resource.meta, namespace)),
         Kind::AuthorizationPolicy(written) => {
-            mesh.authorization_policies.push(authorization_policy(written, &resource.meta, namespace));
+            mesh.authorization_policies.push(authorization_policy(written, resource, namespace));
         }
         Kind::PeerAuthentication(written) => {
             mesh.peer_authentications.push(peer_authentication(written, name, namespace));
@@ -244,10 +249,9 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
 /// Whether a gateway lets traffic out: it stands in the egress namespace, it selects proxies that are called egress
 /// gateways, or a host that is registered as external is routed through it under its own name.
 fn is_egress(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
+    const NAMES: [&str; 4] = ["istio", "app", "name", "gateway.networking.k8s.io/gateway-name"];
     let by_label = gateway.selector.is_some_and(|labels| {
-        labels
-            .iter()
-            .any(|(name, value)| matches!(name.value, "istio" | "app" | "name") && value.value.contains("egress"))
+        labels.iter().any(|(name, value)| NAMES.contains(&name.value) && value.value.contains("egress"))
     });
     by_label || gateway.namespace == "istio-egress" || leads_out(gateway, mesh)
 }

@@ -9,6 +9,7 @@ mod dns;
 mod evidence;
 mod extension;
 mod firewall;
+mod gateway_api;
 mod iam;
 mod injection;
 mod link;
@@ -20,6 +21,7 @@ mod nodes;
 mod peer;
 mod relations;
 mod route;
+mod scaling;
 mod selector;
 mod service;
 mod service_entry;
@@ -30,16 +32,18 @@ mod workload;
 
 pub use access_log::{AccessLogs, MeshLog, Telemetry};
 pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
-pub use dns::{Dns, DnsPolicy, DnsZone, ResponsePolicy};
+pub use dns::{Dns, DnsPolicy, DnsZone, Resolvers, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
-pub use iam::{Holder, Iam, IamBinding, Perimeter};
+pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
 pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook};
 pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
-pub use network::{EnforcementOrder, GoogleEndpoint, Nat, Network, Peering, Route as NetworkRoute, Subnet, Topology};
+pub use network::{
+    EnforcementOrder, GoogleEndpoint, Nat, NatSubnet, Network, Peering, Route as NetworkRoute, Subnet, Topology,
+};
 pub use network_policy::{
     ClauseAction, NamespaceScope, NetworkPolicy, Peer, PeerScope, PodScope, PolicyClause, PolicyKind, Ports, Section,
     Tier,
@@ -48,21 +52,23 @@ pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning
 pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
-    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
+    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, RoutesFrom, Server, ServerProtocol, VirtualService,
 };
+pub use scaling::{Autoscaler, Scaling};
 pub use selector::{Match, Requirement, Selector};
 pub use service::{Service, ServicePort, ServiceType};
 pub use service_entry::{EntryPort, PortProtocol, Resolution, ServiceEntry};
 pub use sidecar::{EgressListener, Import, ImportFrom, Sidecar};
 pub use tls::{ClientMode, ClientTls, DestinationRule, ServerMode, TlsLayer};
 pub use version::IstioVersion;
-pub use workload::{Container, Placement, Toleration, Workload};
+pub use workload::{Container, Mount, Placement, Toleration, Workload};
 
 pub use crate::resource::gcp::{Listed, NextHop, Setting};
+pub use crate::resource::kubernetes::NetworkLogging;
 pub use crate::resource::{Labels, Text};
 
 use crate::config::Config;
-use crate::resource::Resources;
+use crate::resource::{Kind, Resources};
 use crate::source::{Location, Problem};
 
 /// The resolved model of one set of manifests.
@@ -74,6 +80,8 @@ pub struct Estate<'a> {
     pub network_policies: Vec<NetworkPolicy<'a>>,
     pub mesh: Mesh<'a>,
     pub access_logs: AccessLogs<'a>,
+    /// What Dataplane V2 is told to log of the decisions of network policies.
+    pub network_logging: Vec<(Text<'a>, NetworkLogging)>,
     pub clusters: Vec<Cluster<'a>>,
     pub pools: Vec<NodePool<'a>>,
     pub firewall: Vec<FirewallRule<'a>>,
@@ -94,8 +102,12 @@ pub struct Estate<'a> {
 pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a> {
     let list = &resources.list;
     let mut estate = Estate { evidence: evidence::evidence(resources, config), ..Estate::default() };
-    estate.mesh = mesh::mesh(list, version::istio_versions(list, config));
     estate.access_logs = access_log::access_logs(list);
+    estate.network_logging.extend(list.iter().filter_map(|resource| match &resource.kind {
+        Kind::NetworkLogging(written) => Some((resource.meta.name, *written)),
+        _ => None,
+    }));
+    estate.mesh = mesh::mesh(list, version::istio_versions(list, config));
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
     estate.workloads = workload::workloads(list, &estate.namespaces);
     estate.services = service::services(list, &estate.namespaces, &estate.mesh);
@@ -103,9 +115,9 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     let directory = link::Directory::new(list);
     (estate.clusters, estate.pools) = nodes::nodes(list, &directory);
     (estate.firewall, estate.firewall_policies) = firewall::firewall(&directory, &mut estate.problems);
-    estate.topology = network::topology(&directory);
+    estate.topology = network::topology(list, &directory);
     estate.suppose_network();
-    estate.dns = dns::dns(&directory);
+    estate.dns = dns::dns(list, &directory);
     estate.iam = iam::iam(&directory, config);
     estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
@@ -137,6 +149,22 @@ impl<'a> Estate<'a> {
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<&Namespace<'a>> {
         namespace::find(&self.namespaces, name).map(|index| &self.namespaces[index])
+    }
+
+    /// The namespaces in which application teams run something, or may: neither those of gateways nor of controllers.
+    #[must_use]
+    pub fn tenant_namespaces(&self) -> Vec<usize> {
+        let mut holds: Vec<Option<bool>> = vec![None; self.namespaces.len()];
+        for workload in &self.workloads {
+            let tenants = &mut holds[workload.namespace];
+            *tenants = Some(tenants.unwrap_or(false) || !workload.is_gateway);
+        }
+        let is_tenants = |&index: &usize| {
+            let namespace = &self.namespaces[index];
+            let runs = holds[index].unwrap_or(namespace.declared);
+            runs && namespace.role == Role::Tenant && !access::is_controllers(namespace.name)
+        };
+        (0..self.namespaces.len()).filter(is_tenants).collect()
     }
 
     /// Who a namespace belongs to; one that is not in the input is known by its name.

@@ -1,12 +1,15 @@
 //! Networks and subnets, and how traffic gets out of them: NAT, routes, peerings, endpoints of Google's APIs.
 
+use ipnet::IpNet;
+
 use super::firewall::FirewallRule;
-use super::link::{Directory, Link};
+use super::link::{Directory, Link, short};
 use super::nodes::Cluster;
 use super::nodes::{is_network, is_subnet};
 use super::{Match, Text};
-use crate::resource::Resource;
-use crate::resource::gcp::{self, Item, Listed, NextHop, Reference};
+use crate::resource::gcp::{self, Item, Listed, NextHop, Reference, Setting};
+use crate::resource::{Kind, Resource};
+use crate::traffic::AddressSet;
 
 /// A VPC network.
 #[derive(Clone, Debug)]
@@ -41,8 +44,17 @@ pub struct Nat<'a> {
     /// The network of its router; none where the input does not say.
     pub network: Option<Link<'a>>,
     /// The subnets that it names, where it does not take all.
-    pub subnets: Vec<Link<'a>>,
+    pub subnets: Vec<NatSubnet<'a>>,
+    /// The region of its router.
+    pub region: Option<&'a str>,
     pub written: &'a gcp::Nat<'a>,
+}
+
+/// A subnet that a NAT names.
+#[derive(Clone, Debug)]
+pub struct NatSubnet<'a> {
+    pub link: Link<'a>,
+    pub written: &'a gcp::NatSubnet<'a>,
 }
 
 /// A static route.
@@ -81,17 +93,19 @@ pub struct Topology<'a> {
     pub routes: Vec<Route<'a>>,
     pub peerings: Vec<Peering<'a>>,
     pub google_endpoints: Vec<GoogleEndpoint<'a>>,
+    /// Where pods keep their own addresses towards, as the masquerade agent is told; none where it is not in the input.
+    pub unmasqueraded: Option<AddressSet>,
 }
 
 /// Lowers everything that is about the network.
-pub(super) fn topology<'a>(directory: &Directory<'a>) -> Topology<'a> {
-    let mut found = Topology::default();
+pub(super) fn topology<'a>(list: &[Resource<'a>], directory: &Directory<'a>) -> Topology<'a> {
+    let mut found = Topology { unmasqueraded: list.iter().find_map(unmasqueraded), ..Topology::default() };
     let network =
         |reference: Option<Reference<'a>>, from: &Resource<'a>| Some(directory.resolve(reference?, from, is_network));
-    let routers: Vec<(Link<'a>, Option<Link<'a>>)> = directory
+    let routers: Vec<(Link<'a>, Option<Link<'a>>, Setting<&'a str>)> = directory
         .clouds()
         .filter_map(|(index, resource, cloud)| match &cloud.item {
-            Item::Router(router) => Some((directory.own(index), network(router.network, resource))),
+            Item::Router(router) => Some((directory.own(index), network(router.network, resource), router.region)),
             _ => None,
         })
         .collect();
@@ -119,14 +133,16 @@ pub(super) fn topology<'a>(directory: &Directory<'a>) -> Topology<'a> {
                 let router = written
                     .router
                     .map(|router| directory.resolve(router, resource, |item| matches!(item, Item::Router(_))));
-                let of = |(own, _): &&(Link<'a>, Option<Link<'a>>)| {
-                    router.is_some_and(|router| own.is(&router) == Match::Yes)
+                let of = routers.iter().find(|(own, ..)| router.is_some_and(|router| own.is(&router) == Match::Yes));
+                let subnet = |written: &'a gcp::NatSubnet<'a>| {
+                    Some(NatSubnet { link: directory.resolve(written.subnet?, resource, is_subnet), written })
                 };
-                let named = |subnet: &gcp::NatSubnet<'a>| Some(directory.resolve(subnet.subnet?, resource, is_subnet));
+                let region = written.region.or(of.map_or(Setting::Absent, |(_, _, region)| *region));
                 found.nats.push(Nat {
                     name,
-                    network: routers.iter().find(of).and_then(|(_, network)| *network),
-                    subnets: written.subnets.items.iter().filter_map(named).collect(),
+                    network: of.and_then(|(_, network, _)| *network),
+                    subnets: written.subnets.items.iter().filter_map(subnet).collect(),
+                    region: region.known().map(|region| short(region.value)),
                     written,
                 });
             }
@@ -171,6 +187,16 @@ pub(super) fn only_network<'a>(
     let mut named = described.chain(of_subnets).chain(of_clusters).chain(of_rules);
     let first = named.next()?;
     named.all(|other| first.is(&other) == Match::Yes).then_some(first)
+}
+
+/// The ranges that the masquerade agent leaves alone.
+fn unmasqueraded(resource: &Resource<'_>) -> Option<AddressSet> {
+    match &resource.kind {
+        Kind::Masquerade(agent) => {
+            Some(agent.kept.iter().filter_map(|range| range.value.parse::<IpNet>().ok()).collect())
+        }
+        _ => None,
+    }
 }
 
 fn order(written: &gcp::Network<'_>) -> EnforcementOrder {

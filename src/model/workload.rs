@@ -6,13 +6,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::namespace::{Namespace, find};
 use super::nodes::NodePool;
+use super::scaling::{self, Scaling};
 use super::selector::term_matches;
 use super::{Labels, Match, Text};
 use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, Workload as Written, WorkloadKind};
 use crate::resource::{Kind, Meta, Resource};
 use crate::source::{Location, Spanned};
 
-pub use crate::resource::kubernetes::Container;
+pub use crate::resource::kubernetes::{Container, Mount};
 
 /// A workload. Pods and replica sets whose owner is in the input are their owner's.
 #[derive(Clone, Debug)]
@@ -31,6 +32,7 @@ pub struct Workload<'a> {
     /// The Google service account that its pods act as, where their own is bound to one (Workload Identity).
     pub cloud_identity: Option<Text<'a>>,
     pub placement: Placement<'a>,
+    pub scaling: Scaling<'a>,
     pub pod: &'a PodSpec<'a>,
     /// Whether a mesh gateway proxy is injected instead of a sidecar, so that it is no application.
     pub is_gateway: bool,
@@ -139,6 +141,7 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
     add_addresses(&mut found, pods, namespaces);
     found.extend(operator_gateways(list, namespaces, &owners));
     bind_identities(list, &mut found, namespaces);
+    scaling::bind(list, &mut found, namespaces);
     found
 }
 
@@ -246,7 +249,8 @@ fn operator_gateways<'a>(
             let Some(namespace) = gateway.namespace.or(resource.namespace) else { continue };
             let is_new = !owners.contains_key(&(namespace.value, KIND, gateway.name.value));
             if let Some(index) = find(namespaces, namespace.value).filter(|_| is_new) {
-                found.push(Workload { is_gateway: true, ..from_pod(&gateway.pod, KIND, gateway.name, index) });
+                let scaling = scaling::of_operator(gateway);
+                found.push(Workload { is_gateway: true, scaling, ..from_pod(&gateway.pod, KIND, gateway.name, index) });
             }
         }
     }
@@ -266,6 +270,7 @@ fn workload<'a>(written: &'a Written<'a>, meta: &Meta<'a>, namespace: usize) -> 
     let name = owner.map_or(meta.name, |(_, name)| Spanned::new(name, meta.name.at));
     let mut workload = from_pod(&written.pod, kind, name, namespace);
     workload.live = written.live;
+    workload.scaling = scaling::of_controller(written);
     workload.addresses = addresses(written).collect();
     if written.live {
         // A live pod has a node because the scheduler chose one (semantics ND05).
@@ -290,6 +295,7 @@ fn from_pod<'a>(pod: &'a PodSpec<'a>, kind: &'a str, name: Text<'a>, namespace: 
             affinity: pod.node_affinity.as_deref(),
             tolerations: pod.tolerations.iter().map(toleration).collect(),
         },
+        scaling: Scaling::default(),
         pod,
         is_gateway: is_gateway(pod),
         live: false,

@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Object;
+use super::config_map::texts;
 use super::reader::Text;
 use crate::source::{Document, Location, Node, Problem, embedded};
 
@@ -41,46 +41,26 @@ impl<'s> Embedded<'s> {
 pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
     let mut found = Embedded::default();
     for object in documents.iter().flat_map(super::objects) {
-        let texts = [
-            (mesh_text(&object), "the mesh configuration cannot be read, so the mesh's mode is unknown"),
-            (injector_text(&object, "config"), "the injector's configuration cannot be read"),
-            (injector_text(&object, "values"), "the injector's values cannot be read"),
-            (proxy_text(object.node), "the proxy's configuration cannot be read"),
-        ];
-        for (text, fault) in texts {
-            if let Some(text) = text {
-                found.add(text, fault);
-            }
+        for (what, text) in texts(&object) {
+            found.add(text, what);
+        }
+        if let Some(text) = proxy_text(object.node) {
+            found.add(text, "the proxy's configuration");
         }
     }
     found
 }
 
 impl<'s> Embedded<'s> {
-    fn add(&mut self, text: Node<'s>, said: &str) {
+    fn add(&mut self, text: Node<'s>, what: &str) {
         match embedded(text) {
             Ok(inner) => self.documents.extend(inner.into_iter().take(1).map(|document| (text.at(), document))),
-            Err(fault) => {
-                self.problems.push(Problem { at: fault.at, message: format!("{said}: {}", fault.reason) });
-            }
+            Err(fault) => self.problems.push(Problem {
+                at: fault.at,
+                message: format!("{what} cannot be read, so what it says is unknown: {}", fault.reason),
+            }),
         }
     }
-}
-
-fn config_map<'a>(object: &Object<'a>, name: impl Fn(&str) -> bool) -> Option<Node<'a>> {
-    let is_named = object.node.get("metadata")?.get("name")?.text().is_some_and(name);
-    let is_config_map = object.api_version == "v1" && object.kind == "ConfigMap";
-    object.node.get("data").filter(|_| is_named && is_config_map)
-}
-
-/// The mesh configuration, which `ConfigMaps` named `istio*` hold under `mesh`.
-pub(super) fn mesh_text<'a>(object: &Object<'a>) -> Option<Node<'a>> {
-    config_map(object, |name| name.starts_with("istio"))?.get("mesh").filter(|node| node.text().is_some())
-}
-
-/// What `ConfigMaps` named `istio-sidecar-injector*` hold under `config` or `values`.
-pub(super) fn injector_text<'a>(object: &Object<'a>, key: &str) -> Option<Node<'a>> {
-    config_map(object, |name| name.starts_with("istio-sidecar-injector"))?.get(key).filter(|node| node.text().is_some())
 }
 
 /// The annotation of a pod, or of the template of one, wherever the kind of workload has it.

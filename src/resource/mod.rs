@@ -1,6 +1,8 @@
 //! Documents to resources: what the user wrote, typed, with every place kept and no default applied.
 
+mod config_map;
 mod embedded;
+pub mod gateway_api;
 pub mod gcp;
 pub mod istio;
 pub mod kubernetes;
@@ -46,6 +48,8 @@ pub enum Kind<'a> {
     ServiceAccount,
     Workload(Box<kubernetes::Workload<'a>>),
     Node(kubernetes::Node<'a>),
+    Autoscaler(kubernetes::Autoscaler<'a>),
+    DisruptionBudget(kubernetes::DisruptionBudget<'a>),
     Service(kubernetes::Service<'a>),
     /// Endpoints or an `EndpointSlice`.
     Endpoints(kubernetes::EndpointList<'a>),
@@ -54,6 +58,7 @@ pub enum Kind<'a> {
     AdminPolicy(Box<kubernetes::AdminPolicy<'a>>),
     /// CiliumNetworkPolicy or CiliumClusterwideNetworkPolicy: its rule sets.
     CiliumPolicy(Vec<kubernetes::CiliumPolicy<'a>>),
+    NetworkLogging(kubernetes::NetworkLogging),
     /// FQDNNetworkPolicy.
     NamePolicy(kubernetes::NamePolicy<'a>),
     /// Role or `ClusterRole`.
@@ -73,8 +78,12 @@ pub enum Kind<'a> {
     EngineConfig(kubernetes::EngineConfig<'a>),
     /// Kyverno's Policy or `ClusterPolicy`.
     EnginePolicy(kubernetes::EnginePolicy<'a>),
-    /// A ConfigMap that does not configure the mesh.
+    /// A ConfigMap that holds nothing that bears on traffic.
     ConfigMap,
+    /// The ConfigMap of the cluster's DNS.
+    Resolvers(kubernetes::Resolvers<'a>),
+    /// The ConfigMap of the agent that masquerades pods.
+    Masquerade(kubernetes::Masquerade<'a>),
     /// What the sidecar injector is told.
     Injector(Box<istio::Injector<'a>>),
     /// What the mesh's network plugin is told.
@@ -92,6 +101,10 @@ pub enum Kind<'a> {
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
     Telemetry(istio::Telemetry<'a>),
+    /// A Gateway of the Gateway API.
+    ApiGateway(gateway_api::Gateway<'a>),
+    /// A route of the Gateway API.
+    ApiRoute(gateway_api::Route<'a>),
     /// An object of the cloud, in whichever format.
     Cloud(Box<gcp::Cloud<'a>>),
     /// An object of a modelled kind without the part that makes it one, such as a patch.
@@ -189,6 +202,9 @@ fn expand<'a>(node: Node<'a>, inherited: (&'a str, &'a str), found: &mut Vec<Obj
 /// The typed form of an object; `None` for a kind that is not modelled.
 fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Option<Kind<'a>> {
     let (group, version) = object.api_version.rsplit_once('/').unwrap_or(("", object.api_version));
+    if object.api_version.is_empty() && object.kind.is_empty() {
+        return istio::installed_mesh(reader, ("", ""), object.node).map(|mesh| Kind::MeshConfig(Box::new(mesh)));
+    }
     let kind = match group {
         "" | "apps" | "batch" | "extensions" | "networking.k8s.io" | "discovery.k8s.io" => {
             kubernetes(reader, object, (group, version), embedded)
@@ -197,6 +213,12 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             other_policies(reader, object, (group, version))
         }
         "rbac.authorization.k8s.io" => access(reader, object),
+        "autoscaling" if object.kind == "HorizontalPodAutoscaler" => {
+            Some(kubernetes::autoscaler(reader, object.node).map(Kind::Autoscaler))
+        }
+        "policy" if object.kind == "PodDisruptionBudget" => {
+            Some(kubernetes::disruption_budget(reader, object.node).map(Kind::DisruptionBudget))
+        }
         "admissionregistration.k8s.io" => admission(reader, object),
         "templates.gatekeeper.sh"
         | "constraints.gatekeeper.sh"
@@ -212,11 +234,13 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         "telemetry.istio.io" if object.kind == "Telemetry" => {
             Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
         }
+        "gateway.networking.k8s.io" => gateway_api(reader, object),
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
         _ if group.ends_with(".cnrm.cloud.google.com") => config_connector(object),
-        _ => None,
+        _ => istio::installed_mesh(reader, (group, object.kind), object.node)
+            .map(|mesh| Some(Kind::MeshConfig(Box::new(mesh)))),
     }?;
     Some(kind.unwrap_or(Kind::Partial))
 }
@@ -238,7 +262,7 @@ fn kubernetes<'a>(
         ("", "Endpoints") => kubernetes::endpoints(reader, node).map(Kind::Endpoints),
         ("discovery.k8s.io", "EndpointSlice") => kubernetes::endpoint_slice(reader, node).map(Kind::Endpoints),
         ("", "Node") => Some(Kind::Node(kubernetes::node(reader, node))),
-        ("", "ConfigMap") => Some(config_map(reader, object, embedded)),
+        ("", "ConfigMap") => Some(config_map::config_map(reader, object, embedded)),
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
             kubernetes::network_policy(reader, node).map(Kind::NetworkPolicy)
         }
@@ -265,6 +289,9 @@ fn other_policies<'a>(reader: &mut Reader, object: &Object<'a>, (group, version)
         }
         ("cilium.io", "v2", "CiliumNetworkPolicy" | "CiliumClusterwideNetworkPolicy") => {
             kubernetes::cilium_policy(reader, node).map(Kind::CiliumPolicy)
+        }
+        ("networking.gke.io", _, "NetworkLogging") => {
+            Some(Kind::NetworkLogging(kubernetes::network_logging(reader, node)))
         }
         ("networking.gke.io", "v1alpha1" | "v1alpha3", "FQDNNetworkPolicy") => {
             kubernetes::name_policy(reader, node).map(Kind::NamePolicy)
@@ -334,26 +361,6 @@ fn serves(group: &str, version: &str, kind: WorkloadKind) -> bool {
     }
 }
 
-fn config_map<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Kind<'a> {
-    let name = object.node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::text);
-    if let Some(text) = embedded::mesh_text(object) {
-        let root = embedded.root(text).filter(|root| root.shape() == Shape::Mapping);
-        return Kind::MeshConfig(root.map(|root| Box::new(istio::mesh_config(reader, root))).unwrap_or_default());
-    }
-    let inner = |key| {
-        let root = embedded.root(embedded::injector_text(object, key)?);
-        root.filter(|root| root.shape() == Shape::Mapping)
-    };
-    let (config, values) = (inner("config"), inner("values"));
-    if config.is_some() || values.is_some() {
-        return Kind::Injector(Box::new(istio::injector(reader, config, values)));
-    }
-    match (name, reader.mapping_at(object.node, "data")) {
-        (Some("istio-cni-config"), Some(data)) => Kind::Cni(istio::cni_config(reader, data)),
-        _ => Kind::ConfigMap,
-    }
-}
-
 fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
     let node = object.node;
     Some(match object.kind {
@@ -364,6 +371,16 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
         "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
         "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
+        _ => return None,
+    })
+}
+
+fn gateway_api<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
+    Some(match object.kind {
+        "Gateway" => gateway_api::gateway(reader, object.node).map(Kind::ApiGateway),
+        "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" => {
+            gateway_api::route(reader, object.node).map(Kind::ApiRoute)
+        }
         _ => return None,
     })
 }

@@ -163,6 +163,11 @@ fn inner(scalar: Node<'_>) -> Text<'_> {
         return Text { text: decoded, origin: Origin::Decoded(offsets) };
     }
     let decoded = scalar.text().unwrap_or_default();
+    // Single quotes hide nothing unless one of them is inside.
+    if raw.strip_prefix('\'').and_then(|raw| raw.strip_suffix('\'')) == Some(decoded) {
+        let start = span.start + 1;
+        return Text { text: source.slice(Span::new(start, span.end - 1)), origin: Origin::Slice(start) };
+    }
     if raw.starts_with('\'') || !is_indented_alike(raw, decoded) {
         let mut offsets = vec![span.start; decoded.len()];
         offsets.push(span.end);

@@ -72,6 +72,12 @@ impl PoolEgress {
         Traffic::union_all(self.of(Verdict::Deny).cloned()).difference(&self.may_allow)
     }
 
+    /// What some rule allows, for certain or possibly.
+    #[must_use]
+    pub fn possibly_allowed(&self) -> Traffic {
+        Traffic::union_all(self.of(Verdict::Allow).cloned()).union(&self.may_allow)
+    }
+
     /// What falls through to the implied rule for certain; what a rule that is not understood may deny is left out.
     #[must_use]
     pub fn falls_through(&self) -> Traffic {
@@ -106,7 +112,7 @@ pub(super) fn firewall(estate: &Estate<'_>) -> Vec<PoolEgress> {
     let mut known: FxHashMap<Vec<(usize, Match)>, usize> = FxHashMap::default();
     let mut all: Vec<PoolEgress> = Vec::with_capacity(estate.pools.len());
     for pool in &estate.pools {
-        let (order, other) = layers(pool, estate);
+        let (order, other) = layers(Direction::Egress, pool, estate);
         let asked = order.iter().chain(other.iter().flatten()).flat_map(|layer| {
             layer.rules.iter().map(|&rule| (rule, applies(&estate.firewall[rule], pool).and(layer.applies)))
         });
@@ -121,10 +127,23 @@ pub(super) fn firewall(estate: &Estate<'_>) -> Vec<PoolEgress> {
     all
 }
 
-/// What leaves a pool. Where the order of the layers is open, what differs between the two is open as well.
+/// What leaves a pool.
 #[must_use]
 pub fn egress(pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolEgress {
-    let (order, other) = layers(pool, estate);
+    let mut result = decided(Direction::Egress, pool, estate);
+    always_allow(&mut result);
+    result
+}
+
+/// What comes in to the nodes of a pool: by its sources instead of destinations, and down to an implied rule that denies.
+#[must_use]
+pub fn ingress(pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolEgress {
+    decided(Direction::Ingress, pool, estate)
+}
+
+/// What the rules decide. Where the order of the layers is open, what differs between the two is open as well.
+fn decided(direction: Direction, pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolEgress {
+    let (order, other) = layers(direction, pool, estate);
     let mut result = evaluate(&order, pool, estate);
     if let Some(other) = other {
         let turned = evaluate(&other, pool, estate);
@@ -164,7 +183,6 @@ fn evaluate(layers: &[Layer], pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolE
     }
     state.result.implied = state.undecided;
     state.result.asked.sort_unstable();
-    always_allow(&mut state.result);
     state.result
 }
 

@@ -50,6 +50,12 @@ impl NetworkPolicies<'_> {
         }
     }
 
+    /// What a workload's own policies let it send to another one's pods.
+    #[must_use]
+    pub fn sends(&self, from: usize, to: usize) -> Answer {
+        self.sends_to(from, &Target::Workload(to), self.dataplane)
+    }
+
     /// What decides that a workload may not send something to somebody.
     #[must_use]
     pub fn why_not(&self, from: usize, target: &Target<'_>, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {
@@ -85,6 +91,23 @@ impl NetworkPolicies<'_> {
             };
             policy.egress.clauses.iter().find(allows).map(|clause| (index, clause.at))
         })
+    }
+
+    /// What decides about something that a workload may receive from another one's pods.
+    #[must_use]
+    pub fn why_not_in(&self, to: usize, from: usize, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {
+        let (protocol, port) = spoken;
+        let (own, peer) = (self.workload(to), self.workload(from));
+        let policies = self.class(to).selection.policies(Direction::Ingress, self.estate);
+        let decided = decider(&policies, Direction::Ingress, |kind, clause| {
+            let ports = transport_at(&clause.ports, |protocol, name| named_ports(own, protocol, name));
+            let speaks = peer_speaks(clause, kind, peer, (dataplane, OnNode::Either), self.estate);
+            let whole = if clause.unknown.is_some() { Match::Unknown } else { Match::Yes };
+            let odd = clause.ports.unknown.is_some();
+            let holds = ports.contains(protocol, Some(port));
+            whole.and(speaks).and(if odd && !holds { Match::Unknown } else { Match::from(holds) })
+        });
+        describe(decided, Direction::Ingress, own)
     }
 
     /// The least and the most that a clause says of the traffic to somebody.

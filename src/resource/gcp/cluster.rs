@@ -25,6 +25,8 @@ pub struct Cluster<'a> {
     /// The range of the control plane; none where it is reached through Private Service Connect.
     pub control_plane_cidr: Setting<&'a str>,
     pub pod_cidr: Setting<&'a str>,
+    /// The name of the subnet's secondary range from which pods get their addresses.
+    pub pod_range: Setting<&'a str>,
     pub service_cidr: Setting<&'a str>,
     pub workload_pool: Setting<&'a str>,
     pub provisioning: Provisioning<'a>,
@@ -141,6 +143,7 @@ pub(super) fn cluster(view: View<'_>, default_pool: DefaultPool) -> Cluster<'_> 
         stack_type: allocation.text(&["stackType"]),
         control_plane_cidr: private.text(&["masterIpv4CidrBlock"]),
         pod_cidr: allocation.text(&["clusterIpv4CidrBlock", "clusterIpv4Cidr"]).or(view.text(&["clusterIpv4Cidr"])),
+        pod_range: allocation.text(&["clusterSecondaryRangeName"]),
         service_cidr: allocation
             .text(&["servicesIpv4CidrBlock", "servicesIpv4Cidr"])
             .or(view.text(&["servicesIpv4Cidr"])),

@@ -3,7 +3,7 @@
 use super::injection::{CniConfig, InjectionValues, injection_values, operator_cni};
 use super::mesh_config::{MeshConfig, mesh_config};
 use crate::resource::kubernetes::{
-    Dns, NodeSelectorTerm, PodSpec, SecurityContext, Toleration, node_affinity, toleration,
+    Dns, NodeSelectorTerm, PodSpec, SecurityContext, Toleration, is_spread, node_affinity, toleration,
 };
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::{Node, Spanned};
@@ -30,6 +30,11 @@ pub struct OperatorGateway<'a> {
     pub namespace: Option<Text<'a>>,
     /// The pods of that Deployment, as far as the installation says.
     pub pod: PodSpec<'a>,
+    /// Whether Istio makes an autoscaler for it, as it does unless that is switched off.
+    pub scales: bool,
+    /// The fewest pods of the autoscaler; one where absent.
+    pub min_replicas: Option<Spanned<i64>>,
+    pub replicas: Option<Spanned<i64>>,
 }
 
 /// The name under which `values.gateways` keeps what holds for every egress gateway.
@@ -45,7 +50,9 @@ pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> 
     let components = reader.mapping_at(spec, "components");
     let gateways =
         components.map(|node| reader.list_at(node, "egressGateways", |reader, item| gateway(reader, item, values)));
+    // What stands in the values holds as well, and the installation merges both.
     let mesh = reader.mapping_at(spec, "meshConfig");
+    let mesh = mesh.or_else(|| reader.mapping_under(spec, &["values", "meshConfig"]));
     Operator {
         profile: reader.text_at(spec, "profile"),
         mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
@@ -75,17 +82,30 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         host_pid: None,
         host_paths: Vec::new(),
         node_name: None,
+        scheduler: None,
         node_selector: node_selector(reader, [overlay, values]),
         node_affinity: affinity(reader, [overlay, values]),
         tolerations: tolerations(reader, [overlay, values]),
+        is_spread: overlay.is_some_and(is_spread),
         service_account: None,
         security: SecurityContext::default(),
         dns: Dns::default(),
+        secret_volumes: Vec::new(),
         proxy: None,
         containers: Vec::new(),
         at: name.at,
     };
-    Some(OperatorGateway { name, namespace: reader.text_at(node, "namespace"), pod })
+    let autoscaler = overlay.and_then(|node| reader.mapping_at(node, "hpaSpec"));
+    let min = autoscaler.and_then(|node| reader.integer_at(node, "minReplicas"));
+    let switch = values.and_then(|node| reader.flag_at(node, "autoscaleEnabled"));
+    Some(OperatorGateway {
+        name,
+        namespace: reader.text_at(node, "namespace"),
+        pod,
+        scales: switch.is_none_or(|switch| switch.value),
+        min_replicas: min.or_else(|| values.and_then(|node| reader.integer_at(node, "autoscaleMin"))),
+        replicas: overlay.and_then(|node| reader.integer_at(node, "replicaCount")),
+    })
 }
 
 /// The overlay of a gateway and the values for all of them, in the order in which they count.

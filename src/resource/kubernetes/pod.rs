@@ -15,14 +15,20 @@ pub struct PodSpec<'a> {
     /// The folders of the node that volumes hold.
     pub host_paths: Vec<Text<'a>>,
     pub node_name: Option<Text<'a>>,
+    /// Who chooses the node; Kubernetes' own scheduler where absent.
+    pub scheduler: Option<Text<'a>>,
     pub node_selector: Labels<'a>,
     /// Required node affinity: one of the terms must match. None where there is no such affinity.
     pub node_affinity: Option<Vec<NodeSelectorTerm<'a>>>,
     pub tolerations: Vec<Toleration<'a>>,
+    /// Whether something spreads the pods over nodes or zones, or keeps them apart.
+    pub is_spread: bool,
     pub service_account: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     /// Which resolver the pod asks.
     pub dns: Dns<'a>,
+    /// The volumes that hold secrets, by name.
+    pub secret_volumes: Vec<Text<'a>>,
     /// What the pod asks of its proxy, in an annotation that is a document of its own.
     pub proxy: Option<ProxyConfig<'a>>,
     /// Ordinary, init and ephemeral containers, in this order.
@@ -45,8 +51,9 @@ pub struct Container<'a> {
     pub image: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     pub ports: Vec<ContainerPort<'a>>,
-    /// The variables that Istio looks at.
+    /// The variables that Istio or Google's libraries look at.
     pub env: Vec<Variable<'a>>,
+    pub mounts: Vec<Mount<'a>>,
     pub init: bool,
     /// Whether it goes on running beside the others (`restartPolicy: Always`).
     pub restarts: bool,
@@ -59,6 +66,13 @@ pub struct Container<'a> {
 pub struct Variable<'a> {
     pub name: Text<'a>,
     pub value: Option<Text<'a>>,
+}
+
+/// Where a volume of the pod is seen in a container.
+#[derive(Clone, Copy, Debug)]
+pub struct Mount<'a> {
+    pub volume: Text<'a>,
+    pub path: Text<'a>,
 }
 
 /// A port that a container declares.
@@ -134,13 +148,14 @@ fn container_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ContainerPo
     })
 }
 
-/// The variables that Istio looks at; all others are the application's own matter.
+/// The variables that Istio or Google's libraries look at; all others are the application's own matter.
 fn variable(node: Node<'_>) -> Option<Variable<'_>> {
     let text = |key| Reader::field(node, key).and_then(|value| Some(Spanned::new(value.text()?, value.at())));
-    let is_istios = |name: &Text<'_>| {
-        name.starts_with("ISTIO_") || matches!(name.value, "DISABLE_ENVOY" | "ENABLE_NATIVE_SIDECARS")
+    let is_known = |name: &Text<'_>| {
+        let others = ["DISABLE_ENVOY", "ENABLE_NATIVE_SIDECARS", "GOOGLE_APPLICATION_CREDENTIALS"];
+        name.starts_with("ISTIO_") || others.contains(&name.value)
     };
-    Some(Variable { name: text("name").filter(is_istios)?, value: text("value") })
+    Some(Variable { name: text("name").filter(is_known)?, value: text("value") })
 }
 
 /// The folder of the node that a volume holds.
@@ -160,10 +175,27 @@ fn container<'a>(reader: &mut Reader, node: Node<'a>, init: bool) -> Option<Cont
         security: security(reader, node),
         ports: reader.list_at(node, "ports", container_port),
         env: node.get("env").into_iter().flat_map(Node::items).filter_map(variable).collect(),
+        mounts: reader.list_at(node, "volumeMounts", mount),
         init,
         restarts: reader.text_at(node, "restartPolicy").is_some_and(|policy| policy.value == "Always"),
         fields: fields.map(|entry| Spanned::new(entry.name(), entry.key.at())).collect(),
     })
+}
+
+fn mount<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Mount<'a>> {
+    let node = reader.mapping(node)?;
+    Some(Mount { volume: reader.text_at(node, "name")?, path: reader.text_at(node, "mountPath")? })
+}
+
+/// The name of a volume that holds a secret, by itself or among others.
+fn secret_volume<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Text<'a>> {
+    let node = reader.mapping(node)?;
+    let sources = node.get("projected").and_then(|projected| projected.get("sources"));
+    let is_projected = || sources.is_some_and(|sources| sources.items().any(|source| source.get("secret").is_some()));
+    if node.get("secret").is_none() && !is_projected() {
+        return None;
+    }
+    reader.text_at(node, "name")
 }
 
 pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Toleration<'a>> {
@@ -177,6 +209,17 @@ pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -
         effect: reader.text_at(node, "effect").filter(|effect| !effect.is_empty()),
         at: key.or(operator).map_or(node.head(), |text| text.at),
     })
+}
+
+/// Whether a pod spec, or whatever is laid over one, spreads pods over nodes or zones or keeps them apart.
+pub(in crate::resource) fn is_spread(spec: Node<'_>) -> bool {
+    let has_items = |node: Node<'_>, key| node.get(key).is_some_and(|list| list.items().next().is_some());
+    let apart = spec.get("affinity").and_then(|affinity| affinity.get("podAntiAffinity"));
+    let keeps_apart = apart.is_some_and(|apart| {
+        has_items(apart, "requiredDuringSchedulingIgnoredDuringExecution")
+            || has_items(apart, "preferredDuringSchedulingIgnoredDuringExecution")
+    });
+    has_items(spec, "topologySpreadConstraints") || keeps_apart
 }
 
 /// Reads the required node affinity in the `affinity` of a pod spec or of whatever is laid over one.
@@ -202,12 +245,15 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         host_pid: reader.flag_at(spec, "hostPID"),
         host_paths: reader.list_at(spec, "volumes", host_path),
         node_name: reader.text_at(spec, "nodeName"),
+        scheduler: reader.text_at(spec, "schedulerName").filter(|name| !name.is_empty()),
         node_selector: reader.labels_at(spec, "nodeSelector"),
         node_affinity: node_affinity(reader, spec),
         tolerations: reader.list_at(spec, "tolerations", toleration),
+        is_spread: is_spread(spec),
         service_account: service_account.or_else(|| reader.text_at(spec, "serviceAccount")),
         security: security(reader, spec),
         dns: dns(reader, spec),
+        secret_volumes: reader.list_at(spec, "volumes", secret_volume),
         proxy: None,
         containers,
         at: entry.key.at(),

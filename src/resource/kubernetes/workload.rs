@@ -2,13 +2,17 @@
 
 use super::pod::{PodSpec, pod};
 use crate::resource::reader::{Labels, Reader, Text};
-use crate::source::Node as Tree;
+use crate::source::{Node as Tree, Spanned};
 
 /// What creates pods from a template, or is one.
 #[derive(Clone, Debug)]
 pub struct Workload<'a> {
     pub kind: WorkloadKind,
     pub pod: PodSpec<'a>,
+    /// How many pods a controller is asked for; one where absent.
+    pub replicas: Option<Spanned<i64>>,
+    /// Whether the object was read from a cluster, which writes its status.
+    pub has_status: bool,
     /// The controller that owns a pod or replica set, as kind and name.
     pub owner: Option<(&'a str, &'a str)>,
     /// Addresses a live pod was given.
@@ -96,13 +100,17 @@ pub(in crate::resource) fn workload<'a>(
     };
     let status = reader.mapping_at(node, "status");
     let addresses = status.map(|status| pod_addresses(reader, status)).unwrap_or_default();
+    let has_status = status.is_some_and(|status| status.entries().next().is_some());
+    let spec = reader.mapping_at(node, "spec");
     Some(Workload {
         kind,
+        replicas: spec.and_then(|spec| reader.integer_at(spec, "replicas")),
+        has_status,
         pod: pod(reader, template?)?,
         owner: owner(reader, node),
         addresses,
         // Webhooks inject pods: a controller's template shows no proxy however long the cluster has run.
-        live: kind == WorkloadKind::Pod && status.is_some_and(|status| status.entries().next().is_some()),
+        live: kind == WorkloadKind::Pod && has_status,
     })
 }
 

@@ -33,6 +33,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         if !pools.is_empty() {
             findings.extend(few_ports(nat));
             findings.extend(budget(nat, &pools, audit));
+            findings.extend(few_mappings(nat, audit));
         }
         findings.extend(contradiction(nat));
     }
@@ -77,6 +78,23 @@ fn budget(nat: &Nat<'_>, pools: &[usize], audit: &Audit<'_>) -> Option<Finding> 
             .severity(Severity::Medium)
             .help("add addresses to the NAT, or lower the ports for each node"),
     )
+}
+
+/// Mapping that is independent of the endpoint for a gateway of one pod: all connections share one address and its ports.
+fn few_mappings(nat: &Nat<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let mapping = nat.written.endpoint_independent.known().filter(|mapping| mapping.value)?;
+    let gateways = audit.facts.egress.workloads.iter().map(|&index| &audit.estate.workloads[index]);
+    let alone = gateways.filter(|workload| workload.kind == "Deployment" && !workload.scaling.observed);
+    let alone = alone
+        .filter(|workload| workload.scaling.fewest() < 2)
+        .min_by_key(|workload| audit.estate.order_of(workload))?;
+    let message = format!(
+        "`{}` maps ports independently of the endpoint, and egress gateway `{}` may be a single pod, so mappings conflict",
+        nat.name,
+        audit.estate.display(alone)
+    );
+    let finding = RULE.finding("eim", mapping.at, message).see(alone.name.at, "the gateway");
+    Some(finding.help("turn the mapping off, and run two gateway pods or more on nodes of their own"))
 }
 
 fn contradiction(nat: &Nat<'_>) -> Option<Finding> {

@@ -1,7 +1,7 @@
 //! DN01: the network's DNS does not send the names of Google's APIs to the private addresses.
 use crate::analysis::destinations::{google_private, google_restricted};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Cluster, DnsZone, Link, Match, Setting};
+use crate::model::{Cluster, DnsZone, Link, Match, Setting, Text};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -20,7 +20,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let dns = &audit.estate.dns;
     for cluster in &audit.estate.clusters {
         // Without any zone of the network in the input nothing says that its DNS is kept there.
-        if let Some(network) = cluster.network.as_ref().filter(|network| has_zones(network, audit)) {
+        let is_told = |network: &&Link<'_>| has_zones(network, audit) || audit.estate.evidence.cloud_is_complete();
+        if let Some(network) = cluster.network.as_ref().filter(is_told) {
             findings.extend(unresolved(cluster, network, audit));
             findings.extend(registries(cluster, network, audit));
         }
@@ -98,22 +99,39 @@ fn registries(cluster: &Cluster<'_>, network: &Link<'_>, audit: &Audit<'_>) -> O
     Some(RULE.finding("registry", cluster.name.at, message).severity(Severity::Low).help(HELP))
 }
 
+/// A record of the zone that does not lead to one of the two private blocks.
 fn wrong_record(zone: &DnsZone<'_>) -> Option<Finding> {
-    let addresses = zone.records.iter().filter(|record| record.kind.known().is_some_and(|kind| kind.value == "A"));
-    for record in addresses {
-        for data in &record.data.items {
-            let Ok(address) = data.value.parse::<std::net::IpAddr>() else { continue };
-            if !google_private().contains(address) && !google_restricted().contains(address) {
-                let message =
-                    format!("`{}` answers with `{data}`, which is no private address of Google's APIs", zone.name);
-                return Some(
-                    RULE.finding("record", data.at, message)
-                        .help("answer with 199.36.153.8/30, or with 199.36.153.4/30 behind a perimeter"),
-                );
-            }
-        }
-    }
-    None
+    let records = |kind: &'static str| {
+        zone.records.iter().filter(move |record| record.kind.known().is_some_and(|own| own.value == kind))
+    };
+    let address = records("A").find_map(|record| wrong_address(zone, &record.data.items));
+    address.or_else(|| records("CNAME").find_map(|record| wrong_alias(zone, &record.data.items)))
+}
+
+fn wrong_address(zone: &DnsZone<'_>, data: &[Text<'_>]) -> Option<Finding> {
+    let parsed = data.iter().filter_map(|data| Some((data, data.value.parse::<std::net::IpAddr>().ok()?)));
+    let parsed: Vec<_> = parsed.collect();
+    let outside = parsed
+        .iter()
+        .find(|(_, address)| !google_private().contains(*address) && !google_restricted().contains(*address));
+    let (data, message) = if let Some((data, _)) = outside {
+        (data, format!("`{}` answers with `{data}`, which is no private address of Google's APIs", zone.name))
+    } else {
+        let first_is_private = google_private().contains(parsed.first()?.1);
+        let (data, _) = parsed.iter().find(|(_, address)| google_private().contains(*address) != first_is_private)?;
+        (data, format!("`{}` answers with `{data}` besides addresses of the other private block", zone.name))
+    };
+    let finding = RULE.finding("record", data.at, message);
+    Some(finding.help("answer with 199.36.153.8/30, or with 199.36.153.4/30 behind a perimeter"))
+}
+
+/// The names of the zone are those of the private address, by way of an alias.
+fn wrong_alias(zone: &DnsZone<'_>, data: &[Text<'_>]) -> Option<Finding> {
+    const GOOD: [&str; 3] = ["private.googleapis.com", "restricted.googleapis.com", "googleapis.com"];
+    let data = data.iter().find(|data| !GOOD.contains(&data.value.trim_end_matches('.')))?;
+    let message = format!("`{}` leads to `{data}`, which is no private name of Google's APIs", zone.name);
+    let finding = RULE.finding("record", data.at, message);
+    Some(finding.help("lead every name to `private.googleapis.com` or `restricted.googleapis.com`"))
 }
 
 fn unbound(zone: &DnsZone<'_>, audit: &Audit<'_>) -> Option<Finding> {

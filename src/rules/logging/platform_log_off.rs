@@ -1,8 +1,9 @@
 //! LG04: subnets, clusters or DNS do not log what would show an exit.
 use crate::analysis::pools::subnet_of;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Cluster, Setting};
+use crate::model::{AuditLog, Cluster, Enforcement, Layer, Setting};
 use crate::rule::{Audit, Rule};
+use crate::source::Location;
 
 pub(crate) static RULE: Rule = Rule {
     id: "platform-log-off",
@@ -37,10 +38,51 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             findings.push(RULE.finding("dns", at, message).help("set `enableLogging: true` for the policy"));
         }
     }
+    findings.extend(of_policies(audit));
+    findings.extend(of_mesh_ca(audit));
+}
+
+/// What network policies decide on Dataplane V2: by the one object that says so, or where there is none by each cluster.
+fn of_policies(audit: &Audit<'_>) -> Vec<Finding> {
+    const HELP: &str = "log allowed and denied connections with a `NetworkLogging` named `default`";
+    let estate = audit.estate;
+    let mut findings = Vec::new();
+    for (name, written) in &estate.network_logging {
+        let sides = [("deny", written.deny), ("allow", written.allow)];
+        let silent = sides.into_iter().find(|(_, log)| log.is_none_or(|log| !log.value));
+        if let Some((does, log)) = silent {
+            let message = format!("`{name}` does not log what network policies {does}");
+            findings.push(RULE.finding("network-policy", log.map_or(name.at, |log| log.at), message).help(HELP));
+        }
+    }
+    if estate.network_logging.is_empty() && !estate.network_policies.is_empty() {
+        let logging = |cluster: &&Cluster<'_>| cluster.enforcement == Enforcement::DataplaneV2 && !cluster.autopilot;
+        for cluster in estate.clusters.iter().filter(logging) {
+            let message = format!("cluster `{}` does not log what its network policies decide", cluster.name);
+            findings.push(RULE.finding("network-policy", cluster.name.at, message).help(HELP));
+        }
+    }
+    findings
+}
+
+/// Each certificate that Mesh CA issues leaves an audit log, where access to its data is logged.
+fn of_mesh_ca(audit: &Audit<'_>) -> Option<Finding> {
+    const SERVICES: [&str; 2] = ["meshca.googleapis.com", "allServices"];
+    let settings = &audit.estate.iam.audit;
+    let is_open = settings.iter().any(|setting| setting.service.unknown().is_some());
+    let covers =
+        |setting: &AuditLog<'_>| setting.service.known().is_some_and(|service| SERVICES.contains(&service.value));
+    let services = settings.iter().filter_map(|setting| setting.service.known());
+    let at = services.map(|service| service.at).min()?;
+    if is_open || settings.iter().any(|setting| covers(setting)) || !audit.estate.evidence.has(Layer::Mesh) {
+        return None;
+    }
+    let message = "no audit setting in the input covers `meshca.googleapis.com`, which issues the mesh's certificates";
+    Some(RULE.finding("mesh-ca", at, message).help("log data access of `meshca.googleapis.com` as well"))
 }
 
 /// Where a log is off, and in which words.
-fn off(setting: Setting<bool>, otherwise: crate::source::Location) -> Option<(crate::source::Location, &'static str)> {
+fn off(setting: Setting<bool>, otherwise: Location) -> Option<(Location, &'static str)> {
     match setting {
         Setting::Known(on) if on.value => None,
         Setting::Unknown(_) => None,
