@@ -10,7 +10,7 @@ use crate::analysis::exits::Exit;
 use crate::analysis::exits::kinds::{Class, Control, Verdict, Via};
 use crate::analysis::exits::step::{Said, Step};
 use crate::analysis::exits::wanted::on_port;
-use crate::analysis::routing::admission;
+use crate::analysis::routing::admissions;
 use crate::finding::Decision;
 use crate::model::{Gateway, Server};
 
@@ -119,14 +119,12 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
 /// Whether a virtual service of a namespace binds to a listener.
 fn binding(gateway: &Gateway<'_>, server: &Server<'_>, namespace: &str) -> Said {
-    let admits = server
-        .hosts
-        .iter()
-        .find(|host| admission(host.value, gateway.namespace).namespace.is_none_or(|only| only == namespace));
+    let admits = admissions(server, gateway).find(|one| one.from.includes(namespace));
     let name = format!("gateway {}", gateway.name);
     match admits {
         Some(host) => {
-            let reason = format!("hosts `{host}` on {} let virtual services of `{namespace}` bind", server.describe());
+            let listener = server.describe();
+            let reason = format!("hosts `{}` on {listener} let virtual services of `{namespace}` bind", host.host);
             Said::new(Control::Mesh, Decision::Allow, name, reason, Some(host.at))
         }
         None => {
