@@ -153,7 +153,6 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
-            estate_wide: false,
             parts,
         }
     }

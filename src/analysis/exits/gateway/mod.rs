@@ -4,6 +4,7 @@
 
 mod consent;
 mod doors;
+mod intended;
 mod tenant;
 
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use crate::finding::Decision;
 use crate::model::{ClientMode, Destination, Estate, Layer, ServerMode};
 use crate::source::Location;
 use crate::traffic::{Protocol, Sample, Traffic, Transport};
+
+pub use intended::Broken;
 
 use consent::{Asker, Policies};
 use doors::{Door, doors};
@@ -126,6 +129,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
         };
         let policies = &self.facts.network_policy;
         let reaches = self.facts.egress.proxies.iter().map(|proxy| match proxy.workload {
+            _ if policies.unenforced.is_some() => (everything(), everything()),
             Some(gateway) => (policies.sends(workload, gateway), policies.receives(gateway, workload)),
             None => {
                 let target = proxy_target(proxy);
