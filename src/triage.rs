@@ -136,6 +136,14 @@ pub struct Compared {
     pub gone: Vec<Known>,
 }
 
+impl Reported {
+    /// The finding and all that it explains.
+    pub fn with_parts(&self) -> impl Iterator<Item = &Self> {
+        // What a finding explains explains nothing itself: it would have been attached to the same.
+        std::iter::once(self).chain(&self.absorbed)
+    }
+}
+
 impl Report {
     /// Whether a finding fails the audit.
     #[must_use]
@@ -312,8 +320,8 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
-            parts: None,
             estate_wide: false,
+            parts: None,
         }
         .into()
     }

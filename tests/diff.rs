@@ -154,7 +154,8 @@ fn people_read_what_opened_with_its_lines() {
     let text = run(estates.path(), &["diff", "old", "new"]).stdout;
     assert!(text.contains("new/b.yaml:9:20") && text.contains("hostNetwork: true"), "{text}");
     assert!(text.contains("- old/a.yaml:9:20: error host-network-workload"), "{text}");
-    assert!(text.ends_with("  old to new: 1 opened, 1 closed, 6 kept\n"), "{text}");
+    let last = text.lines().last().unwrap_or_default();
+    assert!(last.starts_with("  old to new: findings: 1 opened, 1 closed, "), "{text}");
     assert!(!text.contains('\u{1b}'));
     let comment = run(estates.path(), &["diff", "old", "new", "--format", "markdown"]).stdout;
     assert!(comment.starts_with("## palisade: this change opens a way that was closed\n"), "{comment}");
@@ -193,4 +194,51 @@ fn what_cannot_be_compared_is_said() {
     assert_eq!(run(estates.path(), &["diff", "old", "new", "--allow-unparsed"]).code, 0);
     // What could not be read before says nothing against what is there now.
     assert_eq!(run(estates.path(), &["diff", "new", "old"]).code, 0);
+}
+
+/// An estate whose firewall denies, and the same with the rule disabled.
+fn firewalled() -> tempfile::TempDir {
+    let estate = common::project("fixtures/estates/no-deny-firewall");
+    let [cloud, cluster] = ["cloud.yaml", "cluster.yaml"].map(|file| common::text(&estate.join(file)));
+    assert!(cloud.contains("disabled: true"));
+    let denying = cloud.replace("disabled: true", "disabled: false");
+    let files =
+        [("old/cloud.yaml", &denying), ("old/a.yaml", &cluster), ("new/cloud.yaml", &cloud), ("new/a.yaml", &cluster)];
+    folder(&files.map(|(path, text)| (path, text.as_str())))
+}
+
+#[test]
+fn ways_out_are_compared() {
+    let estates = firewalled();
+    let moves = |old: &str, new: &str, kind: &str| {
+        let ran = diff(estates.path(), &[old, new, "--rule", "unused-ignore"]);
+        let moves = parsed(&ran.stdout)["exits"][kind].as_array().expect("there is a list").clone();
+        let said =
+            |moved: &Value| format!("{} {} {}", moved["workloads"][0], moved["tier"], moved["via"]).replace('"', "");
+        (ran.code, moves.iter().map(said).collect::<Vec<_>>())
+    };
+    let (code, opened) = moves("old", "new", "opened");
+    assert_eq!(code, 1, "a way out that opens fails by itself");
+    assert!(opened.contains(&"migration/Deployment/copier application direct".to_owned()), "{opened:?}");
+    let (code, closed) = moves("new", "old", "closed");
+    assert_eq!((code, &closed), (0, &opened));
+    assert_eq!(moves("new", "new", "opened"), (0, vec![]));
+    assert_eq!(moves("new", "old", "opened").1, [""; 0]);
+
+    let text = run(estates.path(), &["diff", "old", "new"]).stdout;
+    assert!(
+        text.contains("  ways out opened:\n    - migration/Deployment/copier: direct to the application, "),
+        "{text}"
+    );
+    assert!(text.contains("implied firewall rule: allow, "), "{text}");
+    let comment = run(estates.path(), &["diff", "old", "new", "--format", "markdown"]).stdout;
+    assert!(comment.contains("### Ways out opened\n") && comment.contains("**allow**"), "{comment}");
+}
+
+#[test]
+fn what_can_no_longer_be_decided_is_said() {
+    let estates = firewalled();
+    fs::remove_file(estates.path().join("new/cloud.yaml")).expect("the file is there");
+    let change = parsed(&diff(estates.path(), &["old", "new"]).stdout);
+    assert!(change["exits"]["undecided"].as_array().is_some_and(|moves| !moves.is_empty()), "{change}");
 }

@@ -63,8 +63,8 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         related,
         witness,
         help: String::new(),
-        parts: None,
         estate_wide: false,
+        parts: None,
     }
 }
 

@@ -7,10 +7,12 @@ use clap::{Args, ValueEnum};
 use super::git::Repository;
 use super::outputs::print;
 use super::settings::{self, Fault};
-use super::{Color, INPUT, JUDGEMENT, OUTPUT, fail_levels, messages, screen, sources, version, words};
+use super::{Color, INPUT, JUDGEMENT, OUTPUT, fail_levels, messages, rule, screen, sources, version, words};
 use palisade::config::{Config, Part};
 use palisade::finding::{Confidence, Level, Severity};
 use palisade::report::difference::{self, Change, Side};
+use palisade::report::paths::Snapshot;
+use palisade::rule::Rule;
 use palisade::rules::RULES;
 use palisade::source::Walk;
 use palisade::triage::{Report, Verdict};
@@ -50,6 +52,10 @@ pub struct Diff {
     #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]
     pub fail_on: Option<Level>,
 
+    /// Compare findings of this rule only; may be repeated
+    #[arg(long = "rule", value_name = "ID", value_parser = rule, help_heading = JUDGEMENT)]
+    pub rules: Vec<&'static Rule>,
+
     /// Compare nothing less severe
     #[arg(long, value_name = "SEVERITY", value_parser = words(&Severity::ALL, Severity::as_str), help_heading = JUDGEMENT)]
     pub min_severity: Option<Severity>,
@@ -80,11 +86,12 @@ struct Audited {
     name: String,
     walk: Walk,
     report: Report,
+    ways: Snapshot,
 }
 
 impl Audited {
     fn side(&self) -> Side<'_> {
-        Side { name: &self.name, report: &self.report, sources: &self.walk.sources }
+        Side { name: &self.name, report: &self.report, ways: &self.ways, sources: &self.walk.sources }
     }
 }
 
@@ -174,14 +181,15 @@ fn audited(state: &State, diff: &Diff) -> Result<Audited, Fault> {
     let config = Config {
         complete: diff.complete.clone().unwrap_or(config.complete),
         istio_version: diff.istio_version.or(config.istio_version),
+        only: diff.rules.iter().map(|rule| rule.id.to_owned()).collect(),
         min_severity: diff.min_severity.unwrap_or(config.min_severity),
         min_confidence: diff.min_confidence.unwrap_or(config.min_confidence),
         fail_on: diff.fail_on.unwrap_or(config.fail_on),
         allow_unparsed: diff.allow_unparsed || config.allow_unparsed,
         ..config
     };
-    let report = palisade::audit(&walk, &config);
-    Ok(Audited { name, walk, report })
+    let (report, ways) = palisade::audit_and_ways(&walk, &config);
+    Ok(Audited { name, walk, report, ways })
 }
 
 /// A full name of a commit in the length that people use.

@@ -17,11 +17,11 @@ pub struct Difference<'a> {
     pub kept: Vec<&'a Reported>,
 }
 
-/// Compares two runs.
+/// Compares two runs. What a finding explains counts as told: a way out that closes does not open its parts.
 #[must_use]
 pub fn difference<'a>(old: &'a Report, new: &'a Report) -> Difference<'a> {
     let names = |findings: &'a [Reported]| -> BTreeSet<&'a str> {
-        findings.iter().map(|reported| reported.fingerprint.as_str()).collect()
+        findings.iter().flat_map(Reported::with_parts).map(|reported| reported.fingerprint.as_str()).collect()
     };
     let (before, now) = (names(&old.findings), names(&new.findings));
     let hidden = names(&new.suppressed);

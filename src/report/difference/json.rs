@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::{Change, Side};
 use crate::report::SCHEMA;
-use crate::report::json::{Tool, finding};
+use crate::report::json::{HopShape, Tool, finding, hop_shape};
+use crate::report::paths::Move;
 use crate::triage::Reported;
 
 /// Writes the comparison as one JSON document.
@@ -36,6 +37,12 @@ pub fn json(change: &Change<'_>) -> String {
             silenced: shapes(&difference.silenced, &change.new),
             kept: shapes(&difference.kept, &change.new),
         },
+        exits: Exits {
+            opened: moves(&change.moves.opened, &change.new),
+            approved: moves(&change.moves.approved, &change.new),
+            undecided: moves(&change.moves.undecided, &change.new),
+            closed: moves(&change.moves.closed, &change.old),
+        },
     })
 }
 
@@ -47,6 +54,42 @@ struct ChangeShape {
     new: SideShape,
     verdict: &'static str,
     findings: Findings,
+    exits: Exits,
+}
+
+#[derive(Serialize)]
+struct Exits {
+    opened: Vec<serde_json::Value>,
+    approved: Vec<serde_json::Value>,
+    undecided: Vec<serde_json::Value>,
+    closed: Vec<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct MoveShape<'a> {
+    workloads: &'a [String],
+    tier: &'static str,
+    via: &'static str,
+    class: &'static str,
+    host: Option<&'a str>,
+    leads: &'a str,
+    witness: Vec<HopShape<'a>>,
+}
+
+fn moves(moves: &[Move], side: &Side<'_>) -> Vec<serde_json::Value> {
+    let shape = |moved: &Move| {
+        let shape = MoveShape {
+            workloads: &moved.workloads,
+            tier: moved.tier.as_str(),
+            via: moved.via.as_str(),
+            class: moved.class.as_str(),
+            host: moved.host.as_deref(),
+            leads: &moved.leads,
+            witness: moved.witness.iter().map(|hop| hop_shape(hop, side.sources)).collect(),
+        };
+        serde_json::to_value(shape).unwrap_or_default()
+    };
+    moves.iter().map(shape).collect()
 }
 
 #[derive(Serialize)]

@@ -181,7 +181,7 @@ fn way(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> 
 }
 
 /// The traffic by protocol and ports: addresses with the same ports are one entry.
-fn destinations(traffic: &Traffic, of_host: bool) -> Vec<Destination> {
+pub(super) fn destinations(traffic: &Traffic, of_host: bool) -> Vec<Destination> {
     let mut found: Vec<(Protocol, Option<PortSet>, Vec<AddressSet>)> = Vec::new();
     for (first, last, transport) in traffic.pieces() {
         let addresses = AddressSet::range(first, last);

@@ -78,12 +78,9 @@ fn graded(finding: Finding, holding: &Holding<'_>, audit: &Audit<'_>) -> Finding
     }
 }
 
-/// Roles of the cloud that let somebody write most objects of every cluster, past the cluster's own roles.
-const CLOUD_ROLES: [&str; 2] = ["roles/container.admin", "roles/container.developer"];
-
+/// Whom a role of the cloud lets write most objects of every cluster, past the cluster's own roles.
 fn cloud_roles(audit: &Audit<'_>) -> Vec<Finding> {
-    let holders = audit.estate.iam.holders.iter().filter(|holder| CLOUD_ROLES.contains(&holder.role.value));
-    let tenants = holders.filter(|holder| !holder.is_admin);
+    let tenants = audit.facts.access.cloud_writers();
     tenants
         .map(|holder| {
             let message = format!(
