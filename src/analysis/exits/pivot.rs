@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::kinds::{Class, Control, Verdict, Via};
 use super::step::{Said, Step};
-use super::{Exit, Group};
+use super::{Exit, Group, Through};
 use crate::analysis::Facts;
 use crate::analysis::capture::{Injection, Tier};
 use crate::analysis::network_policy::Target;
@@ -173,6 +173,7 @@ fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> 
         approved: false,
         traffic: pivot.exit.traffic.clone(),
         sample: pivot.exit.sample,
+        through: Through { workload: Some(pivot.workload), ..pivot.exit.through },
         steps,
         said,
     }

@@ -3,12 +3,12 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Exit;
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
 use super::profile::Profile;
 use super::step::{Said, Step, firewall_words, node_exit_words};
 use super::wanted::{on_port, through};
+use super::{Exit, Through};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
 use crate::analysis::routing::{Flow, Target, Unrouted, Way, is_google};
@@ -66,7 +66,8 @@ impl<'e, 'a> Routes<'e, 'a> {
     fn exit(&self, flow: &Flow<'a>, way: &Way<'a>, port: Option<u16>, workload: usize, profile: &Profile<'_>) -> Exit {
         let traffic = on_port(port);
         let mut said = vec![self.by_proxy(flow, way, workload), self.by_policies(&traffic, workload, profile)];
-        said.extend(self.by_nodes(&traffic, profile));
+        let (pool, by_nodes) = self.by_nodes(&traffic, profile);
+        said.extend(by_nodes);
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
         Exit {
@@ -78,6 +79,7 @@ impl<'e, 'a> Routes<'e, 'a> {
             approved: false,
             traffic,
             sample,
+            through: Through { pool, ..Through::default() },
             steps,
             said,
         }
@@ -119,7 +121,7 @@ impl<'e, 'a> Routes<'e, 'a> {
     }
 
     /// The pool that lets out the most.
-    fn by_nodes(&self, traffic: &crate::traffic::Traffic, profile: &Profile<'_>) -> Vec<Said> {
+    fn by_nodes(&self, traffic: &crate::traffic::Traffic, profile: &Profile<'_>) -> (Option<usize>, Vec<Said>) {
         let of_pool = |&(pool, certain): &(usize, bool)| {
             let view = &self.pools.views[pool];
             let decision = through(traffic, &view.certain, &view.possible);
@@ -133,7 +135,7 @@ impl<'e, 'a> Routes<'e, 'a> {
         let best = profile.landings.iter().map(of_pool).min_by_key(|(_, decision)| order(*decision));
         let Some((pool, decision)) = best.filter(|_| self.estate.evidence.has(Layer::Firewall)) else {
             let layer = if self.estate.pools.is_empty() { Layer::Scheduling } else { Layer::Firewall };
-            return vec![Said::missing(Control::Firewall, layer)];
+            return (None, vec![Said::missing(Control::Firewall, layer)]);
         };
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
         let (name, reason, at) = firewall_words(pool, &sample, decision, self.estate, self.facts);
@@ -142,7 +144,7 @@ impl<'e, 'a> Routes<'e, 'a> {
             let (name, reason, at) = node_exit_words(pool, decision, self.estate);
             said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
         }
-        said
+        (Some(pool), said)
     }
 }
 

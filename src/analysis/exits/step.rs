@@ -25,6 +25,18 @@ pub struct Step {
 }
 
 impl Step {
+    /// The pool that it is about.
+    pub(super) fn pool(&self) -> Option<usize> {
+        match self.what {
+            What::Landing(pool)
+            | What::LandingOfTenants(pool)
+            | What::Firewall(pool)
+            | What::NodeExit(pool)
+            | What::GoogleAccess(pool) => Some(pool),
+            _ => None,
+        }
+    }
+
     /// Whether it is unknown because nothing of the layer is in the input, so that there is no place to look at.
     #[must_use]
     pub fn is_missing(&self) -> bool {

@@ -15,7 +15,7 @@ use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
 use super::step::{Said, Step};
 use super::wanted::{on_port, through};
-use super::{Exit, Hosts};
+use super::{Exit, Hosts, Through};
 use crate::analysis::Facts;
 use crate::analysis::authorization;
 use crate::analysis::capture::{Injection, Tier};
@@ -42,7 +42,7 @@ pub(super) struct Gateways<'e, 'a> {
     /// The policies of each proxy.
     policies: Vec<Policies<'e, 'a>>,
     /// For each door, what its proxy's own network policies and nodes do about leaving.
-    beyond: Vec<Vec<Said>>,
+    beyond: Vec<Beyond>,
     /// The number of each workload's client in the routes.
     client_of: FxHashMap<usize, usize>,
     /// Where the proxies of each client send what is meant for a host, where that is a gateway.
@@ -67,6 +67,12 @@ impl Caller<'_> {
     fn workload(&self) -> usize {
         self.representative.0
     }
+}
+
+/// What a gateway's own policies and nodes do about what leaves by a door, and the nodes.
+struct Beyond {
+    said: Vec<Said>,
+    pool: Option<usize>,
 }
 
 /// What every attacker in a workload meets at a door.
@@ -201,7 +207,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             self.by_consent(door, met.consent),
             Said::new(Control::Mesh, Decision::Allow, service, onward, Some(door.at)),
         ];
-        said.extend(self.beyond[number].iter().cloned());
+        said.extend(self.beyond[number].said.iter().cloned());
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
         let verdict = Verdict::of(&steps);
         let approved = verdict != Verdict::Closed
@@ -216,6 +222,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             approved,
             sample: traffic.first().unwrap_or(ANY),
             traffic,
+            through: Through { proxy: Some(door.proxy), pool: self.beyond[number].pool, ..Through::default() },
             steps,
             said,
         }
@@ -437,10 +444,10 @@ pub(super) const ANY: Sample =
 
 /// What the gateway's own policies and nodes do about what leaves by a door. Addresses of hosts are not known: what lets out
 /// all of the internet lets out the host.
-fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
+fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Beyond {
     let wanted = on_port(door.leaves);
     let Some(gateway) = facts.egress.proxies[door.proxy].workload else {
-        return vec![Said::missing(Control::Firewall, Layer::Scheduling)];
+        return Beyond { said: vec![Said::missing(Control::Firewall, Layer::Scheduling)], pool: None };
     };
     let name = estate.display(&estate.workloads[gateway]);
     let mut said = Vec::new();
@@ -459,24 +466,35 @@ fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &P
             ));
         }
     }
-    said.extend(nodes(gateway, &wanted, estate, facts, pools));
-    said
+    let pool = best_pool(gateway, &wanted, facts, pools);
+    said.extend(nodes(gateway, pool, &wanted, estate, facts, pools));
+    Beyond { said, pool: pool.map(|(pool, _)| pool) }
+}
+
+/// The pool of a gateway whose nodes let out the most, with what they do.
+fn best_pool(gateway: usize, wanted: &Traffic, facts: &Facts<'_>, pools: &Pools) -> Option<(usize, Decision)> {
+    let of_pool = |pool: usize| {
+        let view = &pools.views[pool];
+        (pool, through(wanted, &view.certain, &view.possible))
+    };
+    let order = |decision: &Decision| match decision {
+        Decision::Allow | Decision::NotCaptured => 0,
+        Decision::Unknown => 1,
+        Decision::Deny => 2,
+    };
+    let landings = facts.placement.landings(gateway).iter();
+    landings.map(|landing| of_pool(landing.pool)).min_by_key(|(_, decision)| order(decision))
 }
 
 /// The nodes of a gateway and the firewall.
-fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
-    let landings = facts.placement.landings(gateway);
-    let best = landings
-        .iter()
-        .map(|landing| {
-            let view = &pools.views[landing.pool];
-            (landing.pool, through(wanted, &view.certain, &view.possible))
-        })
-        .min_by_key(|(_, decision)| match decision {
-            Decision::Allow | Decision::NotCaptured => 0,
-            Decision::Unknown => 1,
-            Decision::Deny => 2,
-        });
+fn nodes(
+    gateway: usize,
+    best: Option<(usize, Decision)>,
+    wanted: &Traffic,
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    pools: &Pools,
+) -> Vec<Said> {
     let Some((pool, decision)) = best else {
         if let Some(said) = kept_off(gateway, estate) {
             return vec![said];
