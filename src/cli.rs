@@ -1,6 +1,7 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
 pub mod connections;
+pub mod diff;
 pub mod git;
 pub mod install;
 pub mod lsp;
@@ -62,6 +63,8 @@ pub enum Command {
     Check(Box<Check>),
     /// List which workload may open which connection, by network policies alone
     Connections(Box<connections::Connections>),
+    /// Say what a change opens and closes, between two folders or git revisions
+    Diff(Box<diff::Diff>),
     /// List every way out of every workload: who can leave, how, and what stops them
     Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead

@@ -144,6 +144,8 @@ pub struct Finding {
     pub witness: Vec<Hop>,
     /// What to change, in one sentence.
     pub help: String,
+    /// It speaks of the estate as a whole; its place is only where it is said, and may be another one tomorrow.
+    pub estate_wide: bool,
     /// Which other findings it explains; none for most rules.
     pub parts: Option<Parts>,
 }
@@ -171,6 +173,13 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
+        self
+    }
+
+    /// Speaks of the estate as a whole, rather than of the object at its place.
+    #[must_use]
+    pub fn estate_wide(mut self) -> Self {
+        self.estate_wide = true;
         self
     }
 

@@ -20,6 +20,7 @@ pub mod triage;
 
 use std::ops::RangeInclusive;
 
+use analysis::Facts;
 use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
 use finding::Object;
@@ -54,6 +55,17 @@ pub fn settings(walk: &Walk) -> Result<Config, Vec<Problem>> {
 /// Audits everything that a walk has found: parses, models, analyzes, runs the rules and judges.
 #[must_use]
 pub fn audit(walk: &Walk, config: &Config) -> Report {
+    audit_with(walk, config, |_, _| ()).0
+}
+
+/// Audits, and keeps the ways out for a comparison with those of another state.
+#[must_use]
+pub fn audit_and_ways(walk: &Walk, config: &Config) -> (Report, report::paths::Snapshot) {
+    audit_with(walk, config, report::paths::Snapshot::new)
+}
+
+/// Audits, and takes something else from the estate and the facts while they are there.
+fn audit_with<T>(walk: &Walk, config: &Config, take: impl FnOnce(&Estate<'_>, &Facts<'_>) -> T) -> (Report, T) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let resources = resource::read(&parsed.documents, &embedded);
@@ -66,7 +78,7 @@ pub fn audit(walk: &Walk, config: &Config) -> Report {
     let (mut findings, ignores) = triage::silence(findings, comments, &places, config);
     findings.extend(rules::about_ignores(&Audit { ignores: &ignores, ..audit }).into_iter().map(Marked::from));
     let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
-    triage::triage(findings, inputs, &places, config)
+    (triage::triage(findings, inputs, &places, config), take(&estate, &facts))
 }
 
 /// Holds settings against an earlier state of the input and its settings: what that did not accept is not accepted now.

@@ -11,7 +11,8 @@ use cli::outputs::print;
 use cli::settings::Fault;
 use cli::written::Written;
 use cli::{
-    Check, Cli, Color, Command, ListFormat, connections, install, lsp, messages, paths, screen, settings, show, sources,
+    Check, Cli, Color, Command, ListFormat, connections, diff, install, lsp, messages, paths, screen, settings, show,
+    sources,
 };
 use palisade::report;
 use palisade::rules::RULES;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Check(command) => check(&command, color),
         Command::Connections(command) => connections::run(&command),
+        Command::Diff(command) => diff::run(&command, color),
         Command::Paths(command) => paths::run(&command, color),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
         Command::Man(command) => install::manual(command.command.as_deref()).and_then(|page| print(&page)).map(|()| 0),
     };
     ExitCode::from(done.unwrap_or_else(|fault| {
-        eprintln!("palisade: {fault}");
+        messages::tell(fault);
         2
     }))
 }
@@ -58,10 +60,10 @@ fn check(check: &Check, color: Color) -> Result<u8, Fault> {
         std::fs::write(file, report::baseline(&report)).map_err(|error| Fault::Write(file.clone(), error))?;
     }
     if let Some(file) = file.filter(|_| check.verbose) {
-        eprintln!("palisade: settings from {}", file.display());
+        messages::tell(format_args!("settings from {}", file.display()));
     }
     for said in messages::closing(&report, &walk.sources, check) {
-        eprintln!("palisade: {said}");
+        messages::tell(said);
     }
     Ok(report.verdict.exit_code())
 }

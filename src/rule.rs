@@ -51,6 +51,7 @@ impl Rule {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            estate_wide: false,
             parts: None,
         }
     }

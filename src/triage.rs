@@ -2,6 +2,7 @@
 //! filtered here, once.
 
 mod absorb;
+mod difference;
 mod fingerprint;
 mod silence;
 
@@ -9,6 +10,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+pub use difference::{Difference, difference};
 pub use silence::{accepted, comments, silence};
 
 use crate::config::{Baseline, Changed, Config, Ignore, Known};
@@ -132,6 +134,14 @@ pub struct Compared {
     pub name: String,
     /// What it has and the run has not; nothing where the run reports only a part.
     pub gone: Vec<Known>,
+}
+
+impl Reported {
+    /// The finding and all that it explains.
+    pub fn with_parts(&self) -> impl Iterator<Item = &Self> {
+        // What a finding explains explains nothing itself: it would have been attached to the same.
+        std::iter::once(self).chain(&self.absorbed)
+    }
 }
 
 impl Report {
@@ -310,6 +320,7 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            estate_wide: false,
             parts: None,
         }
         .into()

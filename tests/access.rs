@@ -248,6 +248,12 @@ fn policy_engines_are_recognised_by_what_they_name() {
     let others =
         constraint("K8sPSPHostNetworkingPorts", "{match: {kinds: [{apiGroups: [apps], kinds: [Deployment]}]}}");
     assert_eq!(held(&others, &host), ["open"]);
+    let labels = "{match: {kinds: [{apiGroups: [''], kinds: [Namespace]}]}, \
+                  parameters: {labels: [{key: pod-security.kubernetes.io/enforce}]}}";
+    let asked = [Freedom::HostNetwork, Freedom::ProxyUser];
+    assert_eq!(held(&constraint("K8sRequiredLabels", labels), &asked), ["refused", "open"], "who sets it is elsewhere");
+    let cloud = "{match: {kinds: [{apiGroups: [x.cnrm.cloud.google.com], kinds: [Folder]}]}}";
+    assert_eq!(held(&constraint("FolderNames", cloud), &host), ["unknown"], "nothing of admission is in the input");
     let template = "apiVersion: templates.gatekeeper.sh/v1\nkind: ConstraintTemplate\nmetadata: {name: reserved}\n\
                     spec: {crd: {spec: {names: {kind: Reserved}}}, targets: [{target: admission.k8s.gatekeeper.sh, \
                     rego: 'input.review.object.spec.tolerations[_].key == \"dedicated\"'}]}\n---\n";

@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use common::{shared, text};
 use envoy::{Outcome, Packet};
 use palisade::analysis::authorization::{Chain, Decision, Peer, Place, Property, Request, decide, policies_at};
+use palisade::model::{Action, AuthorizationPolicy};
 use serde_json::Value as Json;
 use serde_yaml::{Deserializer, Value};
 
@@ -412,4 +413,55 @@ fn the_engine_decides_as_the_filters_do() {
     }
     println!("{} cases and parts of cases, {REQUESTS} requests each", cases.len());
     assert_eq!(seen.len(), 3, "every decision occurs: {seen:?}");
+}
+
+/// The policies of the cases for requests, each with a name of its own.
+fn all_policies(cases: &[Case]) -> Vec<Value> {
+    let of_requests = cases.iter().filter(|case| case.chain == Chain::Http);
+    let mut all: Vec<Value> = of_requests.flat_map(|case| case.policies.clone()).collect();
+    for (index, policy) in all.iter_mut().enumerate() {
+        policy["metadata"]["name"] = format!("policy-{index}").into();
+    }
+    all
+}
+
+#[test]
+fn a_policy_more_opens_or_closes_what_its_action_says() {
+    let Some(folder) = shared("conformance/authz") else { return };
+    let cases: Vec<Case> = cases(&folder).into_iter().flat_map(Case::with_parts).collect();
+    let policies = all_policies(&cases);
+    let all = Case { name: String::new(), policies, ..cases[0].clone() };
+    let pools = pools(&all);
+    let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
+    let rank = |decision| match decision {
+        Decision::Deny => 0,
+        Decision::Unknown => 1,
+        Decision::Allow => 2,
+    };
+    let mut changed = BTreeMap::new();
+    common::judged(&all.estate(), |estate, _| {
+        let held = policies_at(&Place::of_workload(estate, 0), estate);
+        for _ in 0..4_000 {
+            let packet = packet(&pools, &mut numbers, Chain::Http);
+            let mut some: Vec<_> = held.iter().copied().filter(|_| numbers.below(6) == 0).collect();
+            let more = held[numbers.below(held.len())];
+            let decide =
+                |held: &[_]| ask(&packet, Chain::Http, |request| decide(held, Chain::Http, request, &estate.mesh));
+            let before = decide(&some);
+            let allows =
+                |held: &[(&AuthorizationPolicy<'_>, bool)]| held.iter().any(|(one, _)| one.action == Action::Allow);
+            // The first policy that allows denies everything else.
+            let is_first = more.0.action == Action::Allow && !allows(&some);
+            some.push(more);
+            let after = decide(&some);
+            let holds = match more.0.action {
+                Action::Allow => is_first || rank(after) >= rank(before),
+                _ => rank(after) <= rank(before),
+            };
+            assert!(holds, "`{}` turns {before:?} into {after:?}: {packet:#?}", more.0.name.value);
+            *changed.entry((before, after)).or_insert(0) += usize::from(before != after);
+        }
+    });
+    println!("{changed:?}");
+    assert!(changed[&(Decision::Deny, Decision::Allow)] > 0 && changed[&(Decision::Allow, Decision::Deny)] > 0);
 }

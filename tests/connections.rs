@@ -1,6 +1,9 @@
 //! What the conformance cases do not ask: Cilium's policies, what is not known, and the shape of the outputs.
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod common;
+
+use common::program::{folder, parsed, run};
 use palisade::ConnectionOptions;
 use palisade::config::Config;
 use palisade::report::connections::{self, Format};
@@ -100,7 +103,110 @@ spec:
   - toServices: [{k8sService: {serviceName: db, namespace: shop}}]
     toPorts: [{ports: [{port: '5432', protocol: TCP}]}]
 ";
-    assert_eq!(lines(policy, "shop/Pod/web", "shop"), ["shop/Pod/web -> shop/Pod/db: TCP 5432 (unknown)"]);
+    assert_eq!(
+        lines(policy, "shop/Pod/web", "shop"),
+        [
+            "shop/Pod/web -> shop/Pod/db: TCP 5432 (unknown)",
+            "note: CiliumNetworkPolicy `web`: `toServices` is not evaluated"
+        ]
+    );
+}
+
+#[test]
+fn the_reasons_name_each_clause_and_what_is_denied_is_not_also_allowed() {
+    let policy = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 10.0.0.0/8}}]
+    ports: [{port: 443}]
+  - to: [{ipBlock: {cidr: 192.168.0.0/16}}]
+    ports: [{port: 443}]
+";
+    let explained = |to: &str| {
+        let options = ConnectionOptions { explain: true, ..options("shop/Pod/web", to) };
+        written(policy, &options, Format::Text)
+    };
+    // Two clauses open addresses that behave alike: one entry, and the places of both.
+    let both = explained("10.0.0.0/8");
+    assert!(both.contains("shop/Pod/web -> 10.0.0.0/8,192.168.0.0/16: TCP 443"), "{both}");
+    assert!(both.contains("input.yaml:29:5") && both.contains("input.yaml:31:5"), "{both}");
+    assert!(!both.contains("nothing"), "{both}");
+    let part = explained("10.0.0.0/7");
+    assert!(part.contains("shop/Pod/web -> 11.0.0.0/8: nothing"), "{part}");
+}
+
+#[test]
+fn what_narrows_ports_to_some_requests_leaves_them_unknown() {
+    let policy = |ports: &str| {
+        format!(
+            "
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {{name: web}}
+spec:
+  endpointSelector: {{matchLabels: {{app: web}}}}
+  egress:
+  - toEndpoints: [{{matchLabels: {{app: db}}}}]
+    {ports}
+"
+        )
+    };
+    let narrowed = policy("toPorts: [{ports: [{port: '80', protocol: TCP}], rules: {http: [{method: GET}]}}]");
+    assert_eq!(
+        lines(&narrowed, "shop/Pod/web", "shop"),
+        [
+            "shop/Pod/web -> shop/Pod/db: TCP 80 (unknown)",
+            "note: CiliumClusterwideNetworkPolicy `web`: `rules` is not evaluated"
+        ]
+    );
+    let authenticated = policy("authentication: {mode: required}");
+    assert_eq!(lines(&authenticated, "shop/Pod/web", "shop")[0], "shop/Pod/web -> shop/Pod/db: all (unknown)");
+    let plain = policy("authentication: {mode: disabled}");
+    assert_eq!(lines(&plain, "shop/Pod/web", "shop"), ["shop/Pod/web -> shop/Pod/db: all"]);
+}
+
+#[test]
+fn labels_that_are_added_to_pods_later_are_unknown_until_then() {
+    let policy = |label: &str| {
+        format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: closed, namespace: shop}}
+spec:
+  podSelector: {{matchLabels: {{{label}}}}}
+  policyTypes: [Ingress]
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: queue, namespace: shop}}
+spec: {{template: {{metadata: {{labels: {{app: queue}}}}, spec: {{containers: [{{name: c, image: i}}]}}}}}}
+"
+        )
+    };
+    let to_queue = |label: &str| lines(&policy(label), "ops", "shop/StatefulSet/queue");
+    assert_eq!(to_queue("app: other"), ["ops/Pod/tool -> shop/StatefulSet/queue: all"]);
+    for label in ["security.istio.io/tlsMode: istio", "statefulset.kubernetes.io/pod-name: queue-0"] {
+        assert_eq!(to_queue(label), ["ops/Pod/tool -> shop/StatefulSet/queue: all (unknown)"], "{label}");
+    }
+    let both = "app: other, security.istio.io/tlsMode: istio";
+    assert_eq!(to_queue(both), ["ops/Pod/tool -> shop/StatefulSet/queue: all"]);
+}
+
+#[test]
+fn an_end_that_the_input_does_not_have_is_told() {
+    let unmatched = |from: &str, to: &str| {
+        let walk = source::from_text("input.yaml", PODS.to_owned());
+        let listing = palisade::connections(&walk, &Config::default(), &options(from, to)).listing;
+        listing.unmatched.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(unmatched("shop", "10.0.0.0/8"), [""; 0]);
+    assert_eq!(unmatched("shopp", "shop/Pod/cache"), ["shopp", "shop/Pod/cache"]);
 }
 
 #[test]
@@ -115,8 +221,9 @@ spec:
   - matches: [{pattern: '*.example.com'}]
     ports: [{protocol: TCP, port: 443}]
 ";
-    assert!(lines(policy, "shop/Pod/web", "").is_empty());
-    assert!(!lines(policy, "shop/Pod/db", "").is_empty());
+    let note = "note: FQDNNetworkPolicy `web` speaks of names, whose addresses are not known: `*.example.com`";
+    assert_eq!(lines(policy, "shop/Pod/web", ""), [note]);
+    assert!(lines(policy, "shop/Pod/db", "").len() > 1);
 }
 
 #[test]
@@ -264,4 +371,44 @@ spec:
     let denied = written(policy, &explained("ops"), Format::Text);
     assert!(denied.starts_with("ops/Pod/tool -> shop/Pod/db: nothing\n"), "{denied}");
     assert!(denied.contains("ingress is isolated by `guard`, and no clause allows it"), "{denied}");
+}
+
+#[test]
+fn the_command_refuses_what_it_cannot_answer() {
+    let estate = folder(&[("a.yaml", PODS)]);
+    let cases: [(&[&str], &str); 7] = [
+        (&["--format", "xml"], "text, json, csv, dot"),
+        (&["--dataplane", "cilium"], "dpv2, calico, unknown"),
+        (&["--to", "300.1.1.1"], "is not a namespace"),
+        (&["--to", "10.0.0.0/33"], "is not a namespace"),
+        (&["--from", "shop/web"], "is not a namespace"),
+        (&["--from", "shopp"], "`shopp` is neither a namespace nor a workload of the input"),
+        (&["--to", "shop/Deployment/web"], "`shop/Deployment/web` is neither"),
+    ];
+    for (arguments, said) in cases {
+        let ran = run(estate.path(), &[&["connections"], arguments].concat());
+        assert_eq!(ran.code, 2, "{arguments:?}");
+        assert!(ran.stderr.contains(said), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_sizes_of_groups_are_told_in_every_format_and_the_document_stays_whole() {
+    let estate = folder(&[("a.yaml", PODS)]);
+    for format in ["text", "json", "csv", "dot"] {
+        let plain = run(estate.path(), &["connections", "--format", format]);
+        let verbose = run(estate.path(), &["connections", "--format", format, "--verbose"]);
+        assert_eq!((plain.code, verbose.code), (0, 0), "{format}");
+        match format {
+            "text" => assert!(verbose.stdout.contains("ops/Pod/tool and 2 workloads alike"), "{}", verbose.stdout),
+            "json" => {
+                let groups = parsed(&verbose.stdout)["groups"].as_array().map(Vec::len);
+                assert_eq!(groups, Some(1), "{}", verbose.stdout);
+            }
+            _ => {
+                assert!(verbose.stderr.contains("3 workloads in 1 group"), "{format}: {}", verbose.stderr);
+                assert_eq!(plain.stdout, verbose.stdout, "{format}");
+            }
+        }
+    }
 }

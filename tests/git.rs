@@ -8,47 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use common::program::{Ran, folder, parsed, run, run_with_stdin};
-use tempfile::TempDir;
-
-const AGENT: &str = "\
-apiVersion: apps/v1
-kind: DaemonSet
-metadata:
-  name: agent
-  namespace: team-x
-spec:
-  template:
-    spec:
-      hostNetwork: true
-      containers:
-      - name: agent
-        image: example.com/agent
-";
+use common::repository::{AGENT, commit, repository, write};
 
 const COMMENT: &str = " # palisade: ignore[host-network-workload] because it counts packets";
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
-    let output = Command::new("git").arg("-C").arg(folder).args(identity).args(arguments).output().expect("git starts");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A repository with one commit on `main`.
-fn repository(files: &[(&str, &str)]) -> TempDir {
-    let folder = folder(files);
-    git(folder.path(), &["init", "--quiet", "--initial-branch=main"]);
-    commit(folder.path());
-    folder
-}
-
-fn commit(folder: &Path) {
-    git(folder, &["add", "--all"]);
-    git(folder, &["commit", "--quiet", "--message=a change"]);
-}
-
-fn write(folder: &Path, path: &str, text: &str) {
-    fs::write(folder.join(path), text).expect("a file can be written");
-}
 
 fn named(name: &str) -> String {
     AGENT.replace("name: agent", &format!("name: {name}"))

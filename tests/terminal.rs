@@ -63,6 +63,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         related,
         witness,
         help: String::new(),
+        estate_wide: false,
         parts: None,
     }
 }

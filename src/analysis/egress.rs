@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Entity, Estate, Gateway, GatewayReference, Labels, Role, Route, Server, Text, Workload};
+use crate::model::{
+    Entity, Estate, Gateway, GatewayReference, Labels, Role, Route, Server, Text, VirtualService, Workload,
+};
 use crate::traffic::PortSet;
 
 /// The proxies through which traffic leaves the mesh.
@@ -119,19 +121,28 @@ fn selected(index: usize, gateway: &Gateway<'_>, estate: &Estate<'_>) -> Vec<usi
 
 fn of_workload<'a>(index: usize, gateways: Vec<usize>, estate: &'a Estate<'a>) -> EgressProxy<'a> {
     let workload: &Workload<'a> = &estate.workloads[index];
+    let namespaces = vec![estate.namespace_of(workload).name];
+    let hosts: BTreeSet<&str> = gateways.iter().flat_map(|&gateway| route_hosts(gateway, estate)).collect();
     EgressProxy {
         workload: Some(index),
         name: workload.name,
-        namespaces: vec![estate.namespace_of(workload).name],
+        hosts: if hosts.is_empty() { named_hosts(&namespaces, estate).collect() } else { hosts },
+        namespaces,
         labels: Some(workload.labels),
-        hosts: gateways.iter().flat_map(|&gateway| route_hosts(gateway, estate)).collect(),
         gateways,
     }
 }
 
 fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
     let gateway = &estate.mesh.gateways[index];
-    let hosts: BTreeSet<&str> = route_hosts(index, estate).collect();
+    let mut hosts: BTreeSet<&str> = route_hosts(index, estate).collect();
+    if gateway.of_gateway_api {
+        hosts.extend(made_hosts(gateway, estate));
+    } else if hosts.is_empty() {
+        let egress = estate.namespaces.iter().filter(|namespace| namespace.role == Role::Egress);
+        let likely: Vec<&str> = egress.map(|namespace| namespace.name).chain([gateway.namespace]).collect();
+        hosts = named_hosts(&likely, estate).collect();
+    }
     let mut namespaces: Vec<&str> = hosts.iter().filter_map(|host| host.split('.').nth(1)).collect();
     if namespaces.is_empty() {
         namespaces.push(gateway.namespace);
@@ -147,19 +158,65 @@ fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
     }
 }
 
-/// The services to which sidecars are told to send what then passes a gateway.
-fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
-    let gateway = &estate.mesh.gateways[index];
-    let own = gateway.reference();
-    let services = estate.mesh.virtual_services.iter();
-    let through = services.filter(move |service| {
-        service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == own))
+/// Services of some namespaces that are called egress gateways and that sidecars are told to send to: for want of a virtual
+/// service with both hops.
+fn named_hosts<'e, 'a>(namespaces: &'e [&'e str], estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> + 'e
+where
+    'a: 'e,
+{
+    let hosts = sent_to(estate);
+    hosts.filter(move |host| {
+        let mut labels = host.split('.');
+        let (name, namespace) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
+        host.ends_with(".svc.cluster.local") && name.contains("egress") && namespaces.contains(&namespace)
+    })
+}
+
+/// The service that is made for a gateway of the Gateway API, where sidecars are told to send to it: it has the gateway's
+/// name, and the class's behind that.
+fn made_hosts<'e, 'a>(gateway: &'e Gateway<'a>, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> + 'e {
+    sent_to(estate).filter(move |host| {
+        let (name, rest) = host.split_once('.').unwrap_or((host, ""));
+        let class = name.strip_prefix(gateway.name.value).and_then(|rest| rest.strip_prefix('-'));
+        class.is_some() && rest.strip_suffix(".svc.cluster.local") == Some(gateway.namespace)
+    })
+}
+
+/// The hosts that sidecars are told to send to.
+fn sent_to<'a>(estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
+    let routes = estate.mesh.virtual_services.iter().flat_map(|service| {
+        let by_sidecars = |(taker, _)| taker == GatewayReference::Mesh;
+        service.routes.iter().filter(move |route| service.taken_by(route).any(by_sidecars))
     });
-    through.flat_map(|service| {
+    routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str())
+}
+
+/// The services to which sidecars are told to send what then passes a gateway.
+/// The services to which sidecars are told to send what then passes a gateway, be it by one virtual service for both hops
+/// or by one for each.
+fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
+    let own = estate.mesh.gateways[index].reference();
+    let services = || estate.mesh.virtual_services.iter();
+    let is_through = move |service: &VirtualService<'_>| service.gateways.contains(&own) || takes_part(service, own);
+    let through: Vec<&str> = services()
+        .filter(|service| is_through(service))
+        .flat_map(|service| &service.hosts)
+        .map(|host| host.value)
+        .filter(|host| *host != "*")
+        .collect();
+    let leads_there = move |service: &&VirtualService<'_>| {
+        is_through(service) || service.hosts.iter().any(|host| through.contains(&host.value))
+    };
+    services().filter(leads_there).flat_map(|service| {
         let by_sidecars = |taker: GatewayReference<'_>| taker == GatewayReference::Mesh;
         let routes =
             service.routes.iter().filter(move |route| service.taken_by(route).any(|(taker, _)| by_sidecars(taker)));
         let hosts = routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str());
         hosts.filter(|host| host.ends_with(".svc.cluster.local"))
     })
+}
+
+/// Whether a gateway takes a route of a virtual service.
+fn takes_part(service: &VirtualService<'_>, gateway: GatewayReference<'_>) -> bool {
+    service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == gateway))
 }

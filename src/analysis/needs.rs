@@ -185,7 +185,9 @@ fn control_plane<'a>(estate: &'a Estate<'a>) -> Vec<Target<'a>> {
     found.map(|(index, _)| Target::Workload(index)).collect()
 }
 
-fn proxy_target<'a>(proxy: &EgressProxy<'a>) -> Option<Target<'a>> {
+/// The pods of a proxy; none where it is not known which namespace they are in.
+#[must_use]
+pub fn proxy_target<'a>(proxy: &EgressProxy<'a>) -> Option<Target<'a>> {
     if let Some(workload) = proxy.workload {
         return Some(Target::Workload(workload));
     }
@@ -244,7 +246,9 @@ fn pattern(pattern: &str, text: &str) -> bool {
     }
 }
 
-fn names<'a>(estate: &'a Estate<'a>) -> Need<'a> {
+/// Whoever answers for names, as far as the input tells.
+#[must_use]
+pub fn names<'a>(estate: &'a Estate<'a>) -> Need<'a> {
     let possible = resolvers(estate);
     let to = |target| Way::to(target, Protocol::Udp, 53);
     let mut ways = Vec::new();
@@ -305,8 +309,7 @@ fn google_apis<'a>(estate: &'a Estate<'a>) -> Need<'a> {
 }
 
 /// Where Workload Identity answers on the older dataplane, from the node that has it.
-const OLD_METADATA: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 252)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1))];
+const OLD_METADATA: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 252)), IpAddr::V4(Ipv4Addr::LOCALHOST)];
 
 fn metadata<'a>(estate: &Estate<'_>) -> Need<'a> {
     let new = || Way::to(Target::Address(METADATA_ADDRESS), Protocol::Tcp, 80);

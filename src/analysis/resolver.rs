@@ -20,9 +20,9 @@ pub const METADATA_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254
 /// The resolvers of which one answers the pods, as far as the input tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolvers {
-    /// The pods of kube-dns or `CoreDNS`.
+    /// The pods of kube-dns, or of what stands in for it.
     pub kube_dns: bool,
-    /// `NodeLocal` `DNSCache`, by its address or its pods.
+    /// The cache on the node, by its address or its pods.
     pub node_local: bool,
     /// Cloud DNS, at the address of the metadata server.
     pub cloud_dns: bool,

@@ -121,16 +121,28 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
             _ => {}
         },
     }
+    // A table and a graph have no place for what is not a connection.
+    if matches!(command.format, FormatName::Csv | FormatName::Dot) && !command.quiet {
+        connected.listing.notes.iter().for_each(|note| eprintln!("palisade: {note}"));
+        if command.verbose {
+            let written = connections::write_groups(&connected.listing, &mut io::stderr().lock());
+            written.map_err(|error| Fault::Write(PathBuf::from("standard error"), error))?;
+        }
+    }
+    let unmatched = &connected.listing.unmatched;
+    for filter in unmatched {
+        eprintln!("palisade: `{filter}` is neither a namespace nor a workload of the input");
+    }
     let is_empty = connected.inputs.documents == 0;
     if is_empty {
-        eprintln!("palisade: {}", messages::nothing(&connected.inputs, &command.paths));
+        messages::tell(messages::nothing(&connected.inputs, &command.paths));
     }
     if !command.quiet {
         for line in messages::unparsed(&connected.inputs, &walk.sources) {
-            eprintln!("palisade: {line}");
+            messages::tell(line);
         }
     }
     let allow_unparsed = command.allow_unparsed || config.allow_unparsed;
-    let is_whole = !is_empty && (allow_unparsed || connected.inputs.unparsed.is_empty());
+    let is_whole = !is_empty && unmatched.is_empty() && (allow_unparsed || connected.inputs.unparsed.is_empty());
     Ok(if is_whole { 0 } else { 2 })
 }

@@ -12,8 +12,9 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use super::settings::Fault;
-use palisade::source;
+use super::settings::{Fault, nearest};
+use super::sources::walk_files;
+use palisade::source::{self, Skipped, Sources, Walk};
 
 /// A repository by the folder that holds it.
 pub struct Repository {
@@ -32,8 +33,9 @@ impl Repository {
     /// # Errors
     /// There is none, or git cannot be asked.
     pub fn holding(path: &Path) -> Result<Self, Fault> {
-        let path = fs::canonicalize(path).map_err(|error| Fault::Read(path.to_owned(), error))?;
-        let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+        let path = real(path).ok_or_else(|| Fault::Read(path.to_owned(), io::ErrorKind::NotFound.into()))?;
+        // What is asked for may be gone by now; the repository is not.
+        let folder = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(&path);
         let root = git(folder, &["rev-parse", "--show-toplevel"])?;
         let root = fs::canonicalize(root.trim_end()).map_err(|error| Fault::Read(folder.to_owned(), error))?;
         Ok(Self { root })
@@ -123,14 +125,33 @@ impl Repository {
 impl Revision {
     /// Where a path of the repository is in the folder; nothing for a path elsewhere.
     pub fn path(&self, path: &Path) -> Option<PathBuf> {
-        let absolute = std::path::absolute(path).ok()?;
-        let resolved = fs::canonicalize(&absolute).unwrap_or(absolute);
-        resolved.strip_prefix(&self.root).ok().map(|rest| self.folder.path().join(rest))
+        real(path)?.strip_prefix(&self.root).ok().map(|rest| self.folder.path().join(rest))
     }
 
-    /// The folder itself.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Reads what was at some paths of the repository, and the settings that held for them; nothing where they were not
+    /// there yet. Sources are called as seen from the root of the repository.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn walk(&self, paths: &[PathBuf], settings: Option<&Path>) -> Result<Walk, Fault> {
+        let paths: Vec<PathBuf> =
+            paths.iter().filter_map(|path| self.path(path)).filter(|path| path.exists()).collect();
+        let found = settings.map(Path::to_owned).or_else(|| paths.first().and_then(|path| nearest(path)));
+        let walk = walk_files(&paths, found.as_deref())?;
+        let folder = fs::canonicalize(self.folder.path()).unwrap_or_else(|_| self.folder.path().to_owned());
+        let plain = |path: &str| {
+            let below = [folder.as_path(), self.folder.path()]
+                .into_iter()
+                .find_map(|folder| Path::new(path).strip_prefix(folder).ok());
+            below.map_or(path.to_owned(), |below| below.to_string_lossy().into_owned())
+        };
+        let settings = walk.sources.settings().map(|source| plain(source.path()));
+        let files = walk.sources.into_contents().into_iter().map(|(path, contents)| (plain(&path), contents)).collect();
+        let sources = Sources::from_contents(files);
+        let sources = if let Some(settings) = settings { sources.with_settings(&settings) } else { sources };
+        let skipped =
+            walk.skipped.into_iter().map(|skipped| Skipped { path: plain(&skipped.path), ..skipped }).collect();
+        Ok(Walk { sources, skipped })
     }
 }
 
@@ -144,6 +165,13 @@ impl Changes {
     pub fn of(&self, path: &Path) -> Option<&[RangeInclusive<usize>]> {
         self.lines.get(path).map(Vec::as_slice)
     }
+}
+
+/// A path without links, as far as it is there.
+fn real(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let there = absolute.ancestors().find_map(|part| Some((part, fs::canonicalize(part).ok()?)));
+    there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?)))
 }
 
 /// An entry of `ls-tree`: the object and path of a file that an audit may read, or that says what it must not read.

@@ -1,11 +1,21 @@
 //! What is said on standard error, so that standard output holds the document and nothing else.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use super::Check;
 use palisade::finding::Level;
+use palisade::report::clean;
 use palisade::source::{Location, Sources};
 use palisade::triage::{Inputs, Report, Verdict};
+
+/// Says something to whoever sits there. What it quotes of the input cannot steer their terminal.
+pub fn tell(said: impl Display) {
+    for (index, line) in said.to_string().lines().enumerate() {
+        let who = if index == 0 { "palisade: " } else { "" };
+        eprintln!("{who}{}", clean(line));
+    }
+}
 
 /// A place as editors and terminals understand it.
 pub fn position(at: Location, sources: &Sources) -> String {
@@ -52,7 +62,8 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
         0 => String::new(),
         count => format!("; skipped: {count} (-v lists them)"),
     };
-    format!("nothing to audit in {paths}: no YAML or JSON document{skipped}")
+    let help = "name where the manifests are, or pipe them to `palisade check -`";
+    format!("nothing to audit in {paths}: no YAML, JSON or Terraform document{skipped}; {help}")
 }
 
 /// The verdict, with how many findings there are of each level.

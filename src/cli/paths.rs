@@ -115,15 +115,15 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
     }
     write(command, color, &found.listing, &walk.sources)?;
     if is_empty {
-        eprintln!("palisade: {}", messages::nothing(&found.inputs, &command.paths));
+        messages::tell(messages::nothing(&found.inputs, &command.paths));
     }
     if !command.quiet {
         for line in messages::unparsed(&found.inputs, &walk.sources) {
-            eprintln!("palisade: {line}");
+            messages::tell(line);
         }
     }
     if let Some(file) = file.filter(|_| command.verbose) {
-        eprintln!("palisade: settings from {}", file.display());
+        messages::tell(format_args!("settings from {}", file.display()));
     }
     let is_whole = !is_empty && (command.allow_unparsed || config.allow_unparsed || found.inputs.unparsed.is_empty());
     Ok(if is_whole { 0 } else { 2 })

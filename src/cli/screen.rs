@@ -18,6 +18,15 @@ pub fn color(when: Color) -> bool {
     }
 }
 
+/// How other things are drawn, on standard output or in a file.
+pub fn plain(when: Color, in_file: bool) -> Terminal {
+    let base = Terminal { unicode: unicode(), ..Terminal::default() };
+    match in_file {
+        true => Terminal { color: when == Color::Always, width: WIDTH, ..base },
+        false => Terminal { color: color(when), width: width(), ..base },
+    }
+}
+
 /// How the report is drawn on standard output.
 pub fn terminal(check: &Check, when: Color) -> Terminal {
     drawing(when, check.quiet, check.verbose)

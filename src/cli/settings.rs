@@ -5,24 +5,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::Check;
 use super::git::Repository;
-use super::{Check, sources};
 use palisade::config::{Baseline, Changed, Config, Date, FILE_NAME};
 use palisade::finding::Level;
 use palisade::report::read_baseline;
-use palisade::source::{Location, Sources, Walk, WalkError};
+use palisade::source::{Location, Sources, Walk, WalkError, reason};
 
 /// Why there was no audit. All of them end in exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error(transparent)]
     Walk(#[from] WalkError),
-    #[error("cannot read {}: {}", .0.display(), .1)]
+    #[error("cannot read {}: {}", .0.display(), reason(.1))]
     Read(PathBuf, io::Error),
-    #[error("cannot write {}: {}", .0.display(), .1)]
+    #[error("cannot write {}: {}", .0.display(), reason(.1))]
     Write(PathBuf, io::Error),
     #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, .0.display())]
     Baseline(PathBuf, String),
+    #[error(
+        "{0} is there, and what to compare it with is missing: `palisade diff {0} NEW`; for a git revision of that name, write it in full, such as refs/heads/{0}"
+    )]
+    Half(String),
+    #[error("there is nothing to audit in {0} or in {1}: no YAML, JSON or Terraform document")]
+    Nothing(String, String),
     /// Git was asked and could not answer.
     #[error("{0}")]
     Git(String),
@@ -85,7 +91,7 @@ fn found(paths: &[PathBuf]) -> Result<Option<PathBuf>, Fault> {
 }
 
 /// Looks in the directory of a path and in those above it, and not beyond the repository: what lies there is not the team's.
-fn nearest(path: &Path) -> Option<PathBuf> {
+pub fn nearest(path: &Path) -> Option<PathBuf> {
     let path = if path.as_os_str() == "-" { Path::new(".") } else { path };
     // A path that does not exist is the walk's to report.
     let path = fs::canonicalize(path).ok()?;
@@ -109,9 +115,9 @@ fn shown(path: PathBuf) -> PathBuf {
 }
 
 fn baseline(path: &Path) -> Result<Baseline, Fault> {
-    let text = fs::read_to_string(path).map_err(|error| Fault::Read(path.to_owned(), error))?;
-    let name = path.display().to_string();
-    read_baseline(&name, &text).map_err(|reason| Fault::Baseline(path.to_owned(), reason))
+    let text = fs::read_to_string(path).map_err(|error| reason(&error));
+    let read = |text: String| read_baseline(&path.display().to_string(), &text);
+    text.and_then(read).map_err(|reason| Fault::Baseline(path.to_owned(), reason))
 }
 
 /// The repository that holds the first of the paths, or the working directory where there is none.
@@ -128,11 +134,9 @@ fn against(config: Config, check: &Check, walk: &Walk) -> Result<Config, Fault> 
     let then = repository(&check.paths)?.at(revision)?;
     let here = [PathBuf::from(".")];
     let paths = if check.paths.is_empty() { &here } else { check.paths.as_slice() };
-    let paths: Vec<PathBuf> = paths.iter().filter_map(|path| then.path(path)).filter(|path| path.exists()).collect();
     // The settings of the revision: the file that is in force now, or the one that was before that.
     let settings = walk.sources.settings().and_then(|settings| then.path(Path::new(settings.path())));
-    let settings = settings.filter(|file| file.is_file()).or(paths.first().and_then(|path| nearest(path)));
-    let walked = sources::walk_files(&paths, settings.as_deref())?;
+    let walked = then.walk(paths, settings.filter(|file| file.is_file()).as_deref())?;
     let earlier = palisade::settings(&walked).unwrap_or_default();
     Ok(palisade::held_against(config, revision, &walked, &earlier))
 }

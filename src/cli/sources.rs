@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use super::settings::Fault;
+use super::{messages, settings::Fault};
 use palisade::config::FILE_NAME;
 use palisade::report::Paths;
 use palisade::source::{self, Contents, Skipped, Sources, Walk};
@@ -96,7 +96,7 @@ fn without_settings(walk: Walk, named: Option<&Path>) -> (Vec<(String, Contents)
 fn read_stdin() -> Result<Vec<u8>, Fault> {
     let mut stdin = io::stdin().lock();
     if stdin.is_terminal() {
-        eprintln!("palisade: reading manifests from the terminal; end them with Ctrl-D");
+        messages::tell("reading manifests from the terminal; end them with Ctrl-D");
     }
     let mut bytes = Vec::new();
     stdin.read_to_end(&mut bytes).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;

@@ -121,17 +121,19 @@ impl<'a> Scope<'a> {
         selected.fold(Match::from(listed && owned), Match::and)
     }
 
-    /// The place of what leaves a namespace out: its name in a list, or the selector that does not match it.
+    /// The place of what leaves a namespace out: its name in a list, or the list or selector that does not hold it.
     #[must_use]
     pub fn leaves_out(&self, namespace: &Namespace<'_>) -> Option<Location> {
         let named = self.except.iter().find(|pattern| is_like(pattern.value, namespace.name)).map(|name| name.at);
+        let is_listed = self.only.iter().any(|pattern| is_like(pattern.value, namespace.name));
+        let unlisted = self.only.first().filter(|_| !is_listed).map(|name| name.at);
         let unmatched =
             |selector: &&&LabelSelector<'a>| Selector::Labels(selector).matches_namespace(namespace) == Match::No;
         let value = |selector: &&'a LabelSelector<'a>| {
-            let values = selector.requirements.iter().flat_map(|requirement| &requirement.values);
-            values.clone().find(|value| value.value == namespace.name).map_or(selector.at, |value| value.at)
+            let mut values = selector.requirements.iter().flat_map(|requirement| &requirement.values);
+            values.find(|value| value.value == namespace.name).map_or(selector.at, |value| value.at)
         };
-        named.or_else(|| self.selectors.iter().find(unmatched).map(value))
+        named.or(unlisted).or_else(|| self.selectors.iter().find(unmatched).map(value))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Authorization policies as clauses over attributes (semantics C.9).
 
 use super::{Labels, Text};
-use crate::resource::Meta;
+use crate::resource::Resource;
 use crate::resource::istio::{self, AuthorizationRule};
 use crate::source::{Location, Spanned};
 
@@ -173,12 +173,17 @@ impl<'a> Clause<'a> {
     /// Whether the clause matches every connection and request.
     #[must_use]
     pub fn is_everything(&self) -> bool {
+        self.is_everything_known() && !self.tests().any(|test| test.attribute.is_identity())
+    }
+
+    /// Whether the clause matches every connection and request of everybody who has an identity: one of `*` means any at
+    /// all, which a connection without one does not have.
+    #[must_use]
+    pub fn is_everything_known(&self) -> bool {
         let any = |blocks: &[Conditions<'_>]| {
             blocks.is_empty() || blocks.iter().any(|block| block.list.iter().all(Condition::is_any))
         };
-        // An identity of `*` means any identity at all, which a connection without one does not have.
-        let names_identity = self.tests().any(|test| test.attribute.is_identity());
-        any(&self.sources) && any(&self.operations) && self.conditions.iter().all(Condition::is_any) && !names_identity
+        any(&self.sources) && any(&self.operations) && self.conditions.iter().all(Condition::is_any)
     }
 
     /// The ports that the clause is limited to; none where it applies to every port. Ports are those of the pod.
@@ -203,6 +208,8 @@ impl<'a> Clause<'a> {
 #[derive(Clone, Debug)]
 pub struct AuthorizationPolicy<'a> {
     pub namespace: &'a str,
+    /// Where the namespace is said; none where nothing says it.
+    pub namespace_at: Option<Location>,
     pub name: Text<'a>,
     /// None selects the whole namespace, or the mesh from the root namespace.
     pub selector: Option<&'a Labels<'a>>,
@@ -234,15 +241,17 @@ impl AuthorizationPolicy<'_> {
 /// Lowers a policy. Where another tool fills in the action or the rules, what it does is unknown.
 pub(super) fn authorization_policy<'a>(
     written: &'a istio::AuthorizationPolicy<'a>,
-    meta: &Meta<'a>,
+    resource: &'a Resource<'a>,
     namespace: &'a str,
 ) -> AuthorizationPolicy<'a> {
+    let meta = &resource.meta;
     let clauses = written.rules.as_ref().map(|rules| rules.value.as_slice()).unwrap_or_default();
     let dry_run = meta.annotations.get("istio.io/dry-run").filter(|value| is_true(value.value));
     let open = &meta.placeholders;
     let is_open = written.rules.as_ref().is_some_and(|rules| open.contains(&rules.at));
     AuthorizationPolicy {
         namespace,
+        namespace_at: resource.namespace_at(),
         name: meta.name,
         selector: written.selector.as_ref().filter(|labels| !labels.is_empty()),
         targets: written.targets.as_ref(),

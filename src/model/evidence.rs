@@ -1,6 +1,6 @@
 //! Which layers the input speaks of. What was not in the input is unknown, never missing (contract: Absence).
 
-use super::admission::{Admission, ENFORCED_LEVEL};
+use super::admission::{Admission, ENFORCED_LEVEL, Scope};
 use super::mesh::Mesh;
 use super::relations::{Entity, Relations};
 use crate::config::{Config, Part};
@@ -101,16 +101,16 @@ impl<'a> Evidence<'a> {
         self.complete.contains(&Part::Mesh)
     }
 
-    /// Whether the user says that the input holds all there is of the cluster's own objects.
-    #[must_use]
-    pub fn kubernetes_is_complete(&self) -> bool {
-        self.complete.contains(&Part::Kubernetes)
-    }
-
     /// Whether the user says that the input holds all there is of the cloud.
     #[must_use]
     pub fn cloud_is_complete(&self) -> bool {
         self.complete.contains(&Part::Cloud)
+    }
+
+    /// Whether the user says that the input holds all there is of the cluster's own objects.
+    #[must_use]
+    pub fn kubernetes_is_complete(&self) -> bool {
+        self.complete.contains(&Part::Kubernetes)
     }
 
     /// Whether a layer can be judged to the end: something of it is in the input, and nothing that is not evaluated.
@@ -130,8 +130,15 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Webhooks that are asked about pods speak of admission, and constraints whose code is not in the input.
+    /// Policies and webhooks that look at pods speak of admission, and so do those that hold namespaces to a level; a policy
+    /// engine that is asked about other things alone does not.
     pub(super) fn note_admission(&mut self, admission: &Admission<'a>) {
+        const ABOUT: [&str; 7] =
+            ["pods", "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs", "namespaces"];
+        let is_about = |scope: &Scope<'_>| ABOUT.iter().any(|resource| scope.covers(&["", "apps", "batch"], resource));
+        if admission.guards.iter().any(|guard| guard.scopes.iter().any(is_about)) {
+            self.add(Layer::Admission);
+        }
         for &(_, kind) in &admission.unread {
             self.add(Layer::Admission);
             if !self.unread.contains(&(Layer::Admission, kind)) {
@@ -176,11 +183,7 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
 fn layer_of(resource: &Resource<'_>) -> Option<Layer> {
     match &resource.kind {
         Kind::Namespace => resource.meta.labels.get(ENFORCED_LEVEL).map(|_| Layer::Admission),
-        Kind::AdmissionPolicy(_)
-        | Kind::AdmissionPolicyBinding(_)
-        | Kind::ConstraintTemplate(_)
-        | Kind::Constraint(_)
-        | Kind::EnginePolicy(_) => Some(Layer::Admission),
+        Kind::AdmissionPolicy(_) | Kind::AdmissionPolicyBinding(_) => Some(Layer::Admission),
         Kind::Gateway(_)
         | Kind::VirtualService(_)
         | Kind::DestinationRule(_)

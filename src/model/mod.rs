@@ -9,7 +9,9 @@ mod dns;
 mod evidence;
 mod extension;
 mod firewall;
+mod gateway_api;
 mod iam;
+mod injection;
 mod link;
 mod mesh;
 mod namespace;
@@ -35,6 +37,7 @@ pub use evidence::{Evidence, Layer};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
+pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook};
 pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
@@ -49,7 +52,7 @@ pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning
 pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
-    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
+    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, RoutesFrom, Server, ServerProtocol, VirtualService,
 };
 pub use scaling::{Autoscaler, Scaling};
 pub use selector::{Match, Requirement, Selector};
@@ -146,6 +149,22 @@ impl<'a> Estate<'a> {
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<&Namespace<'a>> {
         namespace::find(&self.namespaces, name).map(|index| &self.namespaces[index])
+    }
+
+    /// The namespaces in which application teams run something, or may: neither those of gateways nor of controllers.
+    #[must_use]
+    pub fn tenant_namespaces(&self) -> Vec<usize> {
+        let mut holds: Vec<Option<bool>> = vec![None; self.namespaces.len()];
+        for workload in &self.workloads {
+            let tenants = &mut holds[workload.namespace];
+            *tenants = Some(tenants.unwrap_or(false) || !workload.is_gateway);
+        }
+        let is_tenants = |&index: &usize| {
+            let namespace = &self.namespaces[index];
+            let runs = holds[index].unwrap_or(namespace.declared);
+            runs && namespace.role == Role::Tenant && !access::is_controllers(namespace.name)
+        };
+        (0..self.namespaces.len()).filter(is_tenants).collect()
     }
 
     /// Who a namespace belongs to; one that is not in the input is known by its name.

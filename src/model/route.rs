@@ -4,7 +4,7 @@ use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
 use super::{Labels, Text};
 use crate::resource::{Resource, istio};
-use crate::source::Location;
+use crate::source::{Location, Spanned};
 
 pub use crate::resource::istio::RouteKind;
 
@@ -20,6 +20,8 @@ pub struct Gateway<'a> {
     pub servers: Vec<Server<'a>>,
     /// Whether it lets traffic out of the mesh, by name, by place or by where its routes lead.
     pub egress: bool,
+    /// Whether it is one of the Gateway API, of which pods are made.
+    pub of_gateway_api: bool,
     /// The key `spec`: where a field that it leaves out would stand.
     pub spec_at: Location,
 }
@@ -41,6 +43,8 @@ pub struct Server<'a> {
     pub port: Option<i64>,
     pub protocol: ServerProtocol,
     pub hosts: Vec<Text<'a>>,
+    /// Whose routes bind, where that is said apart from the hosts (Gateway API); the hosts say it where it is not.
+    pub routes_from: Option<Spanned<RoutesFrom>>,
     pub mode: ServerMode,
     /// The mode, the `tls` key that leaves it out, or the protocol of a server without TLS.
     pub mode_at: Location,
@@ -48,14 +52,31 @@ pub struct Server<'a> {
     pub mode_defaulted: bool,
     /// A certificate authority that is not the mesh's own, for client certificates.
     pub own_authority: Option<Text<'a>>,
+    /// Whether it asks for a certificate that the mesh's own authority vouches for.
+    pub trusts_mesh: bool,
     pub at: Location,
+}
+
+/// The namespaces whose routes may bind to a listener of the Gateway API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutesFrom {
+    All,
+    /// The gateway's own, which is the default.
+    Same,
+    /// Those that a selector picks.
+    Selected,
 }
 
 impl<'a> Gateway<'a> {
     /// The name by which virtual services refer to it.
     #[must_use]
     pub fn reference(&self) -> GatewayReference<'a> {
-        GatewayReference::Named { namespace: self.namespace, name: self.name.value }
+        let (namespace, name) = (self.namespace, self.name.value);
+        if self.of_gateway_api {
+            GatewayReference::OfGatewayApi { namespace, name }
+        } else {
+            GatewayReference::Named { namespace, name }
+        }
     }
 }
 
@@ -63,7 +84,7 @@ impl Server<'_> {
     /// Whether the proxy learns who the client is from a certificate of the mesh (semantics C.9, 7).
     #[must_use]
     pub fn identifies_clients(&self) -> bool {
-        self.mode == ServerMode::IstioMutual
+        self.trusts_mesh
     }
 
     /// Whether the proxy sees requests, rather than bytes (semantics C.9, 5).
@@ -89,6 +110,11 @@ pub enum GatewayReference<'a> {
         namespace: &'a str,
         name: &'a str,
     },
+    /// One of the Gateway API, which is another object than one of the same name.
+    OfGatewayApi {
+        namespace: &'a str,
+        name: &'a str,
+    },
 }
 
 /// A virtual service.
@@ -102,13 +128,15 @@ pub struct VirtualService<'a> {
     /// Who takes its routes: sidecars alone where it names no gateway.
     pub gateways: Vec<GatewayReference<'a>>,
     /// The names of those gateways as written; none where it names none.
-    pub gateway_names: &'a [Text<'a>],
+    pub gateway_names: Vec<Text<'a>>,
     pub visibility: Visibility<'a>,
     /// What is written of it; empty where it has the mesh's default.
     pub export_to: &'a [Text<'a>],
     pub routes: Vec<Route<'a>>,
     /// The key `spec`: where a field that it leaves out would stand.
     pub spec_at: Location,
+    /// Whether it was written as a route of the Gateway API.
+    pub of_gateway_api: bool,
 }
 
 /// One route of a virtual service.
@@ -152,9 +180,19 @@ pub struct Destination<'a> {
     pub subset: Option<Text<'a>>,
     /// The port of the host's service; its only one where absent.
     pub port: Option<i64>,
+    /// The port, or the host of a destination that names none.
+    pub port_at: Location,
 }
 
 impl<'a> VirtualService<'a> {
+    /// Every gateway that it or one of its matches names, with the name as written.
+    pub fn named_gateways(&self) -> impl Iterator<Item = (GatewayReference<'a>, Text<'a>)> + '_ {
+        let whole = self.gateways.iter().zip(&self.gateway_names);
+        let hops = self.routes.iter().flat_map(|route| &route.hops);
+        let single = hops.flat_map(|hop| hop.gateways.iter().zip(hop.gateway_names));
+        whole.chain(single).map(|(reference, name)| (*reference, *name))
+    }
+
     /// The proxies that take a route: those of its matches, else those of the whole virtual service.
     pub fn taken_by<'r>(
         &'r self,
@@ -198,10 +236,11 @@ pub(super) fn virtual_service<'a>(
         hosts: written.hosts.clone(),
         // Without a list the virtual service is for sidecars alone.
         gateways: if gateways.is_empty() { vec![GatewayReference::Mesh] } else { gateways },
-        gateway_names: &written.gateways,
+        gateway_names: written.gateways.clone(),
         visibility,
         export_to: &written.export_to,
         spec_at: meta.spec_at,
+        of_gateway_api: false,
         routes: written.routes.iter().map(|one| route(one, namespace)).collect(),
     }
 }
@@ -212,6 +251,7 @@ fn destination<'a>(written: &'a istio::Destination<'a>, namespace: &str) -> Dest
         host_at: written.host.at,
         subset: written.subset,
         port: written.port.map(|port| port.value),
+        port_at: written.port.map_or(written.host.at, |port| port.at),
     }
 }
 
@@ -253,9 +293,14 @@ pub(super) fn gateway<'a>(
         selector: written.selector.as_ref(),
         servers: written.servers.iter().map(server).collect(),
         egress: false,
+        of_gateway_api: false,
         spec_at: resource.meta.spec_at,
     }
 }
+
+/// Where proxies keep the certificate of the mesh's own authority.
+const MESH_AUTHORITIES: [&str; 3] =
+    ["/etc/certs/root-cert.pem", "/var/run/secrets/istio/root-cert.pem", "./var/run/secrets/istio/root-cert.pem"];
 
 fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
     let protocol = match written.protocol.map_or("", |protocol| protocol.value).to_ascii_uppercase().as_str() {
@@ -265,15 +310,20 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         "TCP" | "MONGO" | "MYSQL" | "REDIS" => ServerProtocol::Tcp,
         _ => ServerProtocol::Unknown,
     };
+    let mode = written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode));
+    let authority = written.tls.and_then(|tls| tls.own_authority);
+    let is_of_mesh = authority.is_some_and(|authority| MESH_AUTHORITIES.contains(&authority.value));
     let plain_at = written.protocol.or(written.name).map_or(written.at, |text| text.at);
     Server {
         port: written.port.map(|port| port.value),
         protocol,
         hosts: written.hosts.clone(),
-        mode: written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode)),
+        routes_from: None,
+        mode,
         mode_at: written.tls.map_or(plain_at, |tls| tls.mode.at()),
         mode_defaulted: written.tls.is_some_and(|tls| tls.mode.value.is_none()),
-        own_authority: written.tls.and_then(|tls| tls.own_authority),
+        own_authority: authority.filter(|_| !is_of_mesh),
+        trusts_mesh: mode == ServerMode::IstioMutual || (mode == ServerMode::Mutual && is_of_mesh),
         at: written.at,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::namespace::{NAME_LABEL, Namespace};
 use super::nodes::NodePool;
+use super::workload::{Workload, is_added_later};
 use super::{Labels, Text};
 use crate::resource::kubernetes::{LabelSelector, NodeSelectorTerm, Operator, Requirement as Written};
 
@@ -77,17 +78,42 @@ impl<'a> Selector<'a> {
         }
     }
 
+    /// Whether a workload's pods are selected. Of pods that only a template describes, labels that are added to them later
+    /// are not known.
+    #[must_use]
+    pub fn matches_pods(&self, workload: &Workload<'_>) -> Match {
+        let found = self.matches(workload.labels);
+        if workload.live || !self.asks_for_added_labels() {
+            return found;
+        }
+        let value = |key: &str| workload.labels.get(key).map(|value| value.value);
+        self.matches_partly(value, |key| value(key).is_none() && is_added_later(key))
+    }
+
+    /// Whether it asks for a label that is added to pods later.
+    #[must_use]
+    pub fn asks_for_added_labels(self) -> bool {
+        self.keys().any(|key| is_added_later(key.value))
+    }
+
     /// Whether an object of which these labels are known is selected; where they are all of its labels, it has no others.
     #[must_use]
     pub fn matches_known(&self, labels: &[(&str, &str)], all: bool) -> Match {
+        let value = |key: &str| labels.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        self.matches_partly(value, |key| !all && value(key).is_none())
+    }
+
+    /// Whether an object is selected of whose labels some are open.
+    fn matches_partly<'v>(self, value: impl Fn(&str) -> Option<&'v str>, is_open: impl Fn(&str) -> bool) -> Match {
         let Self::Labels(selector) = self else { return Match::Yes };
-        let value = |key: Text<'_>| labels.iter().find(|(name, _)| *name == key.value).map(|(_, value)| *value);
-        let is_open = |key: Text<'_>| !all && value(key).is_none();
-        let equal = |(name, wanted): (Text<'_>, Text<'_>)| match is_open(name) {
+        let equal = |(name, wanted): (Text<'_>, Text<'_>)| match is_open(name.value) {
             true => Match::Unknown,
-            false => Match::from(value(name) == Some(wanted.value)),
+            false => Match::from(value(name.value) == Some(wanted.value)),
         };
-        let met = |one: &Written<'_>| if is_open(one.key) { Match::Unknown } else { meets(one, value(one.key)) };
+        let met = |one: &Written<'_>| match is_open(one.key.value) {
+            true => Match::Unknown,
+            false => meets(one, value(one.key.value)),
+        };
         let parts = selector.labels.iter().map(equal).chain(selector.requirements.iter().map(met));
         parts.fold(Match::Yes, Match::and)
     }

@@ -222,6 +222,19 @@ fn is_of_one_pod(name: &str) -> bool {
         || name.ends_with("pod-template-generation")
 }
 
+/// Labels that the sidecar injector gives to pods, whatever their template says (semantics C.1).
+const INJECTED: [&str; 4] = [
+    "security.istio.io/tlsMode",
+    "service.istio.io/canonical-name",
+    "service.istio.io/canonical-revision",
+    "networking.istio.io/tunnel",
+];
+
+/// Whether a label may be on pods although their template lacks it: the injector or their controller adds it.
+pub(super) fn is_added_later(name: &str) -> bool {
+    INJECTED.contains(&name) || is_of_one_pod(name) || name.ends_with("job-name") || name.ends_with("controller-uid")
+}
+
 /// The gateways that an IstioOperator asks for and whose Deployment, which Istio makes from it, is not in the input.
 fn operator_gateways<'a>(
     list: &'a [Resource<'a>],

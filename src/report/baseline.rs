@@ -39,9 +39,10 @@ pub fn baseline(report: &Report) -> String {
     };
     // What a path explains stays known when the path is closed.
     let all = report.findings.iter().chain(&report.known);
-    let each = all.flat_map(|reported| std::iter::once(reported).chain(&reported.absorbed));
-    let mut findings: Vec<KnownShape> = each.map(known).collect();
+    let mut findings: Vec<KnownShape> = all.flat_map(Reported::with_parts).map(known).collect();
     findings.sort();
+    // What several paths explain is told with each of them.
+    findings.dedup();
     super::pretty(&BaselineShape { schema: SCHEMA, about: ABOUT.to_owned(), findings })
 }
 

@@ -13,7 +13,7 @@ use crate::triage::{Compared, Inputs, Report, Reported, Unmodelled};
 pub fn json(report: &Report, sources: &Sources) -> String {
     let document = DocumentShape {
         schema: SCHEMA,
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        tool: Tool::this(),
         verdict: report.verdict.as_str(),
         inputs: inputs(&report.inputs, sources),
         baseline: report.baseline.as_ref().map(|baseline| compared(baseline, report)),
@@ -49,9 +49,16 @@ struct GoneShape<'a> {
 }
 
 #[derive(Serialize)]
-struct Tool {
+pub(super) struct Tool {
     name: &'static str,
     version: &'static str,
+}
+
+impl Tool {
+    /// The program and its version.
+    pub fn this() -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+    }
 }
 
 #[derive(Serialize)]
@@ -96,7 +103,7 @@ struct ProblemShape<'a> {
 }
 
 #[derive(Serialize)]
-struct FindingShape<'a> {
+pub(super) struct FindingShape<'a> {
     rule: &'static str,
     variant: &'static str,
     level: &'static str,
@@ -202,9 +209,8 @@ fn unmodelled(unmodelled: &Unmodelled) -> UnmodelledShape<'_> {
     UnmodelledShape { api_version: &unmodelled.api_version, kind: &unmodelled.kind, count: unmodelled.count }
 }
 
-fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
-    let Finding { rule, variant, severity, confidence, message, at, related, witness, help, parts: _ } =
-        &reported.finding;
+pub(super) fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a Sources) -> FindingShape<'a> {
+    let Finding { rule, variant, severity, confidence, message, at, related, witness, help, .. } = &reported.finding;
     FindingShape {
         rule,
         variant,

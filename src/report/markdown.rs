@@ -11,7 +11,7 @@ use crate::source::Sources;
 use crate::triage::{Report, Reported};
 
 /// How long a comment on GitHub may be, with room for the last line.
-const LIMIT: usize = 65_000;
+pub(super) const LIMIT: usize = 65_000;
 
 /// Writes the report: what came of it, a table, then the findings of each object, those with errors first.
 #[must_use]
@@ -31,10 +31,8 @@ pub fn markdown(report: &Report, sources: &Sources, rules: &[&'static Rule], pat
         let at = code(&format!("{}:{}", paths.text(place.source.path()), place.start.line));
         let _ = writeln!(text, "\n**not audited** {at}: {}", prose(&reason));
     }
-    let mut groups = by_object(report);
-    groups.sort_by_key(|(_, findings)| std::cmp::Reverse(findings.iter().map(|reported| reported.level).max()));
     let mut left = report.findings.len();
-    for (object, findings) in groups {
+    for (object, findings) in by_object(report) {
         let title = object.map_or_else(|| "Elsewhere".to_owned(), |object| code(&object_name(object)));
         let heading = format!("\n### {title}\n\n");
         let items: Vec<String> = findings.iter().map(|reported| item(reported, sources, rules, paths)).collect();
@@ -63,7 +61,7 @@ fn besides(report: &Report) -> String {
     known + &ignored + &untouched
 }
 
-fn item(reported: &Reported, sources: &Sources, rules: &[&'static Rule], paths: &Paths) -> String {
+pub(super) fn item(reported: &Reported, sources: &Sources, rules: &[&'static Rule], paths: &Paths) -> String {
     let finding = &reported.finding;
     let place = Place::new(finding.at, sources);
     let at = code(&format!("{}:{}", paths.text(place.source.path()), place.start.line));

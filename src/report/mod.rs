@@ -3,6 +3,7 @@
 mod baseline;
 mod catalogue;
 pub mod connections;
+pub mod difference;
 mod excerpt;
 mod github;
 mod gitlab;
@@ -29,6 +30,7 @@ pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use page::page;
+pub use palette::clean;
 pub use relative::Paths;
 pub use sarif::{Sarif, file_uri, sarif};
 pub use schema::config_schema;
@@ -84,13 +86,15 @@ fn baseline_state(report: &Report, reported: &Reported) -> Option<&'static str> 
     Some(if is_known { "unchanged" } else { "new" })
 }
 
-/// The findings of each object, in the order in which the first of each comes.
+/// The findings of each object: those with the worst first, else in the order in which the first of each comes.
 fn by_object(report: &Report) -> Vec<(Option<&Object>, Vec<&Reported>)> {
     let mut groups: IndexMap<Option<&Object>, Vec<&Reported>> = IndexMap::new();
     for reported in &report.findings {
         groups.entry(reported.object.as_ref()).or_default().push(reported);
     }
-    groups.into_iter().collect()
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, findings)| std::cmp::Reverse(findings.iter().map(|reported| reported.level).max()));
+    groups
 }
 
 /// How many findings of each level there are, as words: `2 errors, 1 note`.
@@ -144,5 +148,5 @@ fn all(report: &Report) -> Vec<&Reported> {
 /// A shape of ours as indented JSON with a newline at its end.
 fn pretty<T: serde::Serialize>(shape: &T) -> String {
     // Only maps with keys that are no strings and failing writers are errors; the shapes have neither.
-    serde_json::to_string_pretty(shape).map(|text| text + "\n").unwrap_or_default()
+    serde_json::to_string_pretty(shape).map(|text| palette::escaped(text + "\n")).unwrap_or_default()
 }

@@ -59,7 +59,8 @@ impl Palette {
 
 /// Text from the input as it may be shown: a manifest must not steer the terminal or turn the reading order.
 /// A tab stays; the byte-order mark goes.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
@@ -70,6 +71,16 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 fn is_plain(c: char) -> bool {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     c == '\t' || !(c.is_control() || turns)
+}
+
+/// JSON with what [`clean`] would take out written as escapes: it means the same, and may be shown too. What is not ASCII
+/// stands within strings only.
+pub(super) fn escaped(json: String) -> String {
+    if json.chars().all(|c| c == '\n' || is_plain(c)) {
+        return json;
+    }
+    let escape = |c: char| if c == '\n' || is_plain(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
+    json.chars().map(escape).collect()
 }
 
 /// Breaks a text at spaces into lines of at most `width` characters; a longer word gets a line of its own.

@@ -7,6 +7,7 @@ mod uri;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::palette::escaped;
 use super::relative::Paths;
 use super::{Place, rule_uri};
 use crate::config::Ignore;
@@ -58,7 +59,7 @@ pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], option
         }],
     };
     // Only maps with keys that are no strings and failing writers are errors; the shapes have neither.
-    serde_json::to_string(&document).map(|text| text + "\n").unwrap_or_default()
+    serde_json::to_string(&document).map(|text| escaped(text + "\n")).unwrap_or_default()
 }
 
 /// The findings that are written: all, or the worst where there are too many; in the order of the report.

@@ -53,7 +53,8 @@ pub fn terminal(report: &Report, sources: &Sources, options: &Terminal) -> Strin
     text
 }
 
-fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
+/// One finding with its lines.
+pub(super) fn drawn(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
     let palette = Palette::new(options.color);
     let finding = &reported.finding;
     let primary = Mark { at: finding.at, label: None, primary: true };

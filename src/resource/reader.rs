@@ -195,6 +195,14 @@ pub struct Labels<'a> {
     entries: Vec<(Text<'a>, Text<'a>)>,
 }
 
+impl Labels<'static> {
+    /// No labels at all.
+    pub const NONE: &'static Self = {
+        static NONE: Labels<'static> = Labels { entries: Vec::new() };
+        &NONE
+    };
+}
+
 impl<'a> Labels<'a> {
     /// The value of a name, with the place of the value.
     #[must_use]

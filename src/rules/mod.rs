@@ -1,21 +1,30 @@
 //! The rules: one file each, in the folder of its topic, and the list of all, sorted by id.
 
 mod access {
+    pub(super) mod admission_not_enforcing;
     pub(super) mod tenant_escalation;
     pub(super) mod tenant_writes_admin_namespace;
     pub(super) mod tenant_writes_bypass_kind;
     pub(super) mod tenant_writes_egress_policy;
+    pub(super) mod unrestricted_pods;
+    pub(super) mod unrestricted_tolerations;
 }
 mod authorization {
     pub(super) mod allow_all_policy;
+    pub(super) mod allow_without_destination;
     pub(super) mod allow_without_source;
+    pub(super) mod evadable_match;
     pub(super) mod gateway_without_authorization;
     pub(super) mod identity_without_mtls;
     pub(super) mod missing_deny_all;
+    pub(super) mod policy_never_matches;
+    pub(super) mod policy_not_enforced;
+    pub(super) mod policy_route_drift;
 }
 mod capture {
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
+    pub(super) mod network_capability;
     pub(super) mod runs_as_proxy_identity;
     pub(super) mod workload_outside_mesh;
 }
@@ -57,6 +66,7 @@ mod logging {
     pub(super) mod platform_log_off;
 }
 mod network_policy {
+    pub(super) mod asymmetric_network_policy;
     pub(super) mod dns_egress_too_wide;
     pub(super) mod external_egress_allowed;
     pub(super) mod forgeable_namespace_label;
@@ -79,12 +89,17 @@ mod path {
     pub(super) mod gateway_node_landing;
     pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
+    pub(super) mod intended_path_broken;
     pub(super) mod mesh_bypass_path;
+    pub(super) mod multi_cluster_gap;
+    pub(super) mod pivot_path;
     pub(super) mod private_network_path;
     pub(super) mod single_control_path;
+    pub(super) mod unapproved_host_through_gateway;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
+    pub(super) mod broken_gateway_hop;
     pub(super) mod foreign_route_on_gateway;
     pub(super) mod gateway_open_to_all_namespaces;
     pub(super) mod gateway_selector_collision;
@@ -95,8 +110,10 @@ mod routing {
     pub(super) mod proxy_extension_in_path;
     pub(super) mod route_skips_gateway;
     pub(super) mod service_entry_overexported;
+    pub(super) mod sidecar_scope_too_wide;
     pub(super) mod spoofable_service_entry;
     pub(super) mod stray_service_entry;
+    pub(super) mod virtual_service_leak;
     pub(super) mod wildcard_external_host;
 }
 mod tls {
@@ -117,11 +134,15 @@ use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[
+    &access::admission_not_enforcing::RULE,
     &authorization::allow_all_policy::RULE,
+    &authorization::allow_without_destination::RULE,
     &authorization::allow_without_source::RULE,
     &firewall::app_node_egress_allowed::RULE,
+    &network_policy::asymmetric_network_policy::RULE,
     &routing::auto_passthrough_egress::RULE,
     &cluster::broad_node_service_account::RULE,
+    &routing::broken_gateway_hop::RULE,
     &capture::capture_excluded::RULE,
     &tls::destination_rule_drops_tls::RULE,
     &path::direct_internet_path::RULE,
@@ -129,6 +150,7 @@ pub static RULES: &[&Rule] = &[
     &dns::dns_tunnel_residual::RULE,
     &tls::double_tls::RULE,
     &firewall::essential_flow_denied::RULE,
+    &authorization::evadable_match::RULE,
     &ignores::expired_ignore::RULE,
     &network_policy::external_egress_allowed::RULE,
     &logging::firewall_log_off::RULE,
@@ -159,6 +181,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
+    &path::intended_path_broken::RULE,
     &firewall::ipv6_egress_open::RULE,
     &ignores::malformed_ignore::RULE,
     &path::mesh_bypass_path::RULE,
@@ -167,15 +190,21 @@ pub static RULES: &[&Rule] = &[
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
     &tls::missing_tls_origination::RULE,
+    &path::multi_cluster_gap::RULE,
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
+    &capture::network_capability::RULE,
     &cluster::network_policy_not_enforced::RULE,
     &network_policy::network_policy_overridden::RULE,
     &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &tls::permissive_mtls::RULE,
+    &path::pivot_path::RULE,
     &logging::platform_log_off::RULE,
+    &authorization::policy_never_matches::RULE,
+    &authorization::policy_not_enforced::RULE,
+    &authorization::policy_route_drift::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &path::private_network_path::RULE,
     &routing::proxy_extension_in_path::RULE,
@@ -185,6 +214,7 @@ pub static RULES: &[&Rule] = &[
     &capture::runs_as_proxy_identity::RULE,
     &nodes::scheduler_bypass::RULE,
     &routing::service_entry_overexported::RULE,
+    &routing::sidecar_scope_too_wide::RULE,
     &path::single_control_path::RULE,
     &routing::spoofable_service_entry::RULE,
     &routing::stray_service_entry::RULE,
@@ -192,10 +222,14 @@ pub static RULES: &[&Rule] = &[
     &access::tenant_writes_admin_namespace::RULE,
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
+    &path::unapproved_host_through_gateway::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
+    &access::unrestricted_pods::RULE,
+    &access::unrestricted_tolerations::RULE,
     &dns::untrusted_resolver::RULE,
     &ignores::unused_ignore::RULE,
     &tls::unverified_tls_origination::RULE,
+    &routing::virtual_service_leak::RULE,
     &firewall::weak_firewall_target::RULE,
     &routing::wildcard_external_host::RULE,
     &cluster::workload_identity_off::RULE,

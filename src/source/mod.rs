@@ -16,4 +16,4 @@ pub(crate) use place::as_offset;
 pub use place::{Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned, folder, folder_beside};
 pub use scalar::Scalar;
 pub use tree::{Document, Entry, Node, Shape};
-pub use walk::{Skipped, Walk, WalkError, from_bytes, from_text, is_read, walk};
+pub use walk::{Skipped, Walk, WalkError, from_bytes, from_text, is_read, reason, walk};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
@@ -42,7 +43,7 @@ pub fn walk(paths: &[PathBuf]) -> Result<Walk, WalkError> {
     let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut skipped = Vec::new();
     for path in paths {
-        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error.to_string()))?;
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &reason(&error)))?;
         if metadata.is_dir() {
             below(path, &mut files, &mut skipped)?;
         } else {
@@ -66,14 +67,23 @@ pub fn from_bytes(path: &str, bytes: Vec<u8>) -> Walk {
     Walk { sources: Sources::from_contents(vec![(path.to_owned(), text(bytes))]), skipped: Vec::new() }
 }
 
+/// Why something cannot be read or written, without the number that the system has for it.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or directory".to_owned(),
+        _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
+    }
+}
+
 fn unreadable(path: &Path, reason: &str) -> WalkError {
     WalkError::Unreadable { path: shown(path), reason: reason.to_owned() }
 }
 
 /// Adds the files below a directory under their real paths, so that no file comes twice.
 fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<Skipped>) -> Result<(), WalkError> {
-    let inside = fs::canonicalize(root).map_err(|error| unreadable(root, &error.to_string()))?;
-    fs::read_dir(root).map_err(|error| unreadable(root, &error.to_string()))?;
+    let inside = fs::canonicalize(root).map_err(|error| unreadable(root, &reason(&error)))?;
+    fs::read_dir(root).map_err(|error| unreadable(root, &reason(&error)))?;
     let entries = WalkBuilder::new(root).require_git(false).follow_links(true).sort_by_file_path(Path::cmp).build();
     for entry in entries {
         let entry = match entry {
@@ -113,8 +123,8 @@ fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
 }
 
 fn read(path: &Path) -> Contents {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > MAX_BYTES { Err(too_large(size)) } else { text(fs::read(path).map_err(|error| error.to_string())?) }
+    let size = fs::metadata(path).map_err(|error| reason(&error))?.len();
+    if size > MAX_BYTES { Err(too_large(size)) } else { text(fs::read(path).map_err(|error| reason(&error))?) }
 }
 
 fn too_large(size: u64) -> String {

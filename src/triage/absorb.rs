@@ -152,6 +152,7 @@ mod tests {
             at: at(start),
             related: Vec::new(),
             witness: Vec::new(),
+            estate_wide: false,
             help: String::new(),
             parts,
         }

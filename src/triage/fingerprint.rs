@@ -10,6 +10,9 @@ pub(super) fn fingerprint(finding: &Finding, object: Option<&Object>, objects: &
     let mut hash = Fnv::new();
     hash.word(finding.rule);
     hash.word(finding.variant);
+    if finding.estate_wide {
+        return hash.0;
+    }
     hash.object(object);
     hash.word(&objects.field(finding.at));
     for hop in &finding.witness {

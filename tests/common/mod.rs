@@ -4,6 +4,7 @@
 
 pub mod page;
 pub mod program;
+pub mod repository;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //! evaluated: a guard is recognised by the fields that it names, and how sure that is goes along.
 
 use crate::finding::{Confidence, Label};
-use crate::model::admission::{ENFORCED_LEVEL, Enforcement, Engine, Guard, Scope};
+use crate::model::admission::{ENFORCED_LEVEL, Enforcement, Engine, Guard, Scope, WATCHED_LEVELS};
 use crate::model::{Estate, Layer, Match, Namespace, Unknown};
 use crate::source::Location;
 
@@ -135,14 +135,27 @@ impl Guards {
             let message = format!("the level `{level}` of `{}` refuses it", namespace.name);
             return Restriction::Refused(Label { at: level.at, message }, Confidence::High);
         }
-        let mut weak = None;
+        let is_open = level.is_none_or(|level| level.value == "privileged");
+        if let Some(level) = level.filter(|_| !is_open) {
+            let reason = format!("`{level}` is no level of pod security");
+            return Restriction::Unknown(Unknown { at: level.at, reason });
+        }
+        // A level that is only warned of is no level.
+        let watched = WATCHED_LEVELS.into_iter().filter(|_| freedom.is_held_by_baseline() && level.is_none());
+        let mut weak = watched.filter_map(|label| namespace.labels.get(label)).map(|level| level.at).next();
         let mut doubt = None;
+        let asks_for_level = freedom.is_held_by_baseline() && level.is_none();
+        if let Some(guard) = asks_for_level.then(|| asks_for_level_of(namespace, estate)).flatten() {
+            return Restriction::Refused(refusal(guard), Confidence::Medium);
+        }
         for (index, guard) in estate.admission.guards.iter().enumerate() {
             let Some((_, sure)) = self.freedoms[index].iter().find(|(about, _)| *about == freedom) else { continue };
             for scope in guard.scopes.iter().filter(|scope| scope.covers(&[""], "pods")) {
-                match (scope.holds_in(namespace), refuses(scope)) {
+                match (holds(guard, scope, namespace), refuses(scope)) {
                     (Match::Yes, true) => return Restriction::Refused(refusal(guard), *sure),
                     (Match::Unknown, true) => doubt = doubt.or(Some(guard)),
+                    // That a guard which denies leaves a namespace out is a finding of its own, and so is one that watches.
+                    (Match::No, _) if left_out(guard, scope, namespace).is_none() => {}
                     _ => weak = weak.or(Some(guard.name.at)),
                 }
             }
@@ -166,6 +179,12 @@ impl Guards {
         }
     }
 
+    /// Whether a guard bears on egress control: by what it keeps pods from, or as one that asks for other controls.
+    #[must_use]
+    pub fn bears_on_egress(&self, index: usize, guard: &Guard<'_>) -> bool {
+        !self.freedoms[index].is_empty() || EGRESS_KINDS.contains(&guard.kind)
+    }
+
     /// The guard that may refuse an object of a kind by who writes it.
     #[must_use]
     pub fn of_writers<'e, 'a>(
@@ -174,20 +193,71 @@ impl Guards {
         namespace: &Namespace<'_>,
         estate: &'e Estate<'a>,
     ) -> Option<&'e Guard<'a>> {
-        let holds = |scope: &Scope<'_>| {
-            scope.covers(target.groups, target.resource) && refuses(scope) && scope.holds_in(namespace) != Match::No
+        let may_refuse = |guard: &Guard<'_>, scope: &Scope<'_>| {
+            scope.covers(target.groups, target.resource)
+                && refuses(scope)
+                && holds(guard, scope, namespace) != Match::No
         };
         let asks_who = |guard: &&Guard<'_>| {
             guard.words.iter().any(|text| text.contains("userInfo") || matches!(*text, "subjects" | "clusterRoles"))
         };
-        estate.admission.guards.iter().filter(asks_who).find(|guard| guard.scopes.iter().any(holds))
+        estate
+            .admission
+            .guards
+            .iter()
+            .filter(asks_who)
+            .find(|guard| guard.scopes.iter().any(|scope| may_refuse(guard, scope)))
     }
 }
+
+/// Kinds of Gatekeeper's library that ask for other controls of egress.
+const EGRESS_KINDS: [&str; 10] = [
+    "AsmAuthzPolicyDefaultDeny",
+    "AsmAuthzPolicyEnforceSourcePrincipals",
+    "AsmPeerAuthnMeshStrictMtls",
+    "AsmPeerAuthnStrictMtls",
+    "DestinationRuleTLSEnabled",
+    "K8sExternalIPs",
+    "K8sNoExternalServices",
+    "K8sRequireDefaultDenyEgressPolicy",
+    "K8sRequireNamespaceNetworkPolicies",
+    "K8sRestrictRoleBindings",
+];
 
 /// Whether a guard in force in a scope refuses what it finds fault with: not one that objects leave by their own labels.
 #[must_use]
 pub fn refuses(scope: &Scope<'_>) -> bool {
     scope.enforcement == Enforcement::Denies && scope.objects.is_none()
+}
+
+/// The guard that refuses a namespace without a level of pod security: where the label is not in the input, something
+/// else sets it.
+fn asks_for_level_of<'e, 'a>(namespace: &Namespace<'_>, estate: &'e Estate<'a>) -> Option<&'e Guard<'a>> {
+    let holds = |guard: &Guard<'_>, scope: &Scope<'_>| {
+        scope.covers(&[""], "namespaces") && refuses(scope) && holds(guard, scope, namespace) == Match::Yes
+    };
+    let mut guards = estate.admission.guards.iter().filter(|guard| guard.words.contains(&ENFORCED_LEVEL));
+    guards.find(|guard| guard.scopes.iter().any(|scope| holds(guard, scope)))
+}
+
+/// Label of a namespace that Gatekeeper's webhook is not asked about.
+const IGNORE_LABEL: &str = "admission.gatekeeper.sh/ignore";
+
+/// Whether a guard looks at the objects of a namespace.
+#[must_use]
+pub fn holds(guard: &Guard<'_>, scope: &Scope<'_>, namespace: &Namespace<'_>) -> Match {
+    let ignored = guard.engine == Engine::Gatekeeper && namespace.labels.get(IGNORE_LABEL).is_some();
+    if ignored { Match::No } else { scope.holds_in(namespace) }
+}
+
+/// The place of what leaves a namespace out of a scope that denies.
+#[must_use]
+pub fn left_out(guard: &Guard<'_>, scope: &Scope<'_>, namespace: &Namespace<'_>) -> Option<Location> {
+    if scope.enforcement != Enforcement::Denies || holds(guard, scope, namespace) != Match::No {
+        return None;
+    }
+    let label = namespace.labels.get(IGNORE_LABEL).filter(|_| guard.engine == Engine::Gatekeeper);
+    label.map(|label| label.at).or_else(|| scope.leaves_out(namespace))
 }
 
 fn refusal(guard: &Guard<'_>) -> Label {

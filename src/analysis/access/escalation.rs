@@ -118,9 +118,11 @@ impl<'a> Access<'a> {
         if let Some(word) = everything(rule) {
             return vec![(word, "*", Escalation::Everything)];
         }
+        // Who may start pods there has the accounts, keys and commands that go with it: writing there is a finding of its own.
+        let starts_pods = self.starts_pods(grant);
         let mut found: Vec<_> = WAYS
             .iter()
-            .filter(|Way(_, reach, ..)| self.is_within(grant, *reach))
+            .filter(|Way(_, reach, ..)| self.is_within(grant, *reach) && !(*reach == Reach::Admins && starts_pods))
             .flat_map(|Way(escalation, _, targets, verbs)| {
                 let word = |target: &Target| Some((covers(rule, *target, verbs)?, target.resource, *escalation));
                 let harmless = *escalation == Escalation::Roles && binds_weak_roles(rule);
@@ -131,6 +133,12 @@ impl<'a> Access<'a> {
         found.extend(self.ephemeral(grant, rule));
         found.extend(self.accounts(grant, rule));
         found
+    }
+
+    /// Whether a grant lets somebody start pods wherever it holds.
+    fn starts_pods(&self, grant: Grant) -> bool {
+        let namespace = self.binding(grant).namespace.unwrap_or_default();
+        matches!(self.allows(grant, &Target::POD_MAKERS, &START_PODS, namespace), Some(Allowed::By(_)))
     }
 
     fn is_within(&self, grant: Grant, reach: Reach) -> bool {

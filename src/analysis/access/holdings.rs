@@ -117,8 +117,11 @@ fn insert<T: PartialEq>(list: &mut Vec<T>, item: T) {
 #[must_use]
 pub fn enumerate(words: &[String]) -> String {
     let more = words.len().saturating_sub(NAMED);
-    let named = words[..words.len() - more].join(", ");
-    if more == 0 { named } else { format!("{named} and {more} more") }
+    match (words, more) {
+        ([first @ .., last], 0) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        (_, 0) => words.join(", "),
+        _ => format!("{} and {more} more", words[..NAMED].join(", ")),
+    }
 }
 
 /// Kinds as an enumeration.

@@ -95,6 +95,16 @@ fn in_every_domain(value: &str, mesh: &Mesh<'_>) -> Vec<String> {
     domains.iter().map(in_domain).collect()
 }
 
+/// The trust domain that a principal names, where it is certainly none of the mesh's: nobody in the mesh has such a name.
+#[must_use]
+pub fn foreign_domain<'v>(value: &'v str, mesh: &Mesh<'_>) -> Option<&'v str> {
+    let own = mesh.trust_domain?.value;
+    let (domain, rest) = value.split_once("/ns/").filter(|(domain, _)| !domain.contains('/'))?;
+    let names: Vec<&str> = mesh.trust_domain_aliases.iter().map(|alias| alias.value).chain([own, LOCAL]).collect();
+    let is_plain = !domain.contains('*') && !rest.is_empty();
+    (is_plain && !names.contains(&domain)).then_some(domain)
+}
+
 /// The names that a service account stands for: `namespace/account`, or `account` in the policy's own namespace.
 fn accounts(value: &str, home: &str) -> Vec<Glob> {
     let (namespace, account) = value.split_once('/').unwrap_or((home, value));

@@ -1,14 +1,16 @@
 //! Which authorization policies hold where, and what they let pass (semantics C.9).
 
+mod blind;
 mod engine;
 mod identity;
 mod pattern;
 
+pub use blind::{Blind, blind};
 pub use engine::{Chain, Claim, Decision, Held, Property, Request, decide, is_dropped};
-pub use identity::Peer;
+pub use identity::{Peer, foreign_domain};
 pub use pattern::Pattern;
 
-use super::egress::EgressProxy;
+use super::egress::{Egress, EgressProxy};
 use crate::model::{Action, AuthorizationPolicy, Clause, Estate, Labels, Server, ServerMode, ServerProtocol};
 
 /// The pods that policies may hold at.
@@ -91,17 +93,18 @@ pub fn holds_at(policy: &AuthorizationPolicy<'_>, place: &Place<'_>, estate: &Es
     if policy.targets.is_some() && !is_target {
         return Attachment::Not(Reason::Targets);
     }
-    if policy.dry_run.is_some() {
-        return Attachment::Not(Reason::DryRun);
-    }
-    if policy.action == Action::Audit {
-        return Attachment::Not(Reason::Audit);
-    }
     let selected = policy.selector.is_none_or(|selector| place.labels.is_some_and(|labels| selector.is_subset(labels)));
-    match (is_target || selected, place.complete) {
-        (true, _) => Attachment::Enforced,
-        (false, false) => Attachment::Possible,
-        (false, true) => Attachment::Not(Reason::Selector),
+    let is_meant = is_target || selected;
+    if !is_meant && place.complete {
+        Attachment::Not(Reason::Selector)
+    } else if policy.dry_run.is_some() {
+        Attachment::Not(Reason::DryRun)
+    } else if policy.action == Action::Audit {
+        Attachment::Not(Reason::Audit)
+    } else if is_meant {
+        Attachment::Enforced
+    } else {
+        Attachment::Possible
     }
 }
 
@@ -120,6 +123,45 @@ pub fn policies_at<'e, 'a>(place: &Place<'_>, estate: &'e Estate<'a>) -> Vec<Hel
         Attachment::Not(_) => None,
     };
     estate.mesh.authorization_policies.iter().filter_map(held).collect()
+}
+
+/// A rule of a policy that holds at an egress proxy, and the listeners that it speaks of.
+#[derive(Clone, Debug)]
+pub struct Ruling<'e, 'a> {
+    pub proxy: &'e EgressProxy<'a>,
+    pub policy: &'e AuthorizationPolicy<'a>,
+    pub clause: &'e Clause<'a>,
+    pub servers: Vec<&'e Server<'a>>,
+}
+
+/// Every rule that holds at an egress proxy for certain. Proxies that pass connections on by their name alone look at none.
+#[must_use]
+pub fn rulings<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec<Ruling<'e, 'a>> {
+    let judging = egress.proxies.iter().filter(|proxy| is_judging(proxy, estate));
+    let mut found = Vec::new();
+    for proxy in judging {
+        for policy in enforced(proxy, estate) {
+            found.extend(policy.clauses.iter().filter_map(|clause| {
+                let reached: Vec<_> = reached(clause, proxy, estate).collect();
+                let servers: Vec<_> = reached.iter().copied().filter(|server| looks(server)).collect();
+                let is_idle = servers.is_empty() && !reached.is_empty();
+                (!is_idle).then_some(Ruling { proxy, policy, clause, servers })
+            }));
+        }
+    }
+    found
+}
+
+/// Whether policies are looked at at all: not where every listener passes connections on by their name alone.
+#[must_use]
+pub fn is_judging(proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> bool {
+    let mut servers = proxy.servers(estate).peekable();
+    servers.peek().is_none() || servers.any(looks)
+}
+
+/// Whether a listener looks at policies: not one that passes connections on by their name alone.
+fn looks(server: &Server<'_>) -> bool {
+    server.mode != ServerMode::AutoPassthrough
 }
 
 /// The policies that hold at a proxy for certain.
@@ -148,9 +190,15 @@ pub fn decision(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<
     if server.mode == ServerMode::AutoPassthrough {
         return Decision::Allow;
     }
+    intention(proxy, server, &Request { peer: peer_seen_by(server, request.peer), ..*request }, estate)
+}
+
+/// What a proxy would decide if every listener learned who its clients are: what the policies mean, rather than what they
+/// do.
+#[must_use]
+pub fn intention(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<'_>, estate: &Estate<'_>) -> Decision {
     let policies = policies_at(&Place::of_proxy(proxy), estate);
-    let request = Request { peer: seen(server, request.peer), ..*request };
-    let decided = |chain| decide(&policies, chain, &request, &estate.mesh);
+    let decided = |chain| decide(&policies, chain, request, &estate.mesh);
     match chain(server) {
         Some(chain) => decided(chain),
         None if decided(Chain::Http) == decided(Chain::Tcp) => decided(Chain::Http),
@@ -159,26 +207,27 @@ pub fn decision(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<
 }
 
 /// Who a client is to a listener.
-fn seen<'r>(server: &Server<'_>, peer: Peer<'r>) -> Peer<'r> {
+#[must_use]
+pub fn peer_seen_by<'r>(server: &Server<'_>, peer: Peer<'r>) -> Peer<'r> {
     match server.mode {
-        ServerMode::IstioMutual => peer,
+        _ if server.identifies_clients() => peer,
         ServerMode::Plaintext | ServerMode::Passthrough | ServerMode::AutoPassthrough | ServerMode::Simple => {
             Peer::Nobody
         }
-        ServerMode::Mutual | ServerMode::OptionalMutual | ServerMode::Unknown => Peer::Unknown,
+        ServerMode::IstioMutual | ServerMode::Mutual | ServerMode::OptionalMutual | ServerMode::Unknown => {
+            Peer::Unknown
+        }
     }
 }
 
-/// The listeners of a proxy that a clause speaks of: all, or those on the ports that it names, which are the pods'. Policies
-/// are not looked at where connections are passed on by their name alone.
-pub fn scope<'e, 'a>(
+/// The listeners of a proxy that a clause speaks of: all, or those on the ports that it names, which are the pods'.
+fn reached<'e, 'a>(
     clause: &Clause<'_>,
     proxy: &'e EgressProxy<'a>,
     estate: &'e Estate<'a>,
 ) -> impl Iterator<Item = &'e Server<'a>> {
     let ports = clause.ports();
-    let servers = proxy.servers(estate).filter(|server| server.mode != ServerMode::AutoPassthrough);
-    servers.filter(move |server| match (&ports, server.port) {
+    proxy.servers(estate).filter(move |server| match (&ports, server.port) {
         (Some(ports), Some(port)) => proxy.pod_ports(port, estate).iter().any(|port| ports.contains(port)),
         _ => true,
     })

@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
+use super::privilege::capability;
 use super::{Escape, Tier};
-use crate::model::{Container, Workload};
+use crate::model::{Container, Text, Workload};
 use crate::source::{Location, Spanned};
 use crate::traffic::Traffic;
 
@@ -81,22 +82,21 @@ fn is_proxy(id: Option<Spanned<i64>>) -> Option<Location> {
     id.filter(|id| id.value == PROXY).map(|id| id.at)
 }
 
-/// Whether a container may run as root and keep the capability to change its user. An image's default user may be root.
-fn can_set_user(container: &Container<'_>, workload: &Workload<'_>) -> bool {
+/// Whether a container may run as root. An image's default user may be root.
+pub(super) fn may_be_root(container: &Container<'_>, workload: &Workload<'_>) -> bool {
     let pod = &workload.pod.security;
     let user = container.security.run_as_user.or(pod.run_as_user).map(|user| user.value);
     let non_root = container.security.run_as_non_root.or(pod.run_as_non_root).is_some_and(|flag| flag.value);
-    let may_be_root = user == Some(0) || user.is_none() && !non_root;
-    let drops =
-        |name: &str| container.security.capabilities.drop.iter().any(|dropped| is_capability(dropped.value, name));
-    let adds = |name: &str| container.security.capabilities.add.iter().any(|added| is_capability(added.value, name));
-    let keeps = |name: &str| adds(name) || adds("ALL") || !(drops(name) || drops("ALL"));
-    may_be_root && (keeps("SETUID") || keeps("SETGID"))
+    user == Some(0) || user.is_none() && !non_root
 }
 
-fn is_capability(written: &str, name: &str) -> bool {
-    let written = written.strip_prefix("CAP_").unwrap_or(written);
-    written.eq_ignore_ascii_case(name)
+/// Whether a container may run as root and keep the capability to change its user.
+fn can_set_user(container: &Container<'_>, workload: &Workload<'_>) -> bool {
+    let has = |list: &[Text<'_>], name: &str| list.iter().any(|one| capability(*one) == name);
+    let written = &container.security.capabilities;
+    let adds = |name: &str| has(&written.add, name);
+    let keeps = |name: &str| adds(name) || adds("ALL") || !(has(&written.drop, name) || has(&written.drop, "ALL"));
+    may_be_root(container, workload) && (keeps("SETUID") || keeps("SETGID"))
 }
 
 /// The proxy's group among those that the pod's files may have.

@@ -3,6 +3,7 @@
 
 mod identity;
 mod injection;
+mod privilege;
 mod redirect;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use crate::traffic::{Protocol, Traffic, Transport};
 
 pub use identity::{ProxyIdentity, ProxyIdentityKind};
 pub use injection::{Injection, Outside};
+pub use privilege::{Privilege, PrivilegeKind};
 pub use redirect::{Exclusion, ExclusionKind};
 
 /// The weakest attacker who can do something (semantics 0.1).
@@ -63,6 +65,8 @@ pub struct Capture<'a> {
     pub exclusions: Vec<Exclusion<'a>>,
     /// How its containers run, or can come to run, as somebody whose traffic is not redirected.
     pub identities: Vec<ProxyIdentity>,
+    /// What its containers may do to their network or their node, whether or not there is a proxy.
+    pub privileges: Vec<Privilege<'a>>,
     /// The ways around the proxy, the weakest attacker's first. What a proxy never sees comes last; where it is unknown
     /// whether there is a proxy, that is the only one.
     pub escapes: Vec<Escape>,
@@ -94,30 +98,29 @@ pub(super) fn capture<'a>(estate: &'a Estate<'a>) -> Vec<Capture<'a>> {
 }
 
 fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Capture<'a> {
-    let injection = injection::injection(workload, estate.namespace_of(workload));
+    let injection = injection::injection(workload, estate.namespace_of(workload), &estate.mesh.injection);
     let (mut exclusions, mut identities) = (Vec::new(), Vec::new());
     if matches!(injection, Injection::In { .. } | Injection::Unknown { .. }) {
         exclusions = redirect::exclusions(workload, estate);
         identities = identity::identities(workload);
     }
-    let mut escapes = escapes(&injection, &exclusions, &identities, workload);
+    let privileges = privilege::privileges(workload);
+    let mut escapes = escapes(&injection, &exclusions, &identities);
+    if matches!(injection, Injection::In { .. }) {
+        escapes.extend(privileges.iter().filter_map(Privilege::escape));
+    }
     escapes.sort_by_key(|escape| escape.tier);
     escapes.push(unredirected(workload));
-    Capture { injection, exclusions, identities, escapes }
+    Capture { injection, exclusions, identities, privileges, escapes }
 }
 
-fn escapes(
-    injection: &Injection,
-    exclusions: &[Exclusion<'_>],
-    identities: &[ProxyIdentity],
-    workload: &Workload<'_>,
-) -> Vec<Escape> {
+fn escapes(injection: &Injection, exclusions: &[Exclusion<'_>], identities: &[ProxyIdentity]) -> Vec<Escape> {
     match injection {
         Injection::Outside { why, at } => {
             vec![Escape { traffic: Traffic::all(), tier: Tier::Application, reason: why.reason().into(), at: *at }]
         }
         Injection::In { .. } => {
-            let excluded = exclusions.iter().map(|exclusion| exclusion.escape(workload));
+            let excluded = exclusions.iter().map(Exclusion::escape);
             excluded.chain(identities.iter().map(ProxyIdentity::escape)).collect()
         }
         // Ambient proxies pass unknown destinations on; that is a rule of its own. Nothing is certain of the unknown.

@@ -1,5 +1,8 @@
 //! The words in which ways out are told (contract: `paths`).
 
+use super::step::Step;
+use crate::finding::Decision;
+
 /// By which way traffic leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Via {
@@ -93,6 +96,16 @@ pub enum Verdict {
 impl Verdict {
     /// Every verdict, the worst first.
     pub const ALL: [Self; 3] = [Self::Open, Self::Unknown, Self::Closed];
+
+    /// What the steps of a way come to.
+    pub(super) fn of(steps: &[Step]) -> Self {
+        let has = |decision| steps.iter().any(|step| step.decision == decision);
+        match (has(Decision::Deny), has(Decision::Unknown)) {
+            (true, _) => Self::Closed,
+            (false, true) => Self::Unknown,
+            (false, false) => Self::Open,
+        }
+    }
 
     /// The word used in every output.
     #[must_use]

@@ -4,10 +4,14 @@
 //! Each way has a verdict for each kind of attacker, and the layers in between with what decides at each of them. A layer
 //! counts only against attackers who cannot change it.
 
+mod gateway;
 mod judge;
 mod kinds;
+mod names;
+mod pivot;
 mod pools;
 mod profile;
+mod routes;
 mod sheet;
 mod step;
 mod wanted;
@@ -22,6 +26,7 @@ use crate::finding::{Decision, Hop};
 use crate::model::Estate;
 use crate::traffic::{Sample, Traffic};
 
+pub use gateway::Broken;
 pub use kinds::{Class, Control, Verdict, Via};
 pub use step::Step;
 
@@ -47,6 +52,8 @@ pub struct Exit {
     pub sample: Sample,
     /// The layers on the way, in the order in which traffic meets them.
     pub steps: Vec<Step>,
+    /// What is said of the steps, where that does not depend on the workload.
+    said: Vec<step::Said>,
 }
 
 /// Workloads of one namespace that nothing can tell apart, with their ways out.
@@ -62,6 +69,10 @@ pub struct Group {
 pub struct Exits {
     /// In the order of the names of their first workloads.
     pub groups: Vec<Group>,
+    /// Ways that policies mean to be open and that are not.
+    pub broken: Vec<Broken>,
+    /// The group of each workload that has one.
+    of: FxHashMap<usize, usize>,
 }
 
 impl Exit {
@@ -99,6 +110,12 @@ impl Exit {
 }
 
 impl Exits {
+    /// The group of a workload; none for one that is no application.
+    #[must_use]
+    pub fn of(&self, workload: usize) -> Option<&Group> {
+        self.groups.get(*self.of.get(&workload)?)
+    }
+
     /// Every way out with the group that has it.
     pub fn iter(&self) -> impl Iterator<Item = (&Group, &Exit)> {
         self.groups.iter().flat_map(|group| group.exits.iter().map(move |exit| (group, &**exit)))
@@ -107,34 +124,91 @@ impl Exits {
 
 /// Works out the ways out of all application workloads.
 pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate))
+    of_wanted(estate, facts, Wanted::new(estate), (&|_, _| true, false))
 }
 
-/// Works out the ways out by which some traffic leaves, as if there were no other.
+/// Works out the ways out by which some traffic leaves and that lead to some hosts, as if there were no others.
 #[must_use]
-pub fn exits_to(estate: &Estate<'_>, facts: &Facts<'_>, traffic: &Traffic) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic))
+pub fn exits_to(
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    traffic: &Traffic,
+    hosts: &dyn Fn(&str, Option<u16>) -> bool,
+) -> Exits {
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), (hosts, true))
 }
 
-fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted) -> Exits {
-    let desk = Desk { estate, pools: pools::Pools::new(estate, facts), wanted };
+/// Which hosts are wanted, by name and port; and whether each of them is, or those that are closed need one example.
+type Hosts<'w> = (&'w dyn Fn(&str, Option<u16>) -> bool, bool);
+
+fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
+    let pools = pools::Pools::new(estate, facts);
+    let gateways = gateway::Gateways::new(estate, facts, &pools);
+    let routes = routes::Routes::new(estate, facts, &pools);
+    let names = names::Names::new(estate);
+    let desk = Desk { estate, pools: &pools, wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
-    let mut sheets: FxHashMap<Profile<'_>, (usize, Vec<Arc<Exit>>)> = FxHashMap::default();
-    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
+    let mut asked = Asked::default();
+    let mut places: FxHashMap<[usize; 5], usize> = FxHashMap::default();
     let mut groups: Vec<Group> = Vec::new();
+    let (mut broken, mut of) = (Vec::new(), FxHashMap::default());
     for workload in tenants {
-        let profile = profile(workload, estate, facts, &desk.pools.gateways);
-        let next = sheets.len();
-        let (number, exits) = sheets
-            .entry(profile)
-            .or_insert_with_key(|profile| (next, desk.exits(profile).into_iter().map(Arc::new).collect()));
-        let alike = (estate.workloads[workload].namespace, facts.network_policy.class_of(workload), *number);
+        let (sheet, around) = asked.sheet(workload, &desk, facts);
+        let (call, through) = asked.call(workload, &gateways, hosts);
+        let client = gateways.client_of(workload);
+        let class = facts.network_policy.class_of(workload);
+        let alike = [estate.workloads[workload].namespace, class, sheet, call, client.map_or(0, |client| client + 1)];
         let group = *places.entry(alike).or_insert(groups.len());
-        match groups.get_mut(group) {
-            Some(group) => group.workloads.push(workload),
-            None => groups.push(Group { workloads: vec![workload], exits: exits.clone() }),
+        of.insert(workload, group);
+        if let Some(caller) = gateways.caller(workload).filter(|_| !hosts.1) {
+            broken.extend(gateways.broken(&caller, workload));
         }
+        if let Some(group) = groups.get_mut(group) {
+            group.workloads.push(workload);
+            continue;
+        }
+        let mut exits: Vec<Arc<Exit>> = around.into_iter().chain(through).collect();
+        let profile = profile(workload, estate, facts, &pools.gateways);
+        let direct = client.map(|client| routes.exits(client, workload, &profile, hosts));
+        exits.extend(direct.into_iter().flatten().map(Arc::new));
+        exits.extend(names.exit(workload, estate, facts, &desk.wanted).map(Arc::new));
+        exits.sort_by_key(|exit| exit.via);
+        groups.push(Group { workloads: vec![workload], exits });
     }
-    Exits { groups }
+    let mut direct = |workload| {
+        let (_, exits) = asked.sheet(workload, &desk, facts);
+        exits.into_iter().find(|exit| pivot::is_direct(exit))
+    };
+    pivot::add(&mut groups, estate, facts, &mut direct);
+    Exits { groups, broken, of }
+}
+
+/// Answers that workloads share, by number.
+#[derive(Default)]
+struct Asked<'f, 'a> {
+    sheets: FxHashMap<Profile<'f>, (usize, Vec<Arc<Exit>>)>,
+    calls: FxHashMap<gateway::Caller<'a>, (usize, Vec<Arc<Exit>>)>,
+}
+
+impl<'f, 'a> Asked<'f, 'a> {
+    /// The ways of a workload to addresses.
+    fn sheet(&mut self, workload: usize, desk: &Desk<'f, 'a>, facts: &'f Facts<'_>) -> (usize, Vec<Arc<Exit>>) {
+        let profile = profile(workload, desk.estate, facts, &desk.pools.gateways);
+        let next = self.sheets.len();
+        let of_profile = |profile: &Profile<'f>| (next, desk.exits(profile).into_iter().map(Arc::new).collect());
+        self.sheets.entry(profile).or_insert_with_key(of_profile).clone()
+    }
+
+    /// The ways of a workload through the gateway.
+    fn call(
+        &mut self,
+        workload: usize,
+        gateways: &gateway::Gateways<'_, 'a>,
+        hosts: Hosts<'_>,
+    ) -> (usize, Vec<Arc<Exit>>) {
+        let next = self.calls.len() + 1;
+        let Some(caller) = gateways.caller(workload) else { return (0, Vec::new()) };
+        self.calls.entry(caller).or_insert_with_key(|caller| (next, gateways.exits(caller, hosts))).clone()
+    }
 }

@@ -58,7 +58,7 @@ pub(super) fn profile<'f>(
         // What is open either way is open.
         Power::Unknown(..) => (Cow::Owned(policies.certain.intersection(&open.certain)), &open.allowed),
     };
-    let tenants = |&pool: &usize| match tenancy::lands_on(estate, facts, workload.namespace, &estate.pools[pool]) {
+    let tenants = |&pool: &usize| match tenancy::lands_on(facts, workload.namespace, &estate.pools[pool]) {
         Power::Yes(..) => Decision::Allow,
         Power::No => Decision::Deny,
         Power::Unknown(..) => Decision::Unknown,

@@ -19,7 +19,7 @@ use crate::traffic::{Sample, Traffic};
 /// What does not depend on the workload.
 pub(super) struct Desk<'f, 'a> {
     pub estate: &'f Estate<'a>,
-    pub pools: Pools,
+    pub pools: &'f Pools,
     pub wanted: Wanted,
 }
 
@@ -127,6 +127,7 @@ impl<'f> Desk<'f, '_> {
             traffic: part.traffic,
             sample: part.sample,
             steps: part.steps,
+            said: Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::analysis::tenancy::{self, Power};
 use crate::finding::{Decision, Hop};
 use crate::model::{Estate, Layer, Match, Workload};
 use crate::source::Location;
+use crate::traffic::Sample;
 
 /// What a layer does with the packet of a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +59,46 @@ pub(super) enum What {
     GoogleAccess(usize),
     /// Nothing of the layer is in the input.
     Missing(Layer),
+    /// What the way itself says, by number.
+    Said(usize),
+}
+
+/// What is said of a step where that was worked out with the verdict.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    control: Control,
+    decision: Decision,
+    name: String,
+    reason: String,
+    /// None where it is about the workload itself.
+    at: Option<Location>,
+    /// The layer that is not in the input, where that is the reason.
+    missing: Option<Layer>,
+}
+
+impl Said {
+    pub(super) fn new(
+        control: Control,
+        decision: Decision,
+        name: String,
+        reason: String,
+        at: Option<Location>,
+    ) -> Self {
+        Self { control, decision, name, reason, at, missing: None }
+    }
+
+    /// Of a layer nothing is in the input.
+    pub(super) fn missing(control: Control, layer: Layer) -> Self {
+        let reason = format!("nothing of the {} layer is in the input", layer.as_str());
+        let name = control.as_str().to_owned();
+        Self { control, decision: Decision::Unknown, name, reason, at: None, missing: Some(layer) }
+    }
+
+    /// The step that it is said of, by its number.
+    pub(super) fn step(&self, index: usize) -> Step {
+        let what = if let Some(layer) = self.missing { What::Missing(layer) } else { What::Said(index) };
+        Step { control: self.control, decision: self.decision, what }
+    }
 }
 
 /// Who asks: the words depend on the workload.
@@ -71,12 +112,12 @@ pub(super) struct Teller<'e, 'a> {
 }
 
 /// A reason and where it stands.
-type Said = (String, Location);
+type Reason = (String, Location);
 
 impl Teller<'_, '_> {
     pub(super) fn hop(&self, step: &Step) -> Hop {
         let own = self.workload.name.at;
-        let plain = |name: &str, (reason, at): Said| (name.to_owned(), step.decision, reason, at);
+        let plain = |name: &str, (reason, at): Reason| (name.to_owned(), step.decision, reason, at);
         let (name, decision, reason, at) = match step.what {
             What::Capture => self.capture(step.decision),
             What::Boundary => self.boundary(),
@@ -91,6 +132,10 @@ impl Teller<'_, '_> {
             What::Firewall(pool) => self.firewall(pool, step.decision),
             What::NodeExit(pool) => self.node_exit(pool, step.decision),
             What::GoogleAccess(pool) => plain("private google access", self.google_access(pool)),
+            What::Said(index) => match self.exit.said.get(index) {
+                Some(said) => (said.name.clone(), step.decision, said.reason.clone(), said.at.unwrap_or(own)),
+                None => plain("", (String::new(), own)),
+            },
             What::Missing(layer) => {
                 plain(step.control.as_str(), (format!("nothing of the {} layer is in the input", layer.as_str()), own))
             }
@@ -147,12 +192,12 @@ impl Teller<'_, '_> {
         (self.estate.display(self.workload), decision, reason, at)
     }
 
-    fn policies(&self) -> Said {
+    fn policies(&self) -> Reason {
         let why = self.facts.network_policy.why(self.index, &self.exit.sample);
         (why.reason, why.at)
     }
 
-    fn rewritten(&self, decision: Decision) -> Said {
+    fn rewritten(&self, decision: Decision) -> Reason {
         match tenancy::unbinds_policies(self.estate, self.facts, self.workload.namespace) {
             Power::Yes(reason, at) if decision == Decision::Allow => (reason, at),
             Power::Unknown(reason, at) if decision == Decision::Unknown => (reason, at),
@@ -160,7 +205,7 @@ impl Teller<'_, '_> {
         }
     }
 
-    fn landing(&self, pool: usize, decision: Decision) -> Said {
+    fn landing(&self, pool: usize, decision: Decision) -> Reason {
         let described = &self.estate.pools[pool];
         let landing = self.facts.placement.landings(self.index).iter().find(|landing| landing.pool == pool);
         let toleration = landing.and_then(|landing| landing.toleration);
@@ -185,72 +230,87 @@ impl Teller<'_, '_> {
         }
     }
 
-    fn landing_of_tenants(&self, pool: usize) -> Said {
+    fn landing_of_tenants(&self, pool: usize) -> Reason {
         let described = &self.estate.pools[pool];
-        match tenancy::lands_on(self.estate, self.facts, self.workload.namespace, described) {
+        match tenancy::lands_on(self.facts, self.workload.namespace, described) {
             Power::Yes(reason, at) | Power::Unknown(reason, at) => (reason, at),
             Power::No => self.landing(pool, Decision::Deny),
         }
     }
 
     fn firewall(&self, pool: usize, decision: Decision) -> (String, Decision, String, Location) {
-        let egress = &self.facts.firewall[pool];
-        let described = &self.estate.pools[pool];
-        if decision == Decision::Unknown {
-            let (reason, at) = match &egress.unknown {
-                Some(unknown) => (format!("it depends on {}", unknown.reason), unknown.at),
-                None => ("it cannot be decided".to_owned(), described.name.at),
-            };
-            return ("firewall".to_owned(), decision, reason, at);
-        }
-        if self.exit.sample.address == METADATA {
-            let reason = "the metadata server answers whatever the rules say".to_owned();
-            return ("firewall".to_owned(), decision, reason, described.name.at);
-        }
-        match egress.decider(&self.exit.sample) {
-            Decider::Rule(rule) => {
-                let rule = &self.estate.firewall[rule];
-                let reason = match decision {
-                    Decision::Deny => format!("priority {} denies it, and no rule before it allows it", rule.priority),
-                    _ => format!("priority {} allows it, and no rule before it denies it", rule.priority),
-                };
-                (format!("firewall rule {}", rule.name.value), decision, reason, rule.verdict_at)
-            }
-            Decider::Implied => (
-                "implied firewall rule".to_owned(),
-                decision,
-                "no egress rule matches, and what no rule matches is allowed".to_owned(),
-                described.identity_at.unwrap_or(described.name.at),
-            ),
-        }
+        let (name, reason, at) = firewall_words(pool, &self.exit.sample, decision, self.estate, self.facts);
+        (name, decision, reason, at)
     }
 
     fn node_exit(&self, pool: usize, decision: Decision) -> (String, Decision, String, Location) {
-        let described = &self.estate.pools[pool];
-        let exit = node_exit(described, self.estate);
-        let nat = exit.by.map(|nat| &self.estate.topology.nats[nat]);
-        match (decision, nat) {
-            (Decision::Deny, _) => (
-                "nat".to_owned(),
-                decision,
-                "its nodes have internal addresses only, and no NAT translates them".to_owned(),
-                described.name.at,
-            ),
-            (_, Some(nat)) if exit.public != Match::Yes => {
-                (format!("nat {}", nat.name), decision, "it translates the node's address".to_owned(), nat.name.at)
-            }
-            _ => {
-                let at = described.private.known().map_or(described.config_at, |private| private.at);
-                ("node".to_owned(), decision, "it has a public address".to_owned(), at)
-            }
-        }
+        let (name, reason, at) = node_exit_words(pool, decision, self.estate);
+        (name, decision, reason, at)
     }
 
-    fn google_access(&self, pool: usize) -> Said {
+    fn google_access(&self, pool: usize) -> Reason {
         let described = &self.estate.pools[pool];
         let subnet = crate::analysis::pools::subnet_of(described, self.estate);
         let at = subnet.and_then(|subnet| subnet.written.google_access.known()).map(|access| access.at);
         let reason = "Google's APIs can be reached from its nodes' internal addresses";
         (reason.to_owned(), at.unwrap_or(described.name.at))
+    }
+}
+
+/// What the firewall does with a packet from a pool: who decides, why, and where.
+pub(super) fn firewall_words(
+    pool: usize,
+    sample: &Sample,
+    decision: Decision,
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+) -> (String, String, Location) {
+    let egress = &facts.firewall[pool];
+    let described = &estate.pools[pool];
+    if decision == Decision::Unknown {
+        let (reason, at) = match &egress.unknown {
+            Some(unknown) => (format!("it depends on {}", unknown.reason), unknown.at),
+            None => ("it lets out only a part of it".to_owned(), described.name.at),
+        };
+        return ("firewall".to_owned(), reason, at);
+    }
+    if sample.address == METADATA {
+        let reason = "the metadata server answers whatever the rules say".to_owned();
+        return ("firewall".to_owned(), reason, described.name.at);
+    }
+    match egress.decider(sample) {
+        Decider::Rule(rule) => {
+            let rule = &estate.firewall[rule];
+            let reason = match decision {
+                Decision::Deny => format!("priority {} denies it, and no rule before it allows it", rule.priority),
+                _ => format!("priority {} allows it, and no rule before it denies it", rule.priority),
+            };
+            (format!("firewall rule {}", rule.name.value), reason, rule.verdict_at)
+        }
+        Decider::Implied => (
+            "implied firewall rule".to_owned(),
+            "no egress rule matches, and what no rule matches is allowed".to_owned(),
+            described.identity_at.unwrap_or(described.name.at),
+        ),
+    }
+}
+
+/// How the nodes of a pool get out of the network: by what, why, and where.
+pub(super) fn node_exit_words(pool: usize, decision: Decision, estate: &Estate<'_>) -> (String, String, Location) {
+    let described = &estate.pools[pool];
+    let exit = node_exit(described, estate);
+    let nat = exit.by.map(|nat| &estate.topology.nats[nat]);
+    match (decision, nat) {
+        (Decision::Deny, _) => {
+            let reason = "its nodes have internal addresses only, and no NAT translates them".to_owned();
+            ("nat".to_owned(), reason, described.name.at)
+        }
+        (_, Some(nat)) if exit.public != Match::Yes => {
+            (format!("nat {}", nat.name), "it translates the node's address".to_owned(), nat.name.at)
+        }
+        _ => {
+            let at = described.private.known().map_or(described.config_at, |private| private.at);
+            ("node".to_owned(), "it has a public address".to_owned(), at)
+        }
     }
 }

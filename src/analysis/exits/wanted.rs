@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use crate::analysis::destinations::{google, internet, internet_v6, private};
 use crate::analysis::firewall::METADATA;
+use crate::finding::Decision;
 use crate::model::{Estate, Setting};
 use crate::traffic::{AddressSet, PortSet, Protocol, ProtocolSet, Traffic, Transport};
 
@@ -14,6 +15,8 @@ pub(super) struct Wanted {
     pub google: Vec<Traffic>,
     pub google_v6: Vec<Traffic>,
     pub metadata: Vec<Traffic>,
+    /// Questions for names, which end up at the metadata server wherever they are asked.
+    pub names: Traffic,
     /// Private addresses that are not the clusters' own.
     pub private: Vec<Traffic>,
 }
@@ -30,6 +33,7 @@ impl Wanted {
             google: tcp(&google().intersection(&AddressSet::all_v4()), 443),
             google_v6: tcp(&google().intersection(&AddressSet::all_v6()), 443),
             metadata: tcp(&METADATA.into(), 80),
+            names: Traffic::new(&METADATA.into(), Transport::ports(Protocol::Udp, PortSet::single(53))),
             private: vec![Traffic::new(&connected, Transport::protocol(Protocol::Tcp))],
         }
     }
@@ -43,9 +47,16 @@ impl Wanted {
             google: within(self.google),
             google_v6: within(self.google_v6),
             metadata: within(self.metadata),
+            names: self.names.intersection(traffic),
             private: within(self.private),
         }
     }
+}
+
+/// What leaves for a host: TCP on a port, or on any where none is known, to whichever public address it has.
+pub(super) fn on_port(port: Option<u16>) -> Traffic {
+    let ports = port.map_or_else(PortSet::all, PortSet::single);
+    Traffic::new(internet(), Transport::ports(Protocol::Tcp, ports))
 }
 
 /// Google lets no mail out by itself, and of the protocols without ports hardly more than ICMP (semantics C.4).
@@ -74,4 +85,15 @@ fn own_ranges(estate: &Estate<'_>) -> AddressSet {
     });
     let block = |range: Setting<&str>| range.known()?.value.parse::<IpNet>().ok();
     of_clusters.chain(of_subnets).filter_map(block).collect()
+}
+
+/// Whether what is wanted passes: all of it, for certain; some of it, perhaps; or none.
+pub(super) fn through(wanted: &Traffic, certain: &Traffic, possible: &Traffic) -> Decision {
+    if wanted.is_subset(certain) {
+        Decision::Allow
+    } else if wanted.intersection(possible).is_empty() {
+        Decision::Deny
+    } else {
+        Decision::Unknown
+    }
 }

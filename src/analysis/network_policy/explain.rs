@@ -1,5 +1,6 @@
 //! Which clauses decide about the traffic between two workloads, or between one and outside addresses.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::chain::Selected;
@@ -8,16 +9,16 @@ use super::packet::{Decider, decider};
 use super::pods::{Dataplane, OnNode, named_ports, peer_speaks, transport_at};
 use super::{NetworkPolicies, Why};
 use crate::finding::Decision;
-use crate::model::{Direction, Match, PolicyClause, PolicyKind, Workload};
-use crate::traffic::{Protocol, Transport};
+use crate::model::{Direction, Match, Peer, PolicyClause, PolicyKind, Workload};
+use crate::traffic::{AddressSet, Protocol, Transport};
 
 /// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// A workload, by its index in the estate.
     Workload(usize),
-    /// An address outside of the cluster.
-    Address(IpAddr),
+    /// Addresses outside of the cluster.
+    Addresses(AddressSet),
 }
 
 /// What one side's policies decide about a part of the traffic.
@@ -29,34 +30,80 @@ pub struct Because {
     pub why: Why,
 }
 
+/// One of the ends that an [`End`] stands for.
+#[derive(Clone, Copy)]
+enum One {
+    Workload(usize),
+    Address(IpAddr),
+}
+
+fn add(found: &mut Vec<Because>, because: Because) {
+    match found.iter_mut().find(|known| known.why == because.why) {
+        Some(known) => known.traffic = known.traffic.union(&because.traffic),
+        None => found.push(because),
+    }
+}
+
+/// Some of the addresses: the first, and for each clause the first of those that no clause before it speaks of.
+fn representatives(addresses: &AddressSet, policies: &[Selected<'_, '_>], direction: Direction) -> BTreeSet<IpAddr> {
+    let mut found: BTreeSet<IpAddr> = addresses.first().into_iter().collect();
+    let mut rest = addresses.clone();
+    for clause in policies.iter().flat_map(|selected| &selected.policy.section(direction).clauses) {
+        for peer in clause.peers.iter().flatten().filter_map(Peer::outside) {
+            let held = rest.intersection(peer);
+            found.extend(held.first());
+            if !held.is_empty() {
+                rest = rest.difference(&held);
+            }
+        }
+    }
+    found.extend(rest.first());
+    found
+}
+
 impl NetworkPolicies<'_> {
     /// Which clauses, or which policies for want of one, decide about all traffic over TCP, UDP and SCTP from one end to
     /// the other.
     #[must_use]
-    pub fn explain(&self, from: End, to: End, dataplane: Dataplane) -> Vec<Because> {
+    pub fn explain(&self, from: &End, to: &End, dataplane: Dataplane) -> Vec<Because> {
         let mut all = Vec::new();
         if let End::Workload(sender) = from {
-            all.extend(self.side(sender, to, Direction::Egress, dataplane));
+            all.extend(self.side(*sender, to, Direction::Egress, dataplane));
         }
         if let End::Workload(receiver) = to {
-            all.extend(self.side(receiver, from, Direction::Ingress, dataplane));
+            all.extend(self.side(*receiver, from, Direction::Ingress, dataplane));
         }
         all
     }
 
-    fn side(&self, own: usize, peer: End, direction: Direction, dataplane: Dataplane) -> Vec<Because> {
+    fn side(&self, own: usize, peer: &End, direction: Direction, dataplane: Dataplane) -> Vec<Because> {
+        let addresses = match peer {
+            End::Workload(index) => return self.with(own, One::Workload(*index), direction, dataplane),
+            End::Addresses(addresses) => addresses,
+        };
+        let mut found: Vec<Because> = Vec::new();
+        let policies = self.class(own).selection.policies(direction, self.estate);
+        for address in representatives(addresses, &policies, direction) {
+            for because in self.with(own, One::Address(address), direction, dataplane) {
+                add(&mut found, because);
+            }
+        }
+        found
+    }
+
+    fn with(&self, own: usize, peer: One, direction: Direction, dataplane: Dataplane) -> Vec<Because> {
         let workload = self.workload(own);
         let policies = self.class(own).selection.policies(direction, self.estate);
         let destination = match (direction, peer) {
             (Direction::Ingress, _) => Some(workload),
-            (Direction::Egress, End::Workload(peer)) => Some(self.workload(peer)),
-            (Direction::Egress, End::Address(_)) => None,
+            (Direction::Egress, One::Workload(peer)) => Some(self.workload(peer)),
+            (Direction::Egress, One::Address(_)) => None,
         };
         let peers = |kind, clause: &PolicyClause<'_>| match peer {
-            End::Workload(index) => {
+            One::Workload(index) => {
                 peer_speaks(clause, kind, self.workload(index), (dataplane, OnNode::Pods), self.estate)
             }
-            End::Address(address) => speaks_of_address(clause, address),
+            One::Address(address) => speaks_of_address(clause, address),
         };
         let mut found: Vec<Because> = Vec::new();
         for traffic in pieces(&policies, direction, &peers, destination) {
@@ -69,10 +116,7 @@ impl NetworkPolicies<'_> {
                 whole.and(of_ports).and(peers(kind, clause))
             });
             let why = describe(decided, direction, workload);
-            match found.iter_mut().find(|known| known.why == why) {
-                Some(known) => known.traffic = known.traffic.union(&traffic),
-                None => found.push(Because { direction, traffic, why }),
-            }
+            add(&mut found, Because { direction, traffic, why });
         }
         found
     }

@@ -9,7 +9,8 @@ use super::outside::speaks_of_address;
 use super::packet::decider;
 use super::pods::{Dataplane, OnNode, any_pod_addressed, named_ports, peer_speaks, transport_at};
 use super::{NetworkPolicies, Why};
-use crate::model::{Direction, Match, Peer, PeerScope, PolicyClause, PolicyKind};
+use crate::model::{ClauseAction, Direction, Match, Peer, PeerScope, PolicyClause, PolicyKind};
+use crate::source::Location;
 use crate::traffic::{Protocol, Transport};
 
 /// Somebody whom a workload needs.
@@ -49,6 +50,12 @@ impl NetworkPolicies<'_> {
         }
     }
 
+    /// What a workload's own policies let it send to another one's pods.
+    #[must_use]
+    pub fn sends(&self, from: usize, to: usize) -> Answer {
+        self.sends_to(from, &Target::Workload(to), self.dataplane)
+    }
+
     /// What decides that a workload may not send something to somebody.
     #[must_use]
     pub fn why_not(&self, from: usize, target: &Target<'_>, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {
@@ -63,6 +70,44 @@ impl NetworkPolicies<'_> {
             }
         });
         describe(decided, Direction::Egress, self.workload(from))
+    }
+
+    /// The policy, by its index, and the place of its clause that allows a workload to send something to somebody, where
+    /// one does for certain.
+    #[must_use]
+    pub fn allowing_clause(
+        &self,
+        from: usize,
+        target: &Target<'_>,
+        spoken: (Protocol, u16),
+    ) -> Option<(usize, Location)> {
+        let (protocol, port) = spoken;
+        let selecting = self.class(from).selection.of(Direction::Egress).iter().filter(|(_, certain)| *certain);
+        selecting.map(|(policy, _)| *policy).find_map(|index| {
+            let policy = &self.estate.network_policies[index];
+            let allows = |clause: &&PolicyClause<'_>| {
+                let bounds = self.bounds_to(policy.kind, clause, target, self.dataplane);
+                clause.action == ClauseAction::Allow && bounds.least.contains(protocol, Some(port))
+            };
+            policy.egress.clauses.iter().find(allows).map(|clause| (index, clause.at))
+        })
+    }
+
+    /// What decides about something that a workload may receive from another one's pods.
+    #[must_use]
+    pub fn why_not_in(&self, to: usize, from: usize, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {
+        let (protocol, port) = spoken;
+        let (own, peer) = (self.workload(to), self.workload(from));
+        let policies = self.class(to).selection.policies(Direction::Ingress, self.estate);
+        let decided = decider(&policies, Direction::Ingress, |kind, clause| {
+            let ports = transport_at(&clause.ports, |protocol, name| named_ports(own, protocol, name));
+            let speaks = peer_speaks(clause, kind, peer, (dataplane, OnNode::Either), self.estate);
+            let whole = if clause.unknown.is_some() { Match::Unknown } else { Match::Yes };
+            let odd = clause.ports.unknown.is_some();
+            let holds = ports.contains(protocol, Some(port));
+            whole.and(speaks).and(if odd && !holds { Match::Unknown } else { Match::from(holds) })
+        });
+        describe(decided, Direction::Ingress, own)
     }
 
     /// The least and the most that a clause says of the traffic to somebody.

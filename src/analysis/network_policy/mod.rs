@@ -10,6 +10,7 @@ mod openings;
 mod outside;
 mod packet;
 mod pods;
+mod refused;
 mod scopes;
 mod select;
 mod sides;
@@ -20,6 +21,7 @@ pub use flows::{Target, UnseenPods};
 pub use openings::{Opening, is_whole_internet};
 pub use outside::Outside;
 pub use pods::Dataplane;
+pub use refused::Refused;
 
 use crate::finding::Decision;
 use crate::model::{Direction, Enforcement, Estate, NetworkPolicy, PolicyKind, Text, Unknown, Workload};

@@ -61,6 +61,18 @@ impl<'e, 'a> Scopes<'e, 'a> {
     }
 }
 
+impl Scopes<'_, '_> {
+    /// For each scope, the workloads that are in it for certain, ascending.
+    pub(super) fn members(&self, estate: &Estate<'_>) -> Vec<Vec<usize>> {
+        let mut members = vec![Vec::new(); self.list.len()];
+        for (workload, scopes) in self.memberships(estate).into_iter().enumerate() {
+            let certain = scopes.into_iter().filter(|(_, certain)| *certain);
+            certain.for_each(|(scope, _)| members[scope as usize].push(workload));
+        }
+        members
+    }
+}
+
 /// Where a scope lies in the estate: it outlives the engine and never moves.
 fn place(scope: &PodScope<'_>) -> usize {
     std::ptr::from_ref(scope).addr()
@@ -118,7 +130,8 @@ impl<'e> Index<'e> {
     /// Asks every workload that can be in a scope whether it is.
     fn each(&self, scope: &PodScope<'_>, estate: &Estate<'_>, mut found: impl FnMut(usize, Match)) {
         let mut ask = |&workload: &usize| found(workload, scope.holds(&estate.workloads[workload], &estate.namespaces));
-        if let Some(rare) = self.rarest(scope.pods) {
+        // Pods may get a label that no template has.
+        if let Some(rare) = self.rarest(scope.pods).filter(|_| !scope.pods.asks_for_added_labels()) {
             return rare.iter().for_each(ask);
         }
         match scope.namespaces {

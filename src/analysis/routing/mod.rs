@@ -7,6 +7,7 @@ mod exempt;
 mod flows;
 mod hosts;
 mod listeners;
+mod onward;
 mod scope;
 
 use super::capture::Capture;
@@ -18,7 +19,8 @@ pub use clients::Client;
 pub use exempt::is_google;
 pub use flows::{Flow, Target, Unrouted, Way};
 pub use hosts::{Doubt, Outside};
-pub use listeners::{Admission, admission, configures, names, taken};
+pub use listeners::{Admission, Admitted, admissions, configures, leads_to_gateway, names, taken, takes};
+pub use onward::{Onward, onward};
 pub use scope::Sidecars;
 
 /// What follows for routes from an estate.
@@ -28,6 +30,8 @@ pub struct Routing<'a> {
     central: Vec<&'a str>,
     /// The Gateway objects that open listeners on egress proxies, by index, ascending.
     pub gateways: Vec<usize>,
+    /// The hosts that are registered as outside of the mesh.
+    pub outside: Outside<'a>,
     /// Who sends.
     pub clients: Vec<Client<'a>>,
     /// Where each client sends what is meant for each host outside that it knows.
@@ -48,6 +52,7 @@ pub(super) fn routing<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>, capture: 
     Routing {
         central: central::namespaces(estate, egress),
         gateways: listeners::of_egress(estate, egress),
+        outside: Outside::new(estate),
         flows: flows::flows(estate, egress, &clients),
         clients,
     }

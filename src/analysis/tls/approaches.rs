@@ -1,6 +1,6 @@
 //! The first hop: how sidecars reach an egress proxy, as each namespace of clients sees it (semantics C.7).
 
-use super::{Client, ClientView, Target, client_view};
+use super::{Client, ClientView, DestinationRules, Target};
 use crate::analysis::egress::{Egress, EgressProxy};
 use crate::model::{Destination, Estate, GatewayReference, Role, Server, ServerMode, VirtualService};
 
@@ -20,10 +20,12 @@ pub struct Approach<'e, 'a> {
 /// that forward TLS unread and so know nobody.
 #[must_use]
 pub fn approaches<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec<Approach<'e, 'a>> {
+    let rules = DestinationRules::new(estate);
     let mut found = Vec::new();
-    for proxy in egress.proxies.iter().filter(|proxy| !is_labelled(proxy)) {
+    let is_automatic = estate.mesh.auto_mtls_off.is_none();
+    for proxy in egress.proxies.iter().filter(|proxy| !(is_automatic && is_labelled(proxy))) {
         for service in &estate.mesh.virtual_services {
-            through(estate, proxy, service, &mut found);
+            through(estate, &rules, proxy, service, &mut found);
         }
     }
     found
@@ -31,6 +33,7 @@ pub fn approaches<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec
 
 fn through<'e, 'a>(
     estate: &'e Estate<'a>,
+    rules: &DestinationRules<'e, 'a>,
     proxy: &'e EgressProxy<'a>,
     service: &'e VirtualService<'a>,
     found: &mut Vec<Approach<'e, 'a>>,
@@ -45,7 +48,7 @@ fn through<'e, 'a>(
         let subset = destination.subset.map(|subset| subset.value);
         let target = Target { host: &destination.host, port: destination.port, subset };
         for client in clients(service, estate) {
-            let view = client_view(estate, Client { namespace: client, labels: None }, target);
+            let view = rules.view(Client { namespace: client, labels: None }, target);
             found.push(Approach { proxy, service, destination, client, view });
         }
     }

@@ -1,6 +1,6 @@
 //! The second hop: where an egress proxy sends to hosts outside, and what it does about TLS there (semantics A.16, C.7).
 
-use super::{Client, ClientView, Target, client_view};
+use super::{Client, ClientView, DestinationRules, Target};
 use crate::analysis::egress::{Egress, EgressProxy};
 use crate::analysis::routing;
 use crate::model::{Destination, EntryPort, Estate, Gateway, Route, Server, ServiceEntry, VirtualService};
@@ -25,11 +25,15 @@ pub struct Departure<'e, 'a> {
 /// Every way by which egress proxies send to hosts outside.
 #[must_use]
 pub fn departures<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec<Departure<'e, 'a>> {
+    let rules = DestinationRules::new(estate);
     let mut found = Vec::new();
     for proxy in &egress.proxies {
         for gateway in proxy.gateways.iter().map(|&index| &estate.mesh.gateways[index]) {
-            for service in estate.mesh.virtual_services.iter().filter(|service| routing::names(service, gateway)) {
-                of_service(estate, proxy, gateway, service, &mut found);
+            let seen = |service: &&VirtualService<'_>| {
+                routing::names(service, gateway) && proxy.namespaces.iter().any(|own| service.visibility.from(own))
+            };
+            for service in estate.mesh.virtual_services.iter().filter(seen) {
+                of_service((estate, &rules), proxy, gateway, service, &mut found);
             }
         }
     }
@@ -37,14 +41,14 @@ pub fn departures<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec
 }
 
 fn of_service<'e, 'a>(
-    estate: &'e Estate<'a>,
+    (estate, rules): (&'e Estate<'a>, &DestinationRules<'e, 'a>),
     proxy: &'e EgressProxy<'a>,
     gateway: &'e Gateway<'a>,
     service: &'e VirtualService<'a>,
     found: &mut Vec<Departure<'e, 'a>>,
 ) {
     for server in gateway.servers.iter().filter(|server| routing::taken(server, gateway, service).next().is_some()) {
-        for route in service.routes.iter().filter(|route| takes(service, route, gateway, server)) {
+        for route in service.routes.iter().filter(|route| routing::takes(service, route, gateway, server)) {
             for destination in &route.destinations {
                 let namespace = proxy.namespaces.first().copied().unwrap_or(gateway.namespace);
                 let Some(entry) = entry(estate, &destination.host, namespace) else { continue };
@@ -52,18 +56,11 @@ fn of_service<'e, 'a>(
                 let number = port.map(|port| port.number).or(destination.port);
                 let subset = destination.subset.map(|subset| subset.value);
                 let target = Target { host: &destination.host, port: number, subset };
-                let view = client_view(estate, Client { namespace, labels: proxy.labels }, target);
+                let view = rules.view(Client { namespace, labels: proxy.labels }, target);
                 found.push(Departure { proxy, server, service, route, destination, entry, port, view });
             }
         }
     }
-}
-
-/// Whether a server of a gateway takes a route.
-fn takes(service: &VirtualService<'_>, route: &Route<'_>, gateway: &Gateway<'_>, server: &Server<'_>) -> bool {
-    service.taken_by(route).any(|(taker, port)| {
-        taker == gateway.reference() && (port.is_none() || server.port.is_none() || port == server.port)
-    })
 }
 
 /// The entry that makes a host known to a namespace, if it is one outside.

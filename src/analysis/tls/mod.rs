@@ -9,7 +9,9 @@ pub use approaches::{Approach, approaches};
 pub use departures::{Departure, departures};
 pub use peers::{PeerRule, peer_rule};
 
-use crate::model::{ClientMode, ClientTls, DestinationRule, Estate, Labels, Text, TlsLayer};
+use rustc_hash::FxHashMap;
+
+use crate::model::{ClientMode, ClientTls, DestinationRule, Estate, Labels, ServiceEntry, Text, TlsLayer};
 use crate::source::Location;
 use crate::traffic::HostPattern;
 
@@ -70,27 +72,92 @@ pub enum Cause {
     MergeOrder,
 }
 
-/// What a client does about TLS towards a host.
-#[must_use]
-pub fn client_view<'e, 'a>(estate: &'e Estate<'a>, client: Client<'_>, target: Target<'_>) -> ClientView<'e, 'a> {
-    let mut candidates = namespaces(estate, client, target.host).into_iter().map(|namespace| {
-        let rules = applicable(estate, client, target.host, namespace);
-        (namespace, rules)
-    });
-    let mut candidates = candidates.by_ref().filter(|(_, rules)| !rules.is_empty());
-    let Some((namespace, rules)) = candidates.next() else {
-        return ClientView { tls: None, rule: None, absent_at: None, subset_missing: false, lost: None };
-    };
-    let mut view = merged(&rules, target);
-    // A rule of the client's own namespace hides all others, whatever they say.
-    if view.lost.is_none() && namespace == client.namespace && !protects(view.tls) {
-        let hidden = candidates.map(|(_, rules)| merged(&rules, target)).find(|hidden| protects(hidden.tls));
-        if let Some((tls, rule)) = hidden.and_then(|hidden| Some((hidden.tls?, hidden.rule?))) {
-            let at = view.rule.map_or(tls.at, |rule| rule.host_at);
-            view.lost = Some(Lost { cause: Cause::ClientNamespace, at, instead: tls, rule });
+/// The destination rules of an estate, to be asked for many clients and hosts.
+#[derive(Debug)]
+pub struct DestinationRules<'e, 'a> {
+    root: &'e str,
+    by_namespace: FxHashMap<&'e str, Vec<&'e DestinationRule<'a>>>,
+    /// The service entries of each host.
+    entries: FxHashMap<&'e str, Vec<&'e ServiceEntry<'a>>>,
+}
+
+impl<'e, 'a> DestinationRules<'e, 'a> {
+    /// Sorts the rules by their namespace.
+    #[must_use]
+    pub fn new(estate: &'e Estate<'a>) -> Self {
+        let mut rules = Self {
+            root: estate.mesh.root_namespace,
+            by_namespace: FxHashMap::default(),
+            entries: FxHashMap::default(),
+        };
+        for rule in &estate.mesh.destination_rules {
+            rules.by_namespace.entry(rule.namespace).or_default().push(rule);
         }
+        for entry in &estate.mesh.service_entries {
+            for host in &entry.hosts {
+                rules.entries.entry(host.value).or_default().push(entry);
+            }
+        }
+        rules
     }
-    view
+
+    /// What a client does about TLS towards a host.
+    #[must_use]
+    pub fn view(&self, client: Client<'_>, target: Target<'_>) -> ClientView<'e, 'a> {
+        let namespaces = self.namespaces(client, target.host);
+        let found =
+            namespaces.into_iter().map(|namespace| (namespace, self.applicable(client, target.host, namespace)));
+        let mut found = found.filter(|(_, rules)| !rules.is_empty());
+        let Some((namespace, rules)) = found.next() else {
+            return ClientView { tls: None, rule: None, absent_at: None, subset_missing: false, lost: None };
+        };
+        let mut view = merged(&rules, target);
+        // A rule of the client's own namespace hides all others, whatever they say.
+        if view.lost.is_none() && namespace == client.namespace && !protects(view.tls) {
+            let hidden = found.map(|(_, rules)| merged(&rules, target)).find(|hidden| protects(hidden.tls));
+            if let Some((tls, rule)) = hidden.and_then(|hidden| Some((hidden.tls?, hidden.rule?))) {
+                let at = view.rule.map_or(tls.at, |rule| rule.host_at);
+                view.lost = Some(Lost { cause: Cause::ClientNamespace, at, instead: tls, rule });
+            }
+        }
+        view
+    }
+
+    /// The namespaces whose rules are asked, in order: the client's, the host's, the root namespace.
+    fn namespaces<'n>(&'n self, client: Client<'n>, host: &'n str) -> Vec<&'n str> {
+        let of_service = host.strip_suffix(".svc.cluster.local").and_then(|name| name.split_once('.'));
+        let entries = self.entries.get(host).into_iter().flatten();
+        let entries = entries.filter(|entry| entry.visibility.from(client.namespace)).map(|entry| entry.namespace);
+        let homes = of_service.map(|(_, namespace)| namespace).into_iter().chain(entries);
+        let own = (client.namespace != self.root).then_some(client.namespace);
+        let mut all: Vec<&str> = Vec::new();
+        for namespace in own.into_iter().chain(homes).chain([self.root]) {
+            if !all.contains(&namespace) {
+                all.push(namespace);
+            }
+        }
+        all
+    }
+
+    /// The rules of a namespace that hold for a client: those with the most specific host, and of these the ones for
+    /// certain pods where they are the client's.
+    fn applicable(&self, client: Client<'_>, host: &str, namespace: &str) -> Vec<&'e DestinationRule<'a>> {
+        let is_for = |rule: &DestinationRule<'_>| {
+            rule.workload_selector.is_none_or(|selector| {
+                namespace == client.namespace && client.labels.is_some_and(|labels| selector.is_subset(labels))
+            })
+        };
+        let sees = |rule: &&DestinationRule<'_>| {
+            rule.visibility.from(client.namespace)
+                && is_for(rule)
+                && HostPattern::new(host).subset_of(&HostPattern::new(&rule.host))
+        };
+        let all = self.by_namespace.get(namespace).into_iter().flatten().copied();
+        let found: Vec<_> = all.filter(sees).collect();
+        let rank = |rule: &DestinationRule<'_>| (rule.workload_selector.is_some(), specificity(&rule.host));
+        let best = found.iter().map(|rule| rank(rule)).max();
+        found.into_iter().filter(|rule| Some(rank(rule)) == best).collect()
+    }
 }
 
 /// Whether settings encrypt at all.
@@ -161,50 +228,6 @@ fn layer_view<'e, 'a>(
 /// The settings of a single port, which replace those of the layer whether or not they speak of TLS.
 fn of_port<'a>(layer: &TlsLayer<'a>, port: Option<i64>) -> Option<(Option<ClientTls<'a>>, Location)> {
     layer.ports.iter().find(|(number, _, _)| Some(*number) == port).map(|(_, tls, at)| (*tls, *at))
-}
-
-/// The namespaces whose rules are asked, in order: the client's, the host's, the root namespace.
-fn namespaces<'e>(estate: &'e Estate<'_>, client: Client<'e>, host: &'e str) -> Vec<&'e str> {
-    let root = estate.mesh.root_namespace;
-    let of_service = host.strip_suffix(".svc.cluster.local").and_then(|name| name.split_once('.'));
-    let entries =
-        estate.mesh.service_entries.iter().filter(|entry| {
-            entry.hosts.iter().any(|known| known.value == host) && entry.visibility.from(client.namespace)
-        });
-    let homes = of_service.map(|(_, namespace)| namespace).into_iter().chain(entries.map(|entry| entry.namespace));
-    let mut all: Vec<&str> = Vec::new();
-    let own = (client.namespace != root).then_some(client.namespace);
-    for namespace in own.into_iter().chain(homes).chain([root]) {
-        if !all.contains(&namespace) {
-            all.push(namespace);
-        }
-    }
-    all
-}
-
-/// The rules of a namespace that hold for a client: those with the most specific host, and of these the ones for certain
-/// pods where they are the client's.
-fn applicable<'e, 'a>(
-    estate: &'e Estate<'a>,
-    client: Client<'_>,
-    host: &str,
-    namespace: &str,
-) -> Vec<&'e DestinationRule<'a>> {
-    let is_for = |rule: &DestinationRule<'_>| {
-        rule.workload_selector.is_none_or(|selector| {
-            namespace == client.namespace && client.labels.is_some_and(|labels| selector.is_subset(labels))
-        })
-    };
-    let sees = |rule: &&DestinationRule<'_>| {
-        rule.namespace == namespace
-            && (namespace == client.namespace || rule.visibility.from(client.namespace))
-            && is_for(rule)
-            && HostPattern::new(host).subset_of(&HostPattern::new(&rule.host))
-    };
-    let found: Vec<_> = estate.mesh.destination_rules.iter().filter(sees).collect();
-    let rank = |rule: &DestinationRule<'_>| (rule.workload_selector.is_some(), specificity(&rule.host));
-    let best = found.iter().map(|rule| rank(rule)).max();
-    found.into_iter().filter(|rule| Some(rank(rule)) == best).collect()
 }
 
 /// Names before wildcards, long wildcards before short ones.

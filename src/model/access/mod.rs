@@ -5,8 +5,8 @@ mod subject;
 
 use rustc_hash::FxHashMap;
 
-pub(super) use subject::is_admins_member;
 pub use subject::{Party, Standing, Subject};
+pub(super) use subject::{is_admins_member, is_controllers};
 
 use super::namespace::Namespace;
 use super::{Match, Selector, Text};

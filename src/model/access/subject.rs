@@ -49,7 +49,7 @@ pub enum Standing {
     Unknown,
 }
 
-impl Party<'_> {
+impl<'a> Party<'a> {
     /// How a message names it: the kind and the name.
     #[must_use]
     pub fn display(&self) -> String {
@@ -64,13 +64,13 @@ impl Party<'_> {
         }
     }
 
-    /// Whether whoever works in a namespace is this party, besides being bound there.
+    /// The namespace whose service accounts this is, or are part of this; the empty name where those of every one are.
     #[must_use]
-    pub fn includes(&self, namespace: &str) -> bool {
+    pub fn accounts_of(&self) -> Option<&'a str> {
         match self {
-            Self::ServiceAccount { namespace: own, .. } | Self::ServiceAccounts { namespace: own } => *own == namespace,
-            Self::AllServiceAccounts | Self::Authenticated | Self::Anonymous => true,
-            Self::User(_) | Self::Group(_) => false,
+            Self::ServiceAccount { namespace, .. } | Self::ServiceAccounts { namespace } => Some(namespace),
+            Self::AllServiceAccounts | Self::Authenticated | Self::Anonymous => Some(""),
+            Self::User(_) | Self::Group(_) => None,
         }
     }
 }
@@ -201,6 +201,7 @@ const CONTROLLERS: [&str; 26] = [
     "velero",
 ];
 
-fn is_controllers(namespace: &str) -> bool {
+/// Whether a namespace is one in which a well-known controller is installed by default.
+pub(in crate::model) fn is_controllers(namespace: &str) -> bool {
     CONTROLLERS.contains(&namespace)
 }

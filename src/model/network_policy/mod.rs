@@ -152,7 +152,27 @@ impl<'a> NetworkPolicy<'a> {
     }
 }
 
+impl NetworkPolicy<'_> {
+    /// The parts of the policy that are not evaluated.
+    pub fn unknowns(&self) -> impl Iterator<Item = Unknown> {
+        let clauses = [&self.egress, &self.ingress].into_iter().flat_map(|section| &section.clauses);
+        let of_clauses = clauses.flat_map(|clause| {
+            let own = clause.unknown.iter().chain(&clause.ports.unknown).cloned();
+            own.chain(clause.peers.iter().flatten().filter_map(Peer::unknown))
+        });
+        self.subject.unknown.clone().into_iter().chain(of_clauses)
+    }
+}
+
 impl Peer<'_> {
+    fn unknown(&self) -> Option<Unknown> {
+        match &self.scope {
+            PeerScope::Unknown(reason) => Some(Unknown { at: self.at, reason: reason.clone() }),
+            PeerScope::Pods(pods) => pods.unknown.clone(),
+            _ => None,
+        }
+    }
+
     /// The addresses that it names, outside of the cluster among them.
     #[must_use]
     pub fn outside(&self) -> Option<&AddressSet> {
@@ -208,7 +228,7 @@ impl PodScope<'_> {
         if namespace == Match::No {
             return Match::No;
         }
-        let known = namespace.and(self.pods.matches(workload.labels));
+        let known = namespace.and(self.pods.matches_pods(workload));
         if self.unknown.is_some() { known.and(Match::Unknown) } else { known }
     }
 

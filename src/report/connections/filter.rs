@@ -44,14 +44,30 @@ impl FromStr for Filter {
         if let Ok(block) = text.parse::<IpNet>() {
             return Ok(Self::Addresses(block.into()));
         }
+        // Names of workloads are only looked up; those of namespaces tell them from mistyped addresses.
         let is_name = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
-            [namespace] if is_name(namespace) => Ok(Self::Namespace(text.to_owned())),
-            [namespace, kind, name] if [namespace, kind, name].into_iter().all(|part| is_name(part)) => {
+            [namespace] if is_label(namespace) => Ok(Self::Namespace(text.to_owned())),
+            [namespace, kind, name] if is_label(namespace) && is_name(kind) && is_name(name) => {
                 Ok(Self::Workload(text.to_owned()))
             }
             _ => Err(InvalidFilter { text: text.to_owned() }),
+        }
+    }
+}
+
+/// Whether a text can be the name of a namespace (RFC 1123, a label).
+fn is_label(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.len() <= 63 && text.bytes().all(is_inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(name) | Self::Workload(name) => formatter.write_str(name),
+            Self::Addresses(addresses) => formatter.write_str(&addresses.cidr_text()),
         }
     }
 }
@@ -85,7 +101,7 @@ mod tests {
         assert_eq!("team-x/Pod/a".parse(), Ok(Filter::Workload("team-x/Pod/a".to_owned())));
         assert!(matches!("10.0.0.0/8".parse(), Ok(Filter::Addresses(_))));
         assert!(matches!("2001:db8::1".parse(), Ok(Filter::Addresses(_))));
-        for wrong in ["", "a/b", "a/b/c/d", "a//c"] {
+        for wrong in ["", "a/b", "a/b/c/d", "a//c", "300.1.1.1", "10.0.0.0/33", "fe80::1%eth0", "Team-X"] {
             assert!(wrong.parse::<Filter>().is_err());
         }
     }

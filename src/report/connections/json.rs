@@ -8,6 +8,7 @@ use super::{Entry, Listing, Reason, Side};
 use crate::model::Direction;
 use crate::report::SCHEMA;
 use crate::report::json::{LocationShape, location};
+use crate::report::palette::escaped;
 use crate::source::Sources;
 use crate::traffic::{PortSet, Protocol};
 
@@ -87,7 +88,7 @@ fn entries<'l>(
 }
 
 fn line(shape: &impl Serialize) -> io::Result<String> {
-    serde_json::to_string(shape).map_err(io::Error::from)
+    serde_json::to_string(shape).map(escaped).map_err(io::Error::from)
 }
 
 fn shape<'a>(entry: &Entry<'a>, spoken: &[(Protocol, PortSet)], sources: &'a Sources) -> EntryShape<'a> {

@@ -1,14 +1,14 @@
 //! What is listed: workloads by name, the groups they are in, and what one group may speak to another. Pairs of workloads
 //! are only spelled out while they are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::Filter;
 use crate::analysis::network_policy::{
-    Answer, Connections, Dataplane, End, NetworkPolicies, OutsideAnswer, connections, connections_of,
+    Answer, Because, Connections, Dataplane, End, NetworkPolicies, OutsideAnswer, connections, connections_of,
 };
-use crate::model::{Direction, Estate};
+use crate::model::{Direction, Estate, NetworkPolicy, PeerScope};
 use crate::source::Location;
 use crate::traffic::{AddressSet, PortSet, Protocol, Traffic, Transport};
 
@@ -24,8 +24,18 @@ pub struct Listing {
     pub(super) to: Option<Filter>,
     /// Why the listing is not the whole truth, such as kinds of policies that are not evaluated.
     pub notes: Vec<String>,
+    /// The ends that were asked for and that the input does not have: no namespace and no workload of that name.
+    pub unmatched: Vec<Filter>,
     reasons: BTreeMap<(Key, Key), Vec<Reason>>,
-    explained: bool,
+    /// Pairs of ends that were asked about and may speak nothing, where the reasons were asked for.
+    denied: Vec<(Owned, Owned)>,
+}
+
+/// An end that the listing keeps: a workload by its index, or addresses.
+#[derive(Clone, Debug)]
+enum Owned {
+    Workload(usize),
+    Addresses(AddressSet),
 }
 
 /// A workload by its name in the outputs.
@@ -88,6 +98,13 @@ pub struct Reason {
     pub at: Location,
 }
 
+impl From<Because> for Reason {
+    fn from(because: Because) -> Self {
+        let Because { direction, traffic, why } = because;
+        Self { direction, traffic, decision: why.decision, reason: why.reason, at: why.at }
+    }
+}
+
 /// An end, for looking reasons up: a group, or the first of some addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -105,13 +122,36 @@ pub fn listing(
     explain: bool,
 ) -> Listing {
     let found = connections(estate, dataplane);
-    let mut listing = Listing { from, to, notes: policies.unread().into_iter().collect(), ..Listing::default() };
+    let notes = policies.unread().into_iter().chain(estate.network_policies.iter().flat_map(notes)).collect();
+    let mut listing = Listing { from, to, notes, ..Listing::default() };
     let representatives = listing.name(estate, &found);
     listing.relate(&found, &representatives);
+    let asked = [listing.from.as_ref(), listing.to.as_ref()].into_iter().flatten();
+    listing.unmatched = asked.filter(|filter| !listing.has(filter, estate)).cloned().collect();
     if explain {
+        listing.denied = listing.find_denied();
         listing.explain(policies, dataplane, &representatives, &found);
     }
     listing
+}
+
+/// What of a policy the listing cannot show: names, whose addresses are only known when they are looked up, and parts that
+/// are not evaluated.
+fn notes(policy: &NetworkPolicy<'_>) -> Vec<String> {
+    let (kind, name) = (policy.kind.as_str(), policy.name);
+    let peers = policy.egress.clauses.iter().flat_map(|clause| clause.peers.iter().flatten());
+    let names: Vec<String> = peers
+        .filter_map(|peer| match &peer.scope {
+            PeerScope::Names(names) => Some(names),
+            _ => None,
+        })
+        .flatten()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let by_name = (!names.is_empty())
+        .then(|| format!("{kind} `{name}` speaks of names, whose addresses are not known: {}", names.join(", ")));
+    let unknown = policy.unknowns().next().map(|unknown| format!("{kind} `{name}`: {}", unknown.reason));
+    by_name.into_iter().chain(unknown).collect()
 }
 
 impl Listing {
@@ -171,70 +211,91 @@ impl Listing {
         self.spoken = spoken.list;
     }
 
+    /// Whether the input has what a filter names.
+    fn has(&self, filter: &Filter, estate: &Estate<'_>) -> bool {
+        match filter {
+            Filter::Namespace(name) => estate.namespace(name).is_some(),
+            Filter::Workload(name) => self.workloads.iter().any(|named| named.name == *name),
+            Filter::Addresses(_) => true,
+        }
+    }
+
     /// Looks up the clauses behind every entry, once for each pair of groups.
     fn explain(&mut self, policies: &NetworkPolicies<'_>, dataplane: Dataplane, before: &[usize], found: &Connections) {
-        self.explained = true;
-        let end = |key: Key| match key {
-            Key::Group(group) => End::Workload(found.groups[before[group]][0]),
-            Key::Address(address) => End::Address(address),
+        let end = |side: Side<'_>| match side {
+            Side::Workload(named) => End::Workload(found.groups[before[named.group]][0]),
+            Side::Addresses(addresses) => End::Addresses(addresses.clone()),
         };
-        let mut reasons = BTreeMap::new();
-        for (from, to) in self.keys() {
-            let because = policies.explain(end(from), end(to), dataplane).into_iter().map(|one| Reason {
-                direction: one.direction,
-                traffic: one.traffic,
-                decision: one.why.decision,
-                reason: one.why.reason,
-                at: one.why.at,
-            });
-            reasons.insert((from, to), because.collect());
+        let mut reasons: BTreeMap<(Key, Key), Vec<Reason>> = BTreeMap::new();
+        for entry in self.entries().chain(self.denied()) {
+            let because =
+                || policies.explain(&end(entry.from), &end(entry.to), dataplane).into_iter().map(Reason::from);
+            reasons.entry((key(entry.from), key(entry.to))).or_insert_with(|| because().collect());
         }
         self.reasons = reasons;
     }
 
-    /// The ends of all entries, each pair once.
-    fn keys(&self) -> std::collections::BTreeSet<(Key, Key)> {
-        self.entries().chain(self.denied()).map(|entry| (key(entry.from), key(entry.to))).collect()
-    }
-
     /// All connections: by source, workloads before addresses; then by target in the same way.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let sources = self.workloads.iter().filter(|named| holds(self.from.as_ref(), named));
+        let sources = (0..self.workloads.len()).filter(|&index| holds(self.from.as_ref(), &self.workloads[index]));
         sources.flat_map(|source| self.of_workload(source)).chain(self.of_addresses())
     }
 
     /// Pairs of ends that were asked about and may speak nothing, where the reasons were asked for.
     pub fn denied(&self) -> impl Iterator<Item = Entry<'_>> {
-        let asked = self.from.as_ref().zip(self.to.as_ref()).filter(|_| self.explained);
-        asked.into_iter().flat_map(|(from, to)| {
-            let connected: std::collections::BTreeSet<(Key, Key)> =
-                self.entries().map(|entry| (key(entry.from), key(entry.to))).collect();
-            let pairs =
-                self.ends(from).into_iter().flat_map(|source| self.ends(to).into_iter().map(move |to| (source, to)));
-            let silent = pairs.filter(|&(from, to)| match (from, to) {
-                (Side::Workload(from), Side::Workload(to)) => from.name != to.name,
-                (Side::Addresses(_), Side::Addresses(_)) => false,
-                _ => true,
-            });
-            let silent = silent.filter(|&(from, to)| !connected.contains(&(key(from), key(to))));
-            silent.map(|(from, to)| self.entry_with(from, to, &NOTHING)).collect::<Vec<_>>()
-        })
+        self.denied.iter().map(|(from, to)| self.entry_with(self.side(from), self.side(to), &NOTHING))
     }
 
-    /// The ends that a filter means.
-    fn ends<'l>(&'l self, filter: &'l Filter) -> Vec<Side<'l>> {
-        match filter.addresses() {
-            Some(addresses) => vec![Side::Addresses(addresses)],
-            None => self.workloads.iter().filter(|named| holds(Some(filter), named)).map(Side::Workload).collect(),
+    fn side<'l>(&'l self, end: &'l Owned) -> Side<'l> {
+        match end {
+            Owned::Workload(index) => Side::Workload(&self.workloads[*index]),
+            Owned::Addresses(addresses) => Side::Addresses(addresses),
         }
     }
 
-    fn of_workload<'l>(&'l self, source: &'l Named) -> Vec<Entry<'l>> {
+    /// Finds the pairs of ends that were asked about and are not among the entries.
+    fn find_denied(&self) -> Vec<(Owned, Owned)> {
+        let Some((from, to)) = self.from.as_ref().zip(self.to.as_ref()) else { return Vec::new() };
+        let workloads =
+            |filter| (0..self.workloads.len()).filter(move |&index| holds(Some(filter), &self.workloads[index]));
+        let group = |index: usize| &self.groups[self.workloads[index].group];
+        let mut found = Vec::new();
+        match (from.addresses(), to.addresses()) {
+            (None, None) => {
+                for source in workloads(from) {
+                    let reached: BTreeSet<usize> = self.targets_of(source).map(|(target, _)| target).collect();
+                    let apart = |target: &usize| self.workloads[*target].name != self.workloads[source].name;
+                    let silent = workloads(to).filter(apart).filter(|target| !reached.contains(target));
+                    found.extend(silent.map(|target| (Owned::Workload(source), Owned::Workload(target))));
+                }
+            }
+            (None, Some(wanted)) => {
+                for source in workloads(from) {
+                    let rest = silent(wanted, &group(source).to_outside);
+                    found.extend(rest.map(|rest| (Owned::Workload(source), Owned::Addresses(rest))));
+                }
+            }
+            (Some(wanted), None) => {
+                for target in workloads(to) {
+                    let rest = silent(wanted, &group(target).from_outside);
+                    found.extend(rest.map(|rest| (Owned::Addresses(rest), Owned::Workload(target))));
+                }
+            }
+            (Some(_), Some(_)) => {}
+        }
+        found
+    }
+
+    /// The workloads that one may open connections to, by index, with what may be spoken.
+    fn targets_of(&self, source: usize) -> impl Iterator<Item = (usize, usize)> {
+        let targets = self.groups[self.workloads[source].group].targets.iter();
+        targets.flat_map(|&(target, spoken)| self.groups[target].workloads.iter().map(move |&one| (one, spoken)))
+    }
+
+    fn of_workload(&self, index: usize) -> Vec<Entry<'_>> {
+        let source = &self.workloads[index];
         let group = &self.groups[source.group];
-        let mut targets: Vec<(usize, usize)> = Vec::new();
-        for &(target, spoken) in &group.targets {
-            targets.extend(self.groups[target].workloads.iter().map(|&workload| (workload, spoken)));
-        }
+        let mut targets: Vec<(usize, usize)> = self.targets_of(index).collect();
         targets.sort_unstable();
         let named = targets.into_iter().map(|(index, spoken)| (&self.workloads[index], spoken));
         // A workload's connections to itself, and so those between pods of one owner, are not listed.
@@ -275,6 +336,12 @@ fn key(side: Side<'_>) -> Key {
 /// Whether a filter, if there is one, means a workload.
 fn holds(filter: Option<&Filter>, named: &Named) -> bool {
     filter.is_none_or(|filter| filter.holds_workload(&named.name))
+}
+
+/// The part of some addresses with which nothing may be spoken.
+fn silent(wanted: &AddressSet, spoken: &[(AddressSet, usize)]) -> impl Iterator<Item = AddressSet> + use<> {
+    let rest = spoken.iter().fold(wanted.clone(), |rest, (addresses, _)| rest.difference(addresses));
+    std::iter::once(rest).filter(|rest| !rest.is_empty())
 }
 
 /// Whether a filter, if there is one, means some of these addresses.

@@ -24,7 +24,15 @@ pub enum Format {
     Dot,
 }
 
-/// Writes a listing. `groups` adds which workloads no policy can tell apart.
+/// Writes which workloads no policy can tell apart, for formats that have no place for it.
+///
+/// # Errors
+/// What the writer reports.
+pub fn write_groups(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
+    text::groups(listing, out)
+}
+
+/// Writes a listing. `groups` adds which workloads no policy can tell apart, in text and JSON.
 ///
 /// # Errors
 /// What the writer reports.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Entry, Listing, Side};
 use crate::model::Direction;
-use crate::report::{Place, counted};
+use crate::report::{Place, clean, counted};
 use crate::source::Sources;
 use crate::traffic::{PortSet, Protocol};
 
@@ -13,28 +13,28 @@ pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mu
         line(&entry, out)?;
         for reason in entry.reasons {
             let way = if reason.direction == Direction::Egress { "egress" } else { "ingress" };
-            let place = Place::new(reason.at, sources).position();
-            writeln!(out, "    {way}, {}: {} ({place})", reason.traffic, reason.reason)?;
+            let (place, said) = (Place::new(reason.at, sources).position(), clean(&reason.reason));
+            writeln!(out, "    {way}, {}: {said} ({})", reason.traffic, clean(&place))?;
         }
     }
     if groups {
         writeln!(out)?;
-        for group in &listing.groups {
-            let first = group.workloads.first().map(|&index| listing.workloads[index].name.as_str());
-            let others = match group.workloads.len() {
-                0 | 1 => String::new(),
-                count => format!(" and {} alike", counted(count - 1, "workload")),
-            };
-            writeln!(out, "{}{others}", first.unwrap_or_default())?;
-        }
-        writeln!(
-            out,
-            "{} in {}",
-            counted(listing.workloads.len(), "workload"),
-            counted(listing.groups.len(), "group")
-        )?;
+        self::groups(listing, out)?;
     }
-    listing.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
+    listing.notes.iter().try_for_each(|note| writeln!(out, "note: {}", clean(note)))
+}
+
+/// Which workloads no policy can tell apart: the first of each group and how many there are besides.
+pub(super) fn groups(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
+    for group in &listing.groups {
+        let first = group.workloads.first().map(|&index| listing.workloads[index].name.as_str());
+        let others = match group.workloads.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} alike", counted(count - 1, "workload")),
+        };
+        writeln!(out, "{}{others}", clean(first.unwrap_or_default()))?;
+    }
+    writeln!(out, "{} in {}", counted(listing.workloads.len(), "workload"), counted(listing.groups.len(), "group"))
 }
 
 fn line(entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -55,8 +55,8 @@ fn line(entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn side_text(side: Side<'_>) -> String {
     match side {
         Side::Workload(named) => match &named.pods {
-            Some(labels) => format!("{} [{labels}]", named.name),
-            None => named.name.clone(),
+            Some(labels) => clean(&format!("{} [{labels}]", named.name)).into_owned(),
+            None => clean(&named.name).into_owned(),
         },
         Side::Addresses(addresses) => addresses.cidr_text(),
     }

@@ -29,8 +29,8 @@ pub(super) fn page(markdown: &str) -> String {
             html += &format!("<pre>{}</pre>\n", code.join("\n"));
         } else if let Some(title) = line.strip_prefix("## ") {
             html += &format!("<h4>{}</h4>\n", inline(title));
-        } else if line.starts_with("- ") {
-            let mut items = vec![line[2..].to_owned()];
+        } else if let Some(first) = line.strip_prefix("- ") {
+            let mut items = vec![first.to_owned()];
             while let Some(next) = lines.next_if(|next| next.starts_with("- ") || next.starts_with("  ")) {
                 match (next.strip_prefix("- "), items.last_mut()) {
                     (None, Some(last)) => *last = format!("{last} {}", next.trim()),
@@ -49,7 +49,8 @@ pub(super) fn page(markdown: &str) -> String {
             html += &table(&rows);
         } else if !line.trim().is_empty() {
             let mut words = vec![line];
-            let is_more = |next: &&str| !next.trim().is_empty() && !next.starts_with(['#', '`', '|', '-']);
+            let starts_other = |next: &str| ["#", "```", "|", "- "].iter().any(|sign| next.starts_with(sign));
+            let is_more = |next: &&str| !next.trim().is_empty() && !starts_other(next);
             while let Some(next) = lines.next_if(is_more) {
                 words.push(next);
             }

@@ -94,12 +94,15 @@ impl To {
         Traffic::new(&addresses, transport)
     }
 
-    /// Whether a host is meant. Addresses mean none: which ones a host has is not to be seen.
+    /// Whether a host on a port is meant. Addresses mean none: which ones a host has is not to be seen.
     #[must_use]
-    pub fn holds_host(&self, host: &str) -> bool {
+    pub fn holds(&self, host: &str, port: Option<u16>) -> bool {
         match self {
             Self::Addresses(..) => false,
-            Self::Host(wanted, _) => HostPattern::new(wanted).matches(&HostPattern::new(host)),
+            Self::Host(wanted, on) => {
+                HostPattern::new(wanted).matches(&HostPattern::new(host))
+                    && on.zip(port).is_none_or(|(wanted, port)| wanted == port)
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::listing::{Destination, Listing, Stop, Way};
 use crate::report::SCHEMA;
 use crate::report::json::{HopShape, LocationShape, hop_shape, location};
+use crate::report::palette::escaped;
 use crate::source::Sources;
 use crate::traffic::AddressSet;
 
@@ -52,7 +53,7 @@ pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -
     ways.sort_by_key(|(name, _)| *name);
     for (workload, way) in ways {
         for destination in &way.destinations {
-            let line = serde_json::to_string(&shape(workload, way, destination, sources))?;
+            let line = escaped(serde_json::to_string(&shape(workload, way, destination, sources))?);
             write!(out, "{separator}\n    {line}")?;
             separator = ",";
         }

@@ -85,7 +85,7 @@ pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listi
     let narrowed;
     let exits: &Exits = match &filter.to {
         Some(to) => {
-            narrowed = exits_to(estate, facts, &to.traffic());
+            narrowed = exits_to(estate, facts, &to.traffic(), &|host, port| to.holds(host, port));
             &narrowed
         }
         None => &facts.exits,
@@ -100,12 +100,8 @@ pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listi
 }
 
 fn row(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Option<Row> {
-    let is_asked = |exit: &&Exit| {
-        let to = filter.to.as_ref();
-        filter.tier.is_none_or(|tier| exit.tier == tier)
-            && filter.via.is_none_or(|via| exit.via == via)
-            && exit.host.as_ref().is_none_or(|host| to.is_none_or(|to| to.holds_host(host)))
-    };
+    let is_asked =
+        |exit: &&Exit| filter.tier.is_none_or(|tier| exit.tier == tier) && filter.via.is_none_or(|via| exit.via == via);
     let asked: Vec<&Exit> = group.exits.iter().map(|exit| &**exit).filter(is_asked).collect();
     let name = |workload: usize| estate.display(&estate.workloads[workload]);
     let is_wanted = |name: &str| filter.from.as_ref().is_none_or(|from| from.holds(name));
@@ -185,7 +181,7 @@ fn way(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> 
 }
 
 /// The traffic by protocol and ports: addresses with the same ports are one entry.
-fn destinations(traffic: &Traffic, of_host: bool) -> Vec<Destination> {
+pub(super) fn destinations(traffic: &Traffic, of_host: bool) -> Vec<Destination> {
     let mut found: Vec<(Protocol, Option<PortSet>, Vec<AddressSet>)> = Vec::new();
     for (first, last, transport) in traffic.pieces() {
         let addresses = AddressSet::range(first, last);

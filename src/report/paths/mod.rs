@@ -1,10 +1,12 @@
 //! The ways out of an estate, as a table with witnesses for people and as JSON (contract: `paths`).
 
+mod compare;
 mod filter;
 mod json;
 mod listing;
 mod terminal;
 
+pub use compare::{Move, Moves, Snapshot, compare};
 pub use filter::{Filter, From, InvalidEnd, To};
 pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
 pub use terminal::terminal;

@@ -97,7 +97,7 @@ fn approved_ways(listing: &Listing, sources: &Sources, options: &Terminal) -> St
 }
 
 /// The first few names, and how many there are besides.
-fn few(names: &[&str]) -> String {
+pub(super) fn few(names: &[&str]) -> String {
     let named = names.iter().take(NAMED).map(|name| clean(name).into_owned()).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED) {
         0 => named,
@@ -231,7 +231,7 @@ fn drawn(told: &Told<'_>, sources: &Sources, options: &Terminal) -> String {
     text + &hops(&way.witness, sources, options) + "\n"
 }
 
-fn attacker(tier: Tier) -> &'static str {
+pub(super) fn attacker(tier: Tier) -> &'static str {
     match tier {
         Tier::Application => "to the application",
         Tier::CodeExecution => "to code that runs in it",
@@ -243,7 +243,13 @@ fn attacker(tier: Tier) -> &'static str {
 /// Where ways lead that differ in their protocols alone, such as `TCP 443 to the internet`.
 fn leads(ways: &[&Way]) -> String {
     let Some(way) = ways.first() else { return String::new() };
-    let to = match (way.class, &way.host) {
+    let destinations: Vec<&Destination> = ways.iter().flat_map(|way| &way.destinations).collect();
+    leads_to(way.class, way.host.as_deref(), &destinations)
+}
+
+/// Where traffic leads, such as `TCP 443 to the internet`.
+pub(super) fn leads_to(class: Class, host: Option<&str>, destinations: &[&Destination]) -> String {
+    let to = match (class, host) {
         (_, Some(host)) => clean(host).into_owned(),
         (Class::Internet, _) => "the internet".to_owned(),
         (Class::InternetV6, _) => "the internet over IPv6".to_owned(),
@@ -253,10 +259,9 @@ fn leads(ways: &[&Way]) -> String {
         (Class::Dns, _) => "resolvers".to_owned(),
         (Class::Host, None) => "a host".to_owned(),
     };
-    let destinations: Vec<&Destination> = ways.iter().flat_map(|way| &way.destinations).collect();
     let mut spoken: Vec<String> = destinations.iter().map(|destination| protocol(destination)).collect();
     spoken.dedup();
-    format!("{} to {to}{}", spoken.join(", "), addresses(&destinations))
+    format!("{} to {to}{}", spoken.join(", "), addresses(destinations))
 }
 
 fn protocol(destination: &Destination) -> String {

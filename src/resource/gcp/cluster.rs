@@ -40,7 +40,7 @@ pub struct Cluster<'a> {
     pub snat_disabled: Setting<bool>,
     /// Who answers pods' questions for names.
     pub dns_provider: Setting<&'a str>,
-    /// Whether a cache on each node answers first (`NodeLocal` `DNSCache`).
+    /// Whether a cache on each node answers first (`dnsCacheConfig`).
     pub dns_cache: Setting<bool>,
 }
 

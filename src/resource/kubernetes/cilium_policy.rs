@@ -152,6 +152,12 @@ fn ports<'a>(reader: &mut Reader, node: Node<'a>) -> Vec<PolicyPort<'a>> {
     found
 }
 
+/// The first field of an entry of `toPorts` that narrows it to some requests or server names.
+fn beyond_ports<'a>(node: Node<'a>) -> Option<Text<'a>> {
+    let mut fields = node.entries().filter(|entry| entry.name() != "ports" && !entry.value.is_null());
+    fields.next().map(|entry| Spanned::new(entry.name(), entry.key.at()))
+}
+
 fn cidr_set<'a>(reader: &mut Reader, node: Node<'a>) -> Option<CiliumPeer<'a>> {
     let node = reader.mapping(node)?;
     match reader.text_at(node, "cidr") {
@@ -197,13 +203,18 @@ fn rule<'a>(reader: &mut Reader, node: Node<'a>, prefix: &str) -> Option<CiliumR
             }
             "Ports" | "toPorts" => {
                 let items = reader.items(entry.value);
+                rule.unknown = rule.unknown.or_else(|| items.iter().find_map(|item| beyond_ports(*item)));
                 let lists: Vec<_> = items.into_iter().map(|item| ports(reader, item)).collect();
                 // An entry that lists no ports is every port.
                 let every = lists.iter().any(Vec::is_empty);
                 rule.ports = (!every && !lists.is_empty()).then(|| lists.concat());
                 continue;
             }
-            "authentication" => continue,
+            "authentication" => {
+                let mode = reader.mapping(entry.value).and_then(|one| reader.text_at(one, "mode"));
+                rule.unknown = rule.unknown.or(mode.filter(|mode| mode.value != "disabled").map(|_| here));
+                continue;
+            }
             "Services" | "Groups" | "Nodes" => vec![CiliumPeer::Unknown(here)],
             _ => {
                 rule.unknown = Some(here);

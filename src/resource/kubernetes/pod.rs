@@ -1,6 +1,7 @@
 //! The pod: who it runs as, where it may run, and what it is allowed to do to its network.
 
 use super::selector::{NodeSelectorTerm, node_selector_term};
+use crate::resource::istio::ProxyConfig;
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::{Location, Node, Spanned};
 
@@ -10,6 +11,9 @@ pub struct PodSpec<'a> {
     pub labels: Labels<'a>,
     pub annotations: Labels<'a>,
     pub host_network: Option<Spanned<bool>>,
+    pub host_pid: Option<Spanned<bool>>,
+    /// The folders of the node that volumes hold.
+    pub host_paths: Vec<Text<'a>>,
     pub node_name: Option<Text<'a>>,
     /// Who chooses the node; Kubernetes' own scheduler where absent.
     pub scheduler: Option<Text<'a>>,
@@ -25,6 +29,8 @@ pub struct PodSpec<'a> {
     pub dns: Dns<'a>,
     /// The volumes that hold secrets, by name.
     pub secret_volumes: Vec<Text<'a>>,
+    /// What the pod asks of its proxy, in an annotation that is a document of its own.
+    pub proxy: Option<ProxyConfig<'a>>,
     /// Ordinary, init and ephemeral containers, in this order.
     pub containers: Vec<Container<'a>>,
     /// The key `spec` of the pod: where a field that it leaves out would stand.
@@ -45,17 +51,21 @@ pub struct Container<'a> {
     pub image: Option<Text<'a>>,
     pub security: SecurityContext<'a>,
     pub ports: Vec<ContainerPort<'a>>,
-    /// Environment variables that have a literal value.
+    /// The variables that Istio or Google's libraries look at.
     pub env: Vec<Variable<'a>>,
     pub mounts: Vec<Mount<'a>>,
     pub init: bool,
+    /// Whether it goes on running beside the others (`restartPolicy: Always`).
+    pub restarts: bool,
+    /// The fields that are written, by their keys, of a container that has the name of one that Istio injects.
+    pub fields: Vec<Text<'a>>,
 }
 
-/// An environment variable with its value.
+/// An environment variable; without a value where it comes from elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable<'a> {
     pub name: Text<'a>,
-    pub value: Text<'a>,
+    pub value: Option<Text<'a>>,
 }
 
 /// Where a volume of the pod is seen in a container.
@@ -138,22 +148,38 @@ fn container_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ContainerPo
     })
 }
 
+/// The variables that Istio or Google's libraries look at; all others are the application's own matter.
+fn variable(node: Node<'_>) -> Option<Variable<'_>> {
+    let text = |key| Reader::field(node, key).and_then(|value| Some(Spanned::new(value.text()?, value.at())));
+    let is_known = |name: &Text<'_>| {
+        let others = ["DISABLE_ENVOY", "ENABLE_NATIVE_SIDECARS", "GOOGLE_APPLICATION_CREDENTIALS"];
+        name.starts_with("ISTIO_") || others.contains(&name.value)
+    };
+    Some(Variable { name: text("name").filter(is_known)?, value: text("value") })
+}
+
+/// The folder of the node that a volume holds.
+fn host_path<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Text<'a>> {
+    let volume = reader.mapping(node)?;
+    let host = reader.mapping_at(volume, "hostPath")?;
+    reader.text_at(host, "path")
+}
+
 fn container<'a>(reader: &mut Reader, node: Node<'a>, init: bool) -> Option<Container<'a>> {
     let node = reader.mapping(node)?;
+    let name = reader.text_at(node, "name").unwrap_or(Spanned::new("", node.head()));
+    let fields = node.entries().filter(|_| name.starts_with("istio-"));
     Some(Container {
-        name: reader.text_at(node, "name").unwrap_or(Spanned::new("", node.head())),
+        name,
         image: reader.text_at(node, "image"),
         security: security(reader, node),
         ports: reader.list_at(node, "ports", container_port),
-        env: reader.list_at(node, "env", variable),
+        env: node.get("env").into_iter().flat_map(Node::items).filter_map(variable).collect(),
         mounts: reader.list_at(node, "volumeMounts", mount),
         init,
+        restarts: reader.text_at(node, "restartPolicy").is_some_and(|policy| policy.value == "Always"),
+        fields: fields.map(|entry| Spanned::new(entry.name(), entry.key.at())).collect(),
     })
-}
-
-fn variable<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Variable<'a>> {
-    let node = reader.mapping(node)?;
-    Some(Variable { name: reader.text_at(node, "name")?, value: reader.text_at(node, "value")? })
 }
 
 fn mount<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Mount<'a>> {
@@ -216,6 +242,8 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         labels: metadata.map(|node| reader.labels_at(node, "labels")).unwrap_or_default(),
         annotations: metadata.map(|node| reader.labels_at(node, "annotations")).unwrap_or_default(),
         host_network: reader.flag_at(spec, "hostNetwork"),
+        host_pid: reader.flag_at(spec, "hostPID"),
+        host_paths: reader.list_at(spec, "volumes", host_path),
         node_name: reader.text_at(spec, "nodeName"),
         scheduler: reader.text_at(spec, "schedulerName").filter(|name| !name.is_empty()),
         node_selector: reader.labels_at(spec, "nodeSelector"),
@@ -226,6 +254,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         security: security(reader, spec),
         dns: dns(reader, spec),
         secret_volumes: reader.list_at(spec, "volumes", secret_volume),
+        proxy: None,
         containers,
         at: entry.key.at(),
     })

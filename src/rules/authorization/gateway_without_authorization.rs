@@ -1,6 +1,6 @@
 //! AZ01: no authorization policy holds at the egress gateway.
 
-use crate::analysis::authorization::{Attachment, attachment};
+use crate::analysis::authorization::{Attachment, attachment, is_judging};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::Layer;
 use crate::rule::{Audit, Rule};
@@ -19,7 +19,7 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let policies = &audit.estate.mesh.authorization_policies;
-    for proxy in &audit.facts.egress.proxies {
+    for proxy in audit.facts.egress.proxies.iter().filter(|proxy| is_judging(proxy, audit.estate)) {
         let attached = |attachment: Attachment| !matches!(attachment, Attachment::Not(_));
         if policies.iter().any(|policy| attached(attachment(policy, proxy, audit.estate))) {
             continue;

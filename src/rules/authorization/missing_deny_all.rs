@@ -1,6 +1,6 @@
 //! AZ02: the egress gateway has no explicit policy that denies everything that is not allowed.
 
-use crate::analysis::authorization::enforced;
+use crate::analysis::authorization::{enforced, is_judging};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Action, AuthorizationPolicy, Layer};
 use crate::rule::{Audit, Rule};
@@ -18,10 +18,29 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    for proxy in &audit.facts.egress.proxies {
+    for proxy in audit.facts.egress.proxies.iter().filter(|proxy| is_judging(proxy, audit.estate)) {
         let policies: Vec<&AuthorizationPolicy<'_>> = enforced(proxy, audit.estate).collect();
         // Where nothing holds at all, another rule says so.
         if policies.is_empty() || policies.iter().any(|policy| policy.is_deny_all()) {
+            continue;
+        }
+        let idle = policies.iter().find(|policy| policy.action == Action::Deny && policy.clauses.is_empty());
+        if let Some(policy) = idle {
+            let message = format!(
+                "`{}` denies nothing: DENY without rules matches nothing, and it is ALLOW without rules that denies everything",
+                policy.name.value
+            );
+            let finding = RULE.finding("deny-without-rules", policy.action_at, message);
+            findings.push(finding.help("leave `action` out, so that the policy allows nothing"));
+            continue;
+        }
+        if !policies.iter().any(|policy| policy.action == Action::Allow) {
+            let message = format!(
+                "only policies that deny hold at egress gateway `{}`, so whatever they do not name passes",
+                proxy.name.value
+            );
+            let finding = RULE.finding("deny-only", proxy.name.at, message).severity(Severity::High);
+            findings.push(finding.help("add an AuthorizationPolicy with `spec: {}`, and allow what each team needs"));
             continue;
         }
         let allows = policies.iter().filter(|policy| policy.action == Action::Allow);

@@ -48,7 +48,7 @@ fn key_file(workload: &Workload<'_>, name: &str) -> Option<Finding> {
     let is_secret = |volume: &str| pod.secret_volumes.iter().any(|secret| secret.value == volume);
     let mut keys = pod.containers.iter().flat_map(|container| {
         let paths = container.env.iter().filter(|variable| variable.name.value == "GOOGLE_APPLICATION_CREDENTIALS");
-        paths.map(|variable| variable.value).filter(|path| {
+        paths.filter_map(|variable| variable.value).filter(|path| {
             let holds = |mount: &Mount<'_>| path.starts_with(mount.path.value) && is_secret(mount.volume.value);
             container.mounts.iter().any(holds)
         })

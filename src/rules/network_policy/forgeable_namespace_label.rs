@@ -1,7 +1,8 @@
 //! NP06: a network policy knows its peers by a label of namespaces that somebody may set.
 
+use crate::analysis::access::{Proof, Target, Verdict};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, NAME_LABEL, NamespaceScope, NetworkPolicy, PeerScope, Selector, Text};
+use crate::model::{Direction, NAME_LABEL, NamespaceScope, NetworkPolicy, PeerScope, Role, Selector, Text};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -17,11 +18,46 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let all = audit.estate.network_policies.iter().filter_map(finding);
+    let trusting: Vec<&NetworkPolicy<'_>> = audit.estate.network_policies.iter().filter(|one| trusts(one)).collect();
+    if trusting.is_empty() {
+        return;
+    }
+    let forger = forger(audit);
+    if matches!(forger, Forger::Nobody) {
+        return;
+    }
+    let all = trusting.into_iter().filter_map(|policy| finding(policy, &forger));
     findings.extend(all.map(|finding| audit.if_enforced(finding)));
 }
 
-fn finding(policy: &NetworkPolicy<'_>) -> Option<Finding> {
+fn trusts(policy: &NetworkPolicy<'_>) -> bool {
+    [Direction::Egress, Direction::Ingress].into_iter().any(|direction| labels(policy, direction).next().is_some())
+}
+
+/// Who may label namespaces.
+enum Forger {
+    Known(Box<Proof>),
+    /// The input does not say who may write namespaces.
+    Unknown,
+    Nobody,
+}
+
+/// Whether some tenant may label namespaces, his own or others.
+fn forger(audit: &Audit<'_>) -> Forger {
+    let tenants = (0..audit.estate.namespaces.len()).filter(|&one| audit.estate.namespaces[one].role == Role::Tenant);
+    let mut found = Forger::Unknown;
+    for (index, tenant) in tenants.enumerate() {
+        match audit.facts.access.may(tenant, &[Target::NAMESPACES], &["create", "update", "patch"], "") {
+            Verdict::Certain(proof) => return Forger::Known(Box::new(proof)),
+            Verdict::Unknown(_) => found = Forger::Unknown,
+            Verdict::No(_) if index == 0 => found = Forger::Nobody,
+            Verdict::No(_) => {}
+        }
+    }
+    found
+}
+
+fn finding(policy: &NetworkPolicy<'_>, forger: &Forger) -> Option<Finding> {
     let of = |direction: Direction| labels(policy, direction).map(move |label| (direction, label));
     let mut all = of(Direction::Egress).chain(of(Direction::Ingress));
     let (direction, label) = all.next()?;
@@ -30,10 +66,17 @@ fn finding(policy: &NetworkPolicy<'_>) -> Option<Finding> {
         Direction::Egress => "lets pods out to",
         Direction::Ingress => "lets in",
     };
-    let message = format!("`{name}` {does} namespaces with the label `{label}`, which whoever may edit one can set");
-    // Who may edit namespaces is not known here.
-    let finding = RULE.finding("label", label.at, message).severity(Severity::Low);
+    let (who, severity) = match forger {
+        Forger::Known(proof) => (proof.who.as_str(), Severity::Medium),
+        _ => ("whoever may edit one", Severity::Low),
+    };
+    let message = format!("`{name}` {does} namespaces with the label `{label}`, which {who} can set");
+    let finding = RULE.finding("label", label.at, message).severity(severity);
     let finding = all.take(4).fold(finding, |finding, (_, label)| finding.see(label.at, "so can this label"));
+    let finding = match forger {
+        Forger::Known(proof) => proof.chain.iter().fold(finding, |finding, link| finding.see(link.at, &*link.message)),
+        _ => finding,
+    };
     Some(finding.help(format!("select namespaces by `{NAME_LABEL}`, which the API server sets and nobody can change")))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::analysis::capture::Injection;
 use crate::analysis::network_policy::{Isolation, Opening};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, Enforcement, NetworkPolicy, PeerScope, PolicyKind, Tier, Unknown};
+use crate::model::{Direction, Enforcement, NetworkPolicy, PolicyKind, Tier};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -126,26 +126,11 @@ fn cilium(policy: &NetworkPolicy<'_>, audit: &Audit<'_>) -> Option<Finding> {
                 .help("write a NetworkPolicy, or a CiliumClusterwideNetworkPolicy over addresses, entities and labels"),
         );
     }
-    let unknown = unknown(policy)?;
+    let unknown = policy.unknowns().next()?;
     let message = format!("what `{name}` does cannot be told to the end: {}", unknown.reason);
     Some(
         RULE.finding("cilium", unknown.at, message)
             .severity(Severity::Info)
             .help("judge this part of the policy by hand"),
     )
-}
-
-/// The first part of a policy that is not evaluated.
-fn unknown(policy: &NetworkPolicy<'_>) -> Option<Unknown> {
-    let clauses = || [&policy.egress, &policy.ingress].into_iter().flat_map(|section| &section.clauses);
-    let of_scope = |scope: &PeerScope<'_>, at| match scope {
-        PeerScope::Unknown(reason) => Some(Unknown { at, reason: reason.clone() }),
-        PeerScope::Pods(pods) => pods.unknown.clone(),
-        _ => None,
-    };
-    let of_peers =
-        || clauses().flat_map(|clause| clause.peers.iter().flatten()).find_map(|peer| of_scope(&peer.scope, peer.at));
-    let own = policy.subject.unknown.clone();
-    own.or_else(|| clauses().find_map(|clause| clause.unknown.clone().or_else(|| clause.ports.unknown.clone())))
-        .or_else(of_peers)
 }

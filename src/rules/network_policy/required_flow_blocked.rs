@@ -39,7 +39,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
-    let all = gaps.into_iter().map(|((at, purpose), gap)| finding(at, purpose, gap, audit));
+    let all = gaps.into_iter().map(|((at, purpose), gap)| finding(at, purpose, &gap, audit));
     findings.extend(all.map(|finding| audit.if_enforced(finding)));
 }
 
@@ -91,7 +91,7 @@ fn is_blocked(workload: usize, way: &Way<'_>, policies: &NetworkPolicies<'_>, da
     })
 }
 
-fn finding(at: Location, purpose: Purpose, gap: Gap, audit: &Audit<'_>) -> Finding {
+fn finding(at: Location, purpose: Purpose, gap: &Gap, audit: &Audit<'_>) -> Finding {
     let what = gap.what.join(" and ");
     let who = match gap.workloads.len() {
         1 => audit.list_workloads(&gap.workloads),

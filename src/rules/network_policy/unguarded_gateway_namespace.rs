@@ -3,7 +3,7 @@
 use crate::analysis::egress::EgressProxy;
 use crate::analysis::network_policy::{Isolation, Opening};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, Layer, Match, NetworkPolicy};
+use crate::model::{Direction, Layer, Match, NetworkPolicy, Server};
 use crate::rule::{Audit, Rule};
 use crate::traffic::{PortSet, Protocol, Transport};
 
@@ -34,7 +34,7 @@ const GUARD: &str = "add a NetworkPolicy in the gateway's namespace with `policy
 /// Who reaches the listeners matters less where each of them asks for a certificate of the mesh.
 fn severity(proxy: &EgressProxy<'_>, audit: &Audit<'_>) -> Severity {
     let mut servers = proxy.servers(audit.estate).peekable();
-    let guarded = servers.peek().is_some() && servers.all(|server| server.identifies_clients());
+    let guarded = servers.peek().is_some() && servers.all(Server::identifies_clients);
     if guarded { Severity::Low } else { Severity::Medium }
 }
 

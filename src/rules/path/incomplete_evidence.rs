@@ -110,5 +110,5 @@ fn note(layer: Layer, gaps: &[String], at: Location, audit: &Audit<'_>) -> Findi
         layer.deciding_input(),
         layer.part().as_str()
     );
-    RULE.finding(layer.as_str(), at, message).help(help)
+    RULE.finding(layer.as_str(), at, message).help(help).estate_wide()
 }

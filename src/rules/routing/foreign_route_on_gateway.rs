@@ -1,8 +1,8 @@
 //! MR13: a route of another namespace binds to the egress gateway.
 
-use crate::analysis::routing::{admission, names, taken};
+use crate::analysis::routing::{Admitted, admissions, names, taken};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Gateway, GatewayReference, VirtualService};
+use crate::model::{Gateway, VirtualService};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 use crate::traffic::HostPattern;
@@ -37,8 +37,9 @@ fn bound(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
         Some((gateway, hosts.next()?))
     })?;
     let at = place(service, gateway);
+    let what = if service.of_gateway_api { "route" } else { "virtual service" };
     let message = format!(
-        "virtual service `{}` of namespace `{}` adds routes for `{host}` to egress gateway `{}`",
+        "{what} `{}` of namespace `{}` adds routes for `{host}` to egress gateway `{}`",
         service.name, service.namespace, gateway.name
     );
     let help =
@@ -58,23 +59,19 @@ fn bound(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
         None if is_delegated(gateway, host) => {
             RULE.finding("delegated", at, message).severity(Severity::Low).help(help)
         }
+        None if service.of_gateway_api => RULE.finding("gateway-api", at, message).help(help),
         None => RULE.finding("foreign", at, message).help(help),
     })
 }
 
 /// Whether the gateway takes a host from named namespaces alone, so that somebody meant it.
 fn is_delegated(gateway: &Gateway<'_>, host: &str) -> bool {
-    let hosts = gateway.servers.iter().flat_map(|server| &server.hosts);
-    let mut admitting = hosts.map(|written| admission(written.value, gateway.namespace));
-    !admitting.any(|one| one.namespace.is_none() && one.host.matches(&HostPattern::new(host)))
+    let mut admitting = gateway.servers.iter().flat_map(|server| admissions(server, gateway));
+    !admitting.any(|one| one.from == Admitted::Anybody && one.host.matches(&HostPattern::new(host)))
 }
 
 /// Where a virtual service names a gateway.
 fn place(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> Location {
-    let own = GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value };
-    let whole = service.gateways.iter().zip(service.gateway_names);
-    let hops = service.routes.iter().flat_map(|route| &route.hops);
-    let single = hops.flat_map(|hop| hop.gateways.iter().zip(hop.gateway_names));
-    let mut named = whole.chain(single).filter(|(reference, _)| **reference == own);
+    let mut named = service.named_gateways().filter(|(reference, _)| *reference == gateway.reference());
     named.next().map_or(service.name.at, |(_, name)| name.at)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::analysis::tls::{Client, Departure, Target, client_view, departures};
+use crate::analysis::tls::{Client, Departure, DestinationRules, Target, departures};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{PortProtocol, Role, RouteKind, ServerMode};
 use crate::rule::{Audit, Rule};
@@ -21,6 +21,7 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let rules = DestinationRules::new(audit.estate);
     let mut wrapped: BTreeMap<Location, Finding> = BTreeMap::new();
     let mut leaked: BTreeMap<Location, (Departure<'_, '_>, BTreeSet<&str>)> = BTreeMap::new();
     for departure in departures(audit.estate, &audit.facts.egress) {
@@ -29,7 +30,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             wrapped.entry(tls.at).or_insert_with(|| of_application(&departure, tls.at));
             continue;
         }
-        let clients = clients(&departure, audit);
+        let clients = clients(&departure, &rules, audit);
         if !clients.is_empty() {
             leaked.entry(tls.at).or_insert((departure, BTreeSet::new())).1.extend(clients);
         }
@@ -58,14 +59,14 @@ fn of_application(departure: &Departure<'_, '_>, at: Location) -> Finding {
 }
 
 /// The namespaces whose sidecars follow the gateway's settings too.
-fn clients<'e>(departure: &Departure<'e, '_>, audit: &'e Audit<'_>) -> Vec<&'e str> {
+fn clients<'e>(departure: &Departure<'e, '_>, rules: &DestinationRules<'_, '_>, audit: &'e Audit<'_>) -> Vec<&'e str> {
     let target = Target {
         host: &departure.destination.host,
         port: departure.port.map(|port| port.number).or(departure.destination.port),
         subset: departure.destination.subset.map(|subset| subset.value),
     };
     let follows = |namespace: &str| {
-        let view = client_view(audit.estate, Client { namespace, labels: None }, target);
+        let view = rules.view(Client { namespace, labels: None }, target);
         departure.entry.visibility.from(namespace)
             && view.tls.is_some_and(|tls| departure.view.tls.is_some_and(|own| own.at == tls.at))
     };

@@ -1,8 +1,8 @@
 //! MT02: a listener of the egress gateway forwards TLS that it cannot read.
 
-use crate::analysis::authorization::{enforced, scope};
+use crate::analysis::authorization::rulings;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Attribute, Clause, Condition, Server, ServerMode};
+use crate::model::{Condition, Server, ServerMode};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -38,15 +38,10 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 /// A condition of an enforced policy that speaks of this listener and needs what it cannot see.
 fn relying<'e>(server: &Server<'_>, audit: &'e Audit<'_>) -> Option<&'e Condition<'e>> {
-    let estate = audit.estate;
-    audit.facts.egress.proxies.iter().find_map(|proxy| {
-        let clauses =
-            enforced(proxy, estate).flat_map(|policy| &policy.clauses).filter(|clause| clause.ports().is_some());
-        let here = clauses.filter(|clause| scope(clause, proxy, estate).any(|one| one.at == server.at));
-        let mut tests = here.flat_map(Clause::tests);
-        tests.find(|test| {
-            test.attribute.is_identity()
-                || matches!(test.attribute, Attribute::Host | Attribute::Path | Attribute::Method)
-        })
-    })
+    let rulings = rulings(audit.estate, &audit.facts.egress);
+    let here = rulings
+        .into_iter()
+        .filter(|ruling| ruling.clause.ports().is_some() && ruling.servers.iter().any(|one| one.at == server.at));
+    let mut tests = here.flat_map(|ruling| ruling.clause.tests());
+    tests.find(|test| test.attribute.is_identity() || test.attribute.is_of_request())
 }

@@ -1,0 +1,72 @@
+//! Ways that policies mean to be open and that are not: a clause names the workload and the host, and something on the way
+//! stops what the application sends (semantics C.11, PA09).
+
+use super::consent::Intent;
+use super::{Caller, Gateways, Met};
+use crate::analysis::capture::Tier;
+use crate::analysis::exits::Exit;
+use crate::analysis::exits::kinds::{Control, Verdict};
+use crate::finding::Decision;
+use crate::source::Location;
+
+/// A way that a policy means to be open and that is closed.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// A workload that does not get there, by index.
+    pub workload: usize,
+    pub host: String,
+    /// The policy that lets it through, and the place of its clause.
+    pub policy: String,
+    pub policy_at: Location,
+    /// The way that comes closest.
+    pub exit: Exit,
+}
+
+impl Broken {
+    /// The first layer that stops it.
+    #[must_use]
+    pub fn breaks_at(&self) -> Control {
+        let first = self.exit.steps.iter().find(|step| step.decision == Decision::Deny);
+        first.map_or(Control::Mesh, |step| step.control)
+    }
+}
+
+impl<'a> Gateways<'_, 'a> {
+    /// The hosts that policies mean a caller to reach, and that what he sends does not.
+    pub(in crate::analysis::exits) fn broken(&self, caller: &Caller<'a>, workload: usize) -> Vec<Broken> {
+        let mut found: Vec<Broken> = Vec::new();
+        for (proxy, policies) in self.policies.iter().enumerate() {
+            for host in policies.named_hosts(caller.asker) {
+                let Some(intent) = policies.intends(&host, caller.asker) else { continue };
+                found.extend(self.broken_to(&host, proxy, intent, caller, workload));
+            }
+        }
+        found
+    }
+
+    fn broken_to(
+        &self,
+        host: &str,
+        proxy: usize,
+        intent: Intent,
+        caller: &Caller<'a>,
+        workload: usize,
+    ) -> Option<Broken> {
+        let doors = self.doors.iter().enumerate();
+        let leads = doors.filter(|(_, door)| door.proxy == proxy && (door.asked == host || door.upstream == host));
+        let exits = leads.map(|(number, door)| {
+            let reach = self.by_policies(door.proxy, &door.pod_ports, caller);
+            let met = Met { reach, consent: self.policies[proxy].ask(door, caller.asker) };
+            self.exit(number, caller, Tier::Application, &met)
+        });
+        // Without any route there is no way yet: that policies run ahead of routes is told elsewhere.
+        let best = exits.min_by_key(|exit| (exit.verdict, exit.cut().count()))?;
+        (best.verdict == Verdict::Closed).then(|| Broken {
+            workload,
+            host: host.to_owned(),
+            policy: intent.name,
+            policy_at: intent.at,
+            exit: best,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! The ways by another workload that leaves directly and lets itself be used (semantics B.3, C.11 path D). Every pod that
+//! listens might; told are those that ask nobody for a certificate, or that are proxies by their image.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::kinds::{Class, Control, Verdict, Via};
+use super::step::{Said, Step};
+use super::{Exit, Group};
+use crate::analysis::Facts;
+use crate::analysis::capture::{Injection, Tier};
+use crate::analysis::network_policy::Target;
+use crate::finding::Decision;
+use crate::model::{Estate, Workload};
+use crate::traffic::Protocol;
+
+/// A workload that leaves directly and may be used by others.
+struct Pivot {
+    workload: usize,
+    /// A TCP port that it listens on.
+    port: u16,
+    /// Its own way out.
+    exit: Arc<Exit>,
+    why: String,
+}
+
+/// How many steps there may be between a workload and the way out (semantics C.11).
+const DEPTH: usize = 2;
+
+/// Adds the ways by others to the groups that have no direct way of their own. `direct` says how a workload leaves directly.
+pub(super) fn add(
+    groups: &mut [Group],
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    direct: &mut dyn FnMut(usize) -> Option<Arc<Exit>>,
+) {
+    let mut pivots: Vec<Pivot> = candidates(estate, facts)
+        .into_iter()
+        .filter_map(|(workload, port, why)| Some(Pivot { workload, port, exit: direct(workload)?, why }))
+        .collect();
+    for _ in 0..DEPTH {
+        if pivots.is_empty() {
+            return;
+        }
+        let mut reached: Vec<(usize, Arc<Exit>)> = Vec::new();
+        let mut sends: FxHashMap<(usize, usize), bool> = FxHashMap::default();
+        for (number, group) in groups.iter().enumerate() {
+            let Some(&first) = group.workloads.first() else { continue };
+            if group.exits.iter().any(|exit| leaves(exit)) {
+                continue;
+            }
+            let class = facts.network_policy.class_of(first);
+            let usable = pivots.iter().find(|pivot| {
+                let own = group.workloads.contains(&pivot.workload);
+                let sent = *sends.entry((class, pivot.workload)).or_insert_with(|| {
+                    facts.network_policy.sends(first, pivot.workload).possible.contains(Protocol::Tcp, Some(pivot.port))
+                });
+                let received = || {
+                    let answer = facts.network_policy.receives(pivot.workload, first);
+                    answer.possible.contains(Protocol::Tcp, Some(pivot.port))
+                };
+                !own && sent && received()
+            });
+            reached.extend(usable.map(|pivot| (number, Arc::new(exit(first, pivot, estate, facts)))));
+        }
+        let mut next = Vec::new();
+        for (number, exit) in reached {
+            for (workload, port, why) in candidates(estate, facts) {
+                if groups[number].workloads.contains(&workload) {
+                    next.push(Pivot { workload, port, exit: Arc::clone(&exit), why });
+                }
+            }
+            groups[number].exits.push(exit);
+            groups[number].exits.sort_by_key(|exit| exit.via);
+        }
+        pivots = next;
+    }
+}
+
+/// Whether a way leads a workload to the internet by itself, without anybody's consent.
+pub(super) fn is_direct(exit: &Exit) -> bool {
+    leaves(exit) && matches!(exit.via, Via::Direct | Via::Sidecar)
+}
+
+/// Whether a way leads a workload out by itself or by another.
+fn leaves(exit: &Exit) -> bool {
+    exit.verdict == Verdict::Open
+        && matches!(exit.via, Via::Direct | Via::Sidecar | Via::GatewayNode | Via::Pivot)
+        && matches!(exit.class, Class::Internet | Class::InternetV6)
+        && exit.tier <= Tier::CodeExecution
+}
+
+/// The workloads that others could use: they listen, and whoever reaches them is let in. The egress gateway is a way of its
+/// own.
+fn candidates(estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<(usize, u16, String)> {
+    let mut found: Vec<(usize, u16, String)> = Vec::new();
+    for (index, workload) in estate.workloads.iter().enumerate() {
+        if facts.egress.workloads.contains(&index) {
+            continue;
+        }
+        if let Some((port, why)) = port(workload).zip(usable(index, workload, facts)) {
+            found.push((index, port, why));
+        }
+    }
+    found.sort_by_cached_key(|(index, ..)| estate.order_of(&estate.workloads[*index]));
+    found
+}
+
+/// The first TCP port that a container declares.
+fn port(workload: &Workload<'_>) -> Option<u16> {
+    let ports =
+        workload.pod.containers.iter().filter(|container| !container.init).flat_map(|container| &container.ports);
+    let mut tcp = ports.filter(|port| port.protocol.is_none_or(|protocol| protocol.value == "TCP"));
+    tcp.find_map(|port| u16::try_from(port.port.value).ok())
+}
+
+/// Images whose purpose is to pass connections on.
+const PROXIES: [&str; 9] =
+    ["squid", "tinyproxy", "privoxy", "3proxy", "dante", "haproxy", "mitmproxy", "goproxy", "forward-proxy"];
+
+/// Why a workload may pass on what others send.
+fn usable(index: usize, workload: &Workload<'_>, facts: &Facts<'_>) -> Option<String> {
+    let image = workload.pod.containers.iter().filter_map(|container| container.image).find_map(|image| {
+        let name = image.value.rsplit('/').next().unwrap_or_default();
+        PROXIES.iter().find(|proxy| name.contains(**proxy))
+    });
+    if let Some(proxy) = image {
+        return Some(format!("it runs `{proxy}`, which passes connections on"));
+    }
+    if workload.host_network.is_some() {
+        return Some("it is on its node's network and takes connections from anybody".to_owned());
+    }
+    matches!(facts.capture[index].injection, Injection::Outside { .. })
+        .then(|| "it has no proxy and takes connections from anybody".to_owned())
+}
+
+fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> Exit {
+    let own = &estate.workloads[first];
+    let by = &estate.workloads[pivot.workload];
+    let policies = &facts.network_policy;
+    let sent =
+        policies.why_not(first, &Target::Workload(pivot.workload), (Protocol::Tcp, pivot.port), policies.dataplane());
+    let mut said = vec![
+        Said::new(
+            Control::Mesh,
+            Decision::Allow,
+            estate.display(own),
+            format!("code that runs in it may open connections to `{}`", estate.display(by)),
+            None,
+        ),
+        Said::new(
+            Control::NetworkPolicy,
+            Decision::Allow,
+            format!("network policy to {}", by.name),
+            format!("{} (TCP {})", sent.reason, pivot.port),
+            Some(sent.at),
+        ),
+        Said::new(Control::Mesh, Decision::Allow, estate.display(by), pivot.why.clone(), Some(by.name.at)),
+    ];
+    let onward = pivot.exit.steps.iter().map(|step| {
+        let hop = pivot.exit.hop(step, pivot.workload, estate, facts);
+        Said::new(step.control, hop.decision, hop.name, hop.reason, Some(hop.at))
+    });
+    said.extend(onward);
+    let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
+    Exit {
+        tier: Tier::CodeExecution,
+        via: Via::Pivot,
+        class: pivot.exit.class,
+        host: None,
+        verdict: Verdict::Open,
+        approved: false,
+        traffic: pivot.exit.traffic.clone(),
+        sample: pivot.exit.sample,
+        steps,
+        said,
+    }
+}

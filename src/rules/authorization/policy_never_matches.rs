@@ -1,0 +1,210 @@
+//! AZ06: a rule of a policy can never match, so it allows nothing, or denies nothing.
+
+use crate::analysis::authorization::{Chain, Pattern, Ruling, chain, foreign_domain, is_dropped, rulings};
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Match, Role, Server, Text};
+use crate::rule::{Audit, Rule};
+use crate::traffic::HostPattern;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "policy-never-matches",
+    topic: "authorization",
+    summary: "a rule of an authorization policy can never match",
+    severity: Severity::High,
+    confidence: Confidence::High,
+    controls: &[],
+    needs: &[],
+    page: include_str!("../../../rules/authorization/policy-never-matches.md"),
+    check,
+};
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let estate = audit.estate;
+    for ruling in rulings(estate, &audit.facts.egress) {
+        let of_listener =
+            port(&ruling, estate).or_else(|| request_on_connection(&ruling)).or_else(|| unserved(&ruling, estate));
+        findings.extend(of_listener);
+    }
+    for policy in &estate.mesh.authorization_policies {
+        let tests = policy.clauses.iter().flat_map(Clause::tests);
+        findings.extend(tests.flat_map(|test| values(policy, test, audit)));
+    }
+}
+
+/// What follows for what the policy does.
+fn so(action: Action) -> &'static str {
+    if action == Action::Deny { "so it never denies anything" } else { "so it never allows anything" }
+}
+
+/// A port that clients use, where the pods listen on another one.
+fn port(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
+    let Ruling { proxy, policy, clause, servers } = ruling;
+    clause.ports().filter(|_| servers.is_empty())?;
+    let values = clause.tests().filter(|test| test.attribute == Attribute::Port && !test.negative && !test.open);
+    let clients_port = |value: &&Text<'_>| {
+        let server =
+            proxy.servers(estate).find(|server| server.port.is_some_and(|port| value.value == port.to_string()));
+        server.and_then(|server| server.port)
+    };
+    let (value, port) = values.flat_map(|test| test.values).find_map(|value| Some((value, clients_port(&value)?)))?;
+    let pods: Vec<String> = proxy.pod_ports(port, estate).iter().map(ToString::to_string).collect();
+    let message = format!(
+        "`{}` names port {port}, which clients use: the pods listen on {}, {}",
+        policy.name.value,
+        pods.join(" or "),
+        so(policy.action)
+    );
+    let severity = if policy.action == Action::Deny { Severity::Critical } else { RULE.severity };
+    Some(RULE.finding("port", value.at, message).severity(severity).help("name the port of the pods"))
+}
+
+/// A property of requests on listeners that see connections alone.
+fn request_on_connection(ruling: &Ruling<'_, '_>) -> Option<Finding> {
+    let Ruling { proxy, policy, clause, servers } = ruling;
+    let is_opaque = |server: &&&Server<'_>| chain(server) == Some(Chain::Tcp);
+    let opaque: Vec<_> = servers.iter().filter(is_opaque).collect();
+    let first = opaque.first()?;
+    let test = clause.tests().find(|test| test.attribute.is_of_request())?;
+    let is_all = opaque.len() == servers.len();
+    let (what, severity) = match policy.action {
+        Action::Allow if is_all && is_dropped(Action::Allow, clause, Chain::Tcp) => {
+            ("so it allows nothing there", Severity::High)
+        }
+        // An ALLOW that works on one of its listeners fails closed on the others.
+        Action::Deny => ("so it denies whatever else it names there, and all of that", Severity::Medium),
+        _ => return None,
+    };
+    let message = format!(
+        "`{}` looks at requests, which {} of egress gateway `{}` does not read, {what}",
+        policy.name.value,
+        first.describe(),
+        proxy.name.value
+    );
+    let at = test.values.first().map_or(test.at, |value| value.at);
+    let finding = RULE.finding("http-on-tcp", at, message).severity(severity);
+    let help = "limit the rule to ports where the gateway reads requests, and decide by `connection.sni` on others";
+    Some(finding.see(first.mode_at, "this listener passes on what it does not read").help(help))
+}
+
+/// A host that none of the listeners serves.
+fn unserved(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
+    let Ruling { policy, clause, servers, proxy } = ruling;
+    let is_known = policy.action == Action::Allow
+        && proxy.workload.is_some()
+        && !servers.is_empty()
+        && servers.iter().all(|server| server.reads_requests());
+    let values = || clause.tests().filter(|test| test.attribute == Attribute::Host && !test.negative && !test.open);
+    let served = |value: &Text<'_>| {
+        servers.iter().flat_map(|server| &server.hosts).any(|host| {
+            let served = host.value.rsplit('/').next().unwrap_or(host.value).to_ascii_lowercase();
+            let wanted = value.value.to_ascii_lowercase();
+            match Pattern::of(&wanted) {
+                // What starts so may be anything that the listener serves.
+                Pattern::Prefix(_) => true,
+                _ => {
+                    let name = wanted.rsplit_once(':').map_or(wanted.as_str(), |(name, _)| name);
+                    HostPattern::new(name).matches(&HostPattern::new(&served))
+                }
+            }
+        })
+    };
+    let value = values().flat_map(|test| test.values).find(|value| !served(value)).filter(|_| is_known)?;
+    let foreign = proxy.gateways.len() != estate.mesh.gateways.iter().filter(|gateway| gateway.egress).count();
+    let message =
+        format!("`{}` allows `{}`, which no listener that it speaks of serves", policy.name.value, value.value);
+    let confidence = if foreign { Confidence::Medium } else { Confidence::High };
+    let finding = RULE.finding("host-not-served", value.at, message).severity(Severity::Low).confidence(confidence);
+    Some(finding.help("add the host to a Gateway of the proxy, or remove it here"))
+}
+
+/// Values that nothing can have: sources that nobody can be, and patterns with stars that are none.
+fn values(policy: &AuthorizationPolicy<'_>, test: &Condition<'_>, audit: &Audit<'_>) -> Vec<Finding> {
+    let is_central = audit.estate.namespace(policy.namespace).is_some_and(|namespace| namespace.role != Role::Tenant);
+    let name = policy.name.value;
+    let of_value = |value: &Text<'_>| {
+        let (variant, what, help) = fault(policy, test.attribute, value.value, audit)?;
+        let (then, severity) = match (test.negative, is_central) {
+            (true, _) => ("so it excepts nothing", Severity::Low),
+            (false, true) => ("so nothing matches it", RULE.severity),
+            (false, false) => ("so nothing matches it", Severity::Low),
+        };
+        let severity = if variant.starts_with("no-such") { severity.min(Severity::Medium) } else { severity };
+        let message = format!("`{name}` names `{}`, {what}, {then}", value.value);
+        Some(RULE.finding(variant, value.at, message).severity(severity).help(help))
+    };
+    if test.open { Vec::new() } else { test.values.iter().filter_map(of_value).collect() }
+}
+
+type Fault = (&'static str, String, &'static str);
+
+fn fault(policy: &AuthorizationPolicy<'_>, attribute: Attribute<'_>, value: &str, audit: &Audit<'_>) -> Option<Fault> {
+    let estate = audit.estate;
+    if has_idle_star(attribute, value) {
+        let help = "keep one star, in front or at the end; in paths, `{*}` stands for a segment and `{**}` for several";
+        return Some(("wildcard", "in which only a star at one end counts".to_owned(), help));
+    }
+    match attribute {
+        Attribute::Path if value.contains("{*") && estate.mesh.version.at_least(1, 22) == Match::No => {
+            let help = "name the paths with a star at one end, or upgrade";
+            Some(("version", "a template that Istio knows from 1.22 on".to_owned(), help))
+        }
+        Attribute::Principal if value.starts_with("spiffe://") => {
+            let help = "write the principal without `spiffe://`, which is added to it";
+            Some(("scheme", "which starts with `spiffe://` a second time".to_owned(), help))
+        }
+        Attribute::Principal => {
+            if let Some(domain) = foreign_domain(value, &estate.mesh) {
+                let what = format!("whose trust domain `{domain}` is none of the mesh's");
+                return Some(("trust-domain", what, "write `cluster.local`, which stands for the mesh's own domain"));
+            }
+            let (namespace, account) = value.split_once("/ns/")?.1.split_once("/sa/")?;
+            missing_account(namespace, account, audit)
+        }
+        Attribute::Namespace => missing_namespace(value, audit),
+        Attribute::ServiceAccount => {
+            let (namespace, account) = value.split_once('/').unwrap_or((policy.namespace, value));
+            missing_account(namespace, account, audit)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a value has a star where stars are ordinary characters. In namespaces every star counts.
+fn has_idle_star(attribute: Attribute<'_>, value: &str) -> bool {
+    let is_plain = matches!(
+        attribute,
+        Attribute::Principal | Attribute::Host | Attribute::Path | Attribute::Method | Attribute::Sni
+    );
+    let rest = match Pattern::of(value) {
+        Pattern::Any => "",
+        Pattern::Exact(rest) | Pattern::Prefix(rest) | Pattern::Suffix(rest) => rest,
+    };
+    is_plain && rest.contains('*') && !value.contains("{*")
+}
+
+/// The namespaces that every cluster has.
+const BUILT_IN: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/// A namespace that does not exist, where the input holds all there are.
+fn missing_namespace(value: &str, audit: &Audit<'_>) -> Option<Fault> {
+    let estate = audit.estate;
+    let mut names = estate.namespaces.iter().map(|namespace| namespace.name).chain(BUILT_IN);
+    let is_known = names.any(|name| Pattern::of(value).matches(name));
+    let help = "name a namespace that exists: whoever creates this one inherits what the rule says of it";
+    let is_missing = estate.evidence.kubernetes_is_complete() && !is_known;
+    is_missing.then(|| ("no-such-source", "a namespace that does not exist".to_owned(), help))
+}
+
+/// A service account that no workload runs as, where the input holds all there are.
+fn missing_account(namespace: &str, account: &str, audit: &Audit<'_>) -> Option<Fault> {
+    if let Some(missing) = missing_namespace(namespace, audit) {
+        return Some(missing);
+    }
+    let estate = audit.estate;
+    let mut workloads =
+        estate.workloads.iter().filter(|workload| Pattern::of(namespace).matches(estate.namespace_of(workload).name));
+    let is_missing = estate.evidence.kubernetes_is_complete()
+        && !workloads.any(|workload| Pattern::of(account).matches(workload.service_account));
+    let help = "name a service account that a workload runs as";
+    is_missing.then(|| ("no-such-account", "which no workload runs as".to_owned(), help))
+}

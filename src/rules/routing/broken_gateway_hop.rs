@@ -1,0 +1,228 @@
+//! MR10: of the two hops through the egress gateway one is missing or leads nowhere.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::egress::EgressProxy;
+use crate::analysis::routing::{Onward, Target as Leads, leads_to_gateway, onward};
+use crate::analysis::tls::{Client, DestinationRules, Target, departures};
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Text, VirtualService};
+use crate::rule::{Audit, Rule};
+use crate::source::Location;
+use crate::traffic::HostPattern;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "broken-gateway-hop",
+    topic: "routing",
+    summary: "a route through the egress gateway lacks a hop, or names something that is not there",
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    controls: &[],
+    needs: &[],
+    page: include_str!("../../../rules/routing/broken-gateway-hop.md"),
+    check,
+};
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let mut found: BTreeMap<(Location, &'static str), Finding> = BTreeMap::new();
+    let mut add = |finding: Finding| {
+        found.entry((finding.at, finding.variant)).or_insert(finding);
+    };
+    for service in &audit.estate.mesh.virtual_services {
+        first_hops(service, audit).into_iter().for_each(&mut add);
+        without_first_hop(service, audit).into_iter().for_each(&mut add);
+        dangling(service, audit).into_iter().for_each(&mut add);
+    }
+    missing_subsets(audit).into_iter().for_each(&mut add);
+    findings.extend(found.into_values());
+}
+
+/// What sidecars send to an egress gateway, which has no listener or no route for it.
+fn first_hops(service: &VirtualService<'_>, audit: &Audit<'_>) -> Vec<Finding> {
+    let estate = audit.estate;
+    let mut found = Vec::new();
+    for route in service.routes.iter().filter(|route| by_sidecars(service, route)) {
+        for to in &route.destinations {
+            let Some(proxy) = audit.facts.egress.proxies.iter().find(|proxy| proxy.hosts.contains(to.host.as_str()))
+            else {
+                continue;
+            };
+            if let Some(fault) = no_such_port(to, proxy, estate) {
+                found.push(fault);
+                continue;
+            }
+            found.extend(hosts(service, route).into_iter().find_map(|host| second_hop(host, to, proxy, estate)));
+        }
+    }
+    found
+}
+
+fn by_sidecars(service: &VirtualService<'_>, route: &Route<'_>) -> bool {
+    service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh)
+}
+
+/// The hosts that a route is for: the names of TLS where it has some.
+fn hosts<'s>(service: &'s VirtualService<'_>, route: &'s Route<'_>) -> Vec<&'s str> {
+    let names: Vec<&str> = route.hops.iter().flat_map(|hop| hop.sni_hosts).map(|name| name.value).collect();
+    let of_tls = route.kind == RouteKind::Tls && !names.is_empty();
+    if of_tls { names } else { service.hosts.iter().map(|host| host.value).collect() }
+}
+
+fn no_such_port(to: &Destination<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> Option<Finding> {
+    let port = to.port?;
+    let selectors = estate.relations.selectors_of(proxy.workload?);
+    let service = selectors.into_iter().find_map(|entity| match entity {
+        Entity::Service(index) => {
+            Some(&estate.services[index]).filter(|service| service.host(&estate.namespaces) == to.host)
+        }
+        _ => None,
+    })?;
+    if service.ports.iter().any(|own| own.port == port) {
+        return None;
+    }
+    let message =
+        format!("port {port} is none of service `{}`, by which sidecars reach the egress gateway", service.name);
+    let finding = RULE.finding("port-mismatch", to.port_at, message).see(service.name.at, "has other ports");
+    Some(finding.help("use a port of the gateway's service, not one of its pods"))
+}
+
+fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> Option<Finding> {
+    let gateway = proxy.name;
+    let (message, see) = match onward(estate, proxy, to.port, host) {
+        Onward::Routed | Onward::Unknown => return None,
+        Onward::NoListener => {
+            let port = to.port.map_or_else(|| "the port that is meant".to_owned(), |port| format!("port {port}"));
+            (format!("egress gateway `{gateway}` does not listen on {port}, where sidecars send `{host}`"), None)
+        }
+        Onward::NotAdmitted(service) => {
+            let message = format!(
+                "egress gateway `{gateway}` does not take the route for `{host}`, for its hosts do not admit it"
+            );
+            (message, Some((service.name.at, format!("the route is in virtual service `{}`", service.name))))
+        }
+        Onward::NotExported(service) => {
+            let message = format!("egress gateway `{gateway}` does not see the route for `{host}`");
+            (message, Some((service.name.at, format!("virtual service `{}` is not exported to it", service.name))))
+        }
+        Onward::NoRoute(listener, kind) => {
+            let list = match kind {
+                RouteKind::Http => "http",
+                RouteKind::Tls => "tls",
+                RouteKind::Tcp => "tcp",
+            };
+            let message = format!(
+                "egress gateway `{gateway}` has no `{list}` route for `{host}`, so it refuses what sidecars send"
+            );
+            (message, Some((listener.name.at, "the gateway that listens there".to_owned())))
+        }
+    };
+    let finding = RULE.finding("mesh-only", to.host_at, message);
+    let finding = see.into_iter().fold(finding, |finding, (at, said)| finding.see(at, said));
+    Some(finding.help("add the second hop: a match for the gateway and its port, with the host as destination"))
+}
+
+/// A route on an egress gateway for a host that no sidecar is told to send there.
+fn without_first_hop(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let mesh = &audit.estate.mesh;
+    let gateway = audit.facts.routing.gateways.iter().map(|&index| &mesh.gateways[index]).find(|gateway| {
+        let leads_out = |route: &&Route<'_>| {
+            service.taken_by(route).any(|(taker, _)| taker == gateway.reference())
+                && route.destinations.iter().any(|to| audit.facts.routing.outside.holds(&to.host))
+        };
+        service.routes.iter().any(|route| leads_out(&route))
+    })?;
+    let host = service.hosts.first().filter(|host| host.value != "*")?;
+    let pattern = HostPattern::new(host.value);
+    let is_for =
+        |other: &VirtualService<'_>| other.hosts.iter().any(|own| HostPattern::new(own.value).matches(&pattern));
+    let sent = mesh.virtual_services.iter().any(|other| is_for(other) && leads_to_gateway(other, &audit.facts.egress));
+    // Where clients know the host, they reach it without the gateway, which is a finding of its own.
+    let known = audit.facts.routing.flows.iter().any(|flow| pattern.matches(&HostPattern::new(flow.host.value)));
+    if sent || known {
+        return None;
+    }
+    let message =
+        format!("egress gateway `{}` has a route for `{host}`, and no sidecar is told to send there", gateway.name);
+    let finding = RULE.finding("gateway-only", place(service, gateway), message).confidence(Confidence::Medium);
+    Some(finding.help("add the first hop: a match for `mesh`, with the gateway's service as destination"))
+}
+
+/// Where a virtual service names a gateway.
+fn place(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> Location {
+    let mut named = service.named_gateways().filter(|(reference, _)| *reference == gateway.reference());
+    named.next().map_or(service.name.at, |(_, name)| name.at)
+}
+
+/// A gateway that is named and not there, although one of that name is in another namespace, or all are in the input.
+fn dangling(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let mesh = &audit.estate.mesh;
+    let is_there =
+        |wanted: &str, by: &str| mesh.gateways.iter().any(|one| one.namespace == wanted && one.name.value == by);
+    let (text, namespace, name) = service.named_gateways().find_map(|(reference, text)| match reference {
+        GatewayReference::Named { namespace, name } if !is_there(namespace, name) => Some((text, namespace, name)),
+        _ => None,
+    })?;
+    let meant =
+        audit.facts.routing.gateways.iter().map(|&index| &mesh.gateways[index]).find(|one| one.name.value == name);
+    let leads_out = service
+        .routes
+        .iter()
+        .flat_map(|route| &route.destinations)
+        .any(|to| audit.facts.routing.outside.holds(&to.host));
+    let open = service.namespace_at.is_none() && !text.value.contains('/');
+    let message = match meant {
+        Some(gateway) if !open => {
+            format!(
+                "`{text}` is no gateway of namespace `{namespace}`: egress gateway `{name}` stands in `{}`",
+                gateway.namespace
+            )
+        }
+        None if leads_out && audit.estate.evidence.mesh_is_complete() => {
+            format!("there is no gateway `{name}` in namespace `{namespace}`")
+        }
+        _ => return None,
+    };
+    let finding = RULE.finding("bad-ref", text.at, message);
+    let finding =
+        meant.into_iter().fold(finding, |finding, gateway| finding.see(gateway.name.at, "the gateway that is meant"));
+    Some(finding.help("name the gateway with its namespace, as in `istio-egress/egress-gateway`"))
+}
+
+/// Subsets that routes of either hop name, and that the destination rules which hold there do not have.
+fn missing_subsets(audit: &Audit<'_>) -> Vec<Finding> {
+    let routing = &audit.facts.routing;
+    let rules = DestinationRules::new(audit.estate);
+    let first = routing.flows.iter().flat_map(|flow| {
+        let client = &routing.clients[flow.client];
+        flow.ways.iter().filter_map(|way| match way.to {
+            Leads::Gateway(_, to) => Some((client.namespace, client.labels, to)),
+            _ => None,
+        })
+    });
+    let found = first.filter_map(|(namespace, labels, to)| {
+        let subset = to.subset?;
+        let target = Target { host: &to.host, port: to.port, subset: Some(subset.value) };
+        let view = rules.view(Client { namespace, labels }, target);
+        let hidden = view.rule.is_none() && has_subset(audit.estate, &to.host, subset.value);
+        (view.subset_missing || hidden).then(|| unknown_subset(subset, &to.host, namespace))
+    });
+    let second = departures(audit.estate, &audit.facts.egress).into_iter().filter_map(|departure| {
+        let subset = departure.destination.subset.filter(|_| departure.view.subset_missing)?;
+        let namespace = departure.proxy.namespaces.first()?;
+        Some(unknown_subset(subset, &departure.destination.host, namespace))
+    });
+    found.chain(second).collect()
+}
+
+/// Whether some destination rule for a host has a subset, whoever sees it.
+fn has_subset(estate: &Estate<'_>, host: &str, subset: &str) -> bool {
+    let rules = estate.mesh.destination_rules.iter().filter(|rule| rule.host == host);
+    rules.flat_map(|rule| &rule.subsets).any(|(name, _)| name.value == subset)
+}
+
+fn unknown_subset(subset: Text<'_>, host: &str, namespace: &str) -> Finding {
+    let message =
+        format!("no destination rule that proxies in `{namespace}` see for `{host}` has the subset `{subset}`");
+    let help = "define the subset in a destination rule of the host that is exported to these proxies";
+    RULE.finding("subset", subset.at, message).help(help)
+}

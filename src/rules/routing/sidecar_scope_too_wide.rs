@@ -1,0 +1,166 @@
+//! MR03: a Sidecar imports more hosts than its workloads need, or not those that they need.
+
+use std::collections::BTreeSet;
+
+use crate::analysis::access::{Target, Verdict};
+use crate::analysis::routing::{Client, leads_to_gateway};
+use crate::finding::{Confidence, Finding, Severity};
+use crate::model::{EgressListener, Import, ImportFrom, OutboundMode, Sidecar, VirtualService, Visibility};
+use crate::rule::{Audit, Rule};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "sidecar-scope-too-wide",
+    topic: "routing",
+    summary: "a Sidecar imports more hosts than its workloads need, or misses the egress gateway's",
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    controls: &["pci-dss-4.0:7.2.1", "nsa-cisa:network-separation"],
+    needs: &[],
+    page: include_str!("../../../rules/routing/sidecar-scope-too-wide.md"),
+    check,
+};
+
+const NARROW: &str = "list the namespaces and hosts that the workloads use, with those of the egress namespace";
+
+fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let root = audit.estate.mesh.root_namespace;
+    // Sidecars of the platform's other namespaces narrow what no application uses, and gateways ignore theirs.
+    let counts =
+        |sidecar: &&Sidecar<'_>| sidecar.namespace == root || !audit.facts.routing.is_central(sidecar.namespace);
+    for sidecar in audit.estate.mesh.sidecars.iter().filter(counts) {
+        findings.extend(without_listeners(sidecar));
+        findings.extend(everything(sidecar));
+        findings.extend(any_namespace(sidecar));
+        findings.extend(gateway_missing(sidecar, audit));
+        findings.extend(google_missing(sidecar, audit));
+        findings.extend(own_namespace(sidecar, audit));
+        findings.extend(sidecar.egress.iter().find_map(capture_off));
+    }
+}
+
+fn imports<'s, 'a>(sidecar: &'s Sidecar<'a>) -> impl Iterator<Item = &'s Import<'a>> {
+    sidecar.egress.iter().flat_map(|listener| &listener.imports).filter(|import| !import.excludes)
+}
+
+fn without_listeners(sidecar: &Sidecar<'_>) -> Option<Finding> {
+    let message =
+        format!("the Sidecar `{}` leaves out `egress`, so its proxies know every host of the mesh", sidecar.name);
+    sidecar.egress.is_empty().then(|| RULE.finding("no-egress", sidecar.spec_at, message).help(NARROW))
+}
+
+fn everything(sidecar: &Sidecar<'_>) -> Option<Finding> {
+    let all = imports(sidecar).find(|import| import.from == ImportFrom::Any && import.host.as_str() == "*")?;
+    let message = format!("`{}` imports every host of every namespace", all.written);
+    Some(RULE.finding("any-any", all.written.at, message).help(NARROW))
+}
+
+fn any_namespace(sidecar: &Sidecar<'_>) -> Option<Finding> {
+    let any = imports(sidecar).find(|import| import.from == ImportFrom::Any && import.host.as_str() != "*")?;
+    let message = format!("`{}` imports `{}` from whichever namespace has it", any.written, any.host);
+    Some(RULE.finding("any-ns", any.written.at, message).help("name the namespace that the host is to come from"))
+}
+
+/// The clients for which a Sidecar counts.
+fn clients<'e, 'a>(sidecar: &'e Sidecar<'a>, audit: &'e Audit<'a>) -> impl Iterator<Item = &'e Client<'a>> {
+    let is_own = move |client: &&Client<'_>| client.sidecars.iter().any(|own| own.name.at == sidecar.name.at);
+    audit.facts.routing.clients.iter().filter(is_own)
+}
+
+/// Routes through the egress gateway that name the namespace in `exportTo`, none of which the Sidecar takes in.
+fn gateway_missing(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let routing = &audit.facts.routing;
+    let namespaces: BTreeSet<&str> = clients(sidecar, audit).map(|client| client.namespace).collect();
+    let is_meant = |service: &&VirtualService<'_>| {
+        routing.is_central(service.namespace)
+            && leads_to_gateway(service, &audit.facts.egress)
+            && service.visibility != Visibility::Everywhere
+            && namespaces.iter().any(|namespace| service.visibility.from(namespace))
+    };
+    let mut meant = audit.estate.mesh.virtual_services.iter().filter(is_meant).peekable();
+    let first = *meant.peek()?;
+    let takes = |service: &VirtualService<'_>| {
+        let hosts = service.hosts.iter().map(|host| host.value);
+        let mut pairs = hosts.flat_map(|host| namespaces.iter().map(move |namespace| (host, *namespace)));
+        pairs.any(|(host, namespace)| sidecar.imports(service.namespace, host, namespace))
+    };
+    if meant.any(takes) {
+        return None;
+    }
+    let at = imports(sidecar).next().map_or(sidecar.spec_at, |import| import.written.at);
+    let message = format!(
+        "the Sidecar `{}` takes in no route of `{}`, where those to the egress gateway are",
+        sidecar.name, first.namespace
+    );
+    let finding = RULE.finding("egress-ns-missing", at, message).see(first.name.at, "such as this one");
+    Some(finding.help(format!("add `{}/*` to the hosts", first.namespace)))
+}
+
+/// Workloads that act as Google service accounts, and know no way to the server that says so.
+fn google_missing(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    const SERVER: &str = "metadata.google.internal";
+    let mode = sidecar.outbound.filter(|policy| policy.mode == OutboundMode::RegistryOnly)?;
+    let entries = || audit.estate.mesh.service_entries.iter().filter(|entry| entry.external);
+    let is_server = |host: &str| host == SERVER || host == "*.google.internal" || host.starts_with("169.254.169.254");
+    let knows = |client: &Client<'_>| {
+        entries().any(|entry| {
+            entry.visibility.from(client.namespace)
+                && entry.hosts.iter().chain(entry.addresses).any(|host| is_server(host.value))
+                && entry.hosts.iter().any(|host| client.imports(entry.namespace, host.value))
+        })
+    };
+    let workloads: Vec<usize> = clients(sidecar, audit)
+        .filter(|client| !knows(client))
+        .flat_map(|client| client.workloads.iter().copied())
+        .filter(|&index| {
+            audit.estate.workloads[index].cloud_identity.is_some() && audit.facts.capture[index].exclusions.is_empty()
+        })
+        .collect();
+    // Without any entry the entries may be elsewhere, not in the input.
+    if workloads.is_empty() || entries().next().is_none() && !audit.estate.evidence.mesh_is_complete() {
+        return None;
+    }
+    let who = match workloads.len() {
+        1 => "1 workload that acts as a Google service account".to_owned(),
+        count => format!("{count} workloads that act as Google service accounts"),
+    };
+    let message = format!("`{SERVER}` is not known to {who}, so REGISTRY_ONLY refuses what is asked there");
+    let finding = RULE.finding("google-missing", mode.at, message);
+    let finding = audit.name_workloads(finding, &workloads, "asks the metadata server for its identity");
+    Some(finding.help(format!("export a ServiceEntry for `{SERVER}` to the namespace, and import it")))
+}
+
+/// Hosts taken in from the namespace itself, where a tenant may add some.
+fn own_namespace(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let is_own = |import: &&Import<'_>| match import.from {
+        ImportFrom::Own => true,
+        ImportFrom::Namespace(name) => name == sidecar.namespace,
+        ImportFrom::Any | ImportFrom::Nothing => false,
+    };
+    let import = imports(sidecar).filter(is_own).find(|import| import.host.is_wildcard())?;
+    let namespaces = &audit.estate.namespaces;
+    let tenant = namespaces.iter().position(|namespace| namespace.name == sidecar.namespace)?;
+    let kinds = [(Target::SERVICE_ENTRIES, "service entries"), (Target::VIRTUAL_SERVICES, "virtual services")];
+    let (proof, kind) = kinds.into_iter().find_map(|(target, kind)| {
+        match audit.facts.access.write(tenant, target, sidecar.namespace) {
+            Verdict::Certain(proof) => Some((proof, kind)),
+            Verdict::Unknown(_) | Verdict::No(_) => None,
+        }
+    })?;
+    let message = format!(
+        "`{}` imports what the tenants of `{}` write, and {} may write {kind} there",
+        import.written, sidecar.namespace, proof.who
+    );
+    let finding = RULE.finding("own-ns", import.written.at, message).severity(Severity::High);
+    let finding = proof.chain.iter().fold(finding, |finding, label| finding.see(label.at, label.message.clone()));
+    Some(finding.help("import the services of the namespace by name, or let nobody but administrators write there"))
+}
+
+fn capture_off(listener: &EgressListener<'_>) -> Option<Finding> {
+    let mode = listener.capture_mode.filter(|mode| mode.value == "NONE")?;
+    let message = "`captureMode: NONE` changes how the listener binds, and stops no interception";
+    Some(
+        RULE.finding("capture-mode", mode.at, message)
+            .severity(Severity::Info)
+            .help("use it for listeners that applications dial themselves, and for nothing else"),
+    )
+}
