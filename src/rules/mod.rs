@@ -90,6 +90,7 @@ mod path {
     pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
     pub(super) mod mesh_bypass_path;
+    pub(super) mod missing_egress_gateway;
     pub(super) mod private_network_path;
     pub(super) mod single_control_path;
 }
@@ -182,6 +183,7 @@ pub static RULES: &[&Rule] = &[
     &path::mesh_bypass_path::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
+    &path::missing_egress_gateway::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
     &tls::missing_tls_origination::RULE,
