@@ -93,6 +93,7 @@ mod path {
     pub(super) mod incomplete_evidence;
     pub(super) mod intended_path_broken;
     pub(super) mod mesh_bypass_path;
+    pub(super) mod missing_egress_gateway;
     pub(super) mod multi_cluster_gap;
     pub(super) mod pivot_path;
     pub(super) mod private_network_path;
@@ -190,6 +191,7 @@ pub static RULES: &[&Rule] = &[
     &capture::mesh_wide_capture_gap::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
+    &path::missing_egress_gateway::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
     &tls::missing_tls_origination::RULE,
