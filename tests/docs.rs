@@ -116,8 +116,9 @@ impl Place {
         let estate = place.programs.path().join("estate").display().to_string();
         place.program("palisade", &format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_palisade")));
         let print = format!("find {estate} -name '*.yaml' -exec sh -c 'echo ---; cat \"$1\"' _ {{}} \\;");
+        let listed = r#"if [ "$1" = api-resources ]; then printf 'pods\nsecrets\n'; exit; fi"#;
         for name in ["kubectl", "kustomize", "helm"] {
-            place.program(name, &print);
+            place.program(name, &format!("{listed}\n{print}"));
         }
         place.git(&["init", "--quiet", "--initial-branch", "main"]);
         place.git(&["add", "--all"]);

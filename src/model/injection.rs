@@ -21,6 +21,8 @@ pub struct InjectionSettings<'a> {
     pub defaults: CaptureDefaults<'a>,
     /// Whether proxies start before every other container, where something says.
     pub native_sidecars: Option<Spanned<bool>>,
+    /// Whether both families of addresses are redirected, where something says.
+    pub dual_stack: Option<Spanned<bool>>,
     pub cni: Cni<'a>,
 }
 
@@ -70,7 +72,7 @@ impl InjectionWebhook<'_> {
     }
 }
 
-impl<'a> InjectionSettings<'a> {
+impl InjectionSettings<'_> {
     /// The selector of pods that never get a proxy by which a workload is one of them.
     #[must_use]
     pub fn never(&self, workload: &Workload<'_>) -> Option<Location> {
@@ -103,19 +105,22 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
             Kind::Injector(injector) => add_injector(&mut found, injector),
             Kind::Operator(operator) => {
                 add_values(&mut found, &operator.injection);
-                add_proxy(&mut found.defaults, &operator.mesh.proxy);
+                add_proxy(&mut found, &operator.mesh.proxy);
                 add_cni(&mut found.cni, &operator.cni);
             }
-            Kind::MeshConfig(config) => add_proxy(&mut found.defaults, &config.proxy),
+            Kind::MeshConfig(config) => add_proxy(&mut found, &config.proxy),
             Kind::Cni(config) => add_cni(&mut found.cni, config),
             Kind::Workload(workload) => {
                 if resource.meta.name.value == "istio-cni-node" {
                     found.cni.installed = Match::Yes;
                 }
-                let variables = workload.pod.containers.iter().flat_map(|container| &container.env);
-                let native = variables.filter(|variable| variable.name.value == "ENABLE_NATIVE_SIDECARS");
-                let value = native.filter_map(|variable| variable.value).next();
-                found.native_sidecars = found.native_sidecars.or(value.and_then(flag));
+                let variables = || workload.pod.containers.iter().flat_map(|container| &container.env);
+                let value = |name: &str| {
+                    let named = variables().filter(|variable| variable.name.value == name);
+                    named.filter_map(|variable| variable.value).find_map(flag)
+                };
+                found.native_sidecars = found.native_sidecars.or_else(|| value("ENABLE_NATIVE_SIDECARS"));
+                found.dual_stack = found.dual_stack.or_else(|| value("ISTIO_DUAL_STACK"));
             }
             _ => {}
         }
@@ -152,9 +157,12 @@ fn add_values<'a>(found: &mut InjectionSettings<'a>, values: &InjectionValues<'a
     defaults.include_ports = defaults.include_ports.or(values.include_ports);
     defaults.exclude_ports = defaults.exclude_ports.or(values.exclude_ports);
     found.native_sidecars = found.native_sidecars.or(values.native_sidecars.and_then(flag));
+    found.dual_stack = found.dual_stack.or(values.dual_stack.and_then(flag));
 }
 
-fn add_proxy<'a>(defaults: &mut CaptureDefaults<'a>, config: &ProxyConfig<'a>) {
+fn add_proxy<'a>(found: &mut InjectionSettings<'a>, config: &ProxyConfig<'a>) {
+    found.dual_stack = found.dual_stack.or_else(|| config.metadata.get("ISTIO_DUAL_STACK").and_then(flag));
+    let defaults = &mut found.defaults;
     defaults.interception_mode = defaults.interception_mode.or(config.interception_mode);
     defaults.metadata.extend(config.metadata.iter());
 }

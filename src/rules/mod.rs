@@ -24,7 +24,9 @@ mod authorization {
 mod capture {
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
+    pub(super) mod mesh_wide_capture_gap;
     pub(super) mod network_capability;
+    pub(super) mod proxy_container_overridden;
     pub(super) mod runs_as_proxy_identity;
     pub(super) mod workload_outside_mesh;
 }
@@ -185,6 +187,7 @@ pub static RULES: &[&Rule] = &[
     &firewall::ipv6_egress_open::RULE,
     &ignores::malformed_ignore::RULE,
     &path::mesh_bypass_path::RULE,
+    &capture::mesh_wide_capture_gap::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &network_policy::missing_egress_isolation::RULE,
@@ -207,6 +210,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::policy_route_drift::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &path::private_network_path::RULE,
+    &capture::proxy_container_overridden::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &network_policy::required_flow_blocked::RULE,

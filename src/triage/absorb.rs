@@ -152,8 +152,8 @@ mod tests {
             at: at(start),
             related: Vec::new(),
             witness: Vec::new(),
-            estate_wide: false,
             help: String::new(),
+            estate_wide: false,
             parts,
         }
     }

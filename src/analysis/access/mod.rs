@@ -23,7 +23,7 @@ use reach::Reach;
 use crate::finding::Label;
 use crate::model::access::{Binding, Party, Standing, Subject, Word};
 use crate::model::admission::Guard;
-use crate::model::{Estate, Role, Unknown};
+use crate::model::{Estate, Holder, Role, Unknown};
 use crate::source::Location;
 
 /// The answer to whether a tenant may do something.
@@ -274,11 +274,22 @@ impl<'a> Access<'a> {
     /// Nothing of the input lets a tenant of a namespace do something: whether that says that nobody may.
     fn absence(&self, tenant_of: usize) -> Verdict {
         let namespace = &self.estate.namespaces[tenant_of];
+        if let Some(holder) = self.cloud_writers().next() {
+            let reason = format!("`{}` may write most objects by `{}`", holder.member, holder.role);
+            return Verdict::Unknown(Unknown { at: holder.member.at, reason });
+        }
         if self.is_known(namespace.name) {
             return Verdict::No(None);
         }
         let reason = format!("who may write what in `{}` is not in the input", namespace.name);
         Verdict::Unknown(Unknown { at: namespace.at.at, reason })
+    }
+
+    /// Those who are no administrators and may write most objects of every namespace by a role of the cloud, which the
+    /// cluster's own roles do not show.
+    pub fn cloud_writers(&self) -> impl Iterator<Item = &'a Holder<'a>> {
+        let holders = self.estate.iam.holders.iter();
+        holders.filter(|holder| holder.writes_in_clusters() && !holder.is_admin)
     }
 
     /// Whether the input says who works in a namespace: somebody other than the platform is bound there, or the input is

@@ -3,6 +3,7 @@
 
 mod identity;
 mod injection;
+mod overrides;
 mod privilege;
 mod redirect;
 
@@ -15,8 +16,9 @@ use crate::traffic::{Protocol, Traffic, Transport};
 
 pub use identity::{ProxyIdentity, ProxyIdentityKind};
 pub use injection::{Injection, Outside};
+pub use overrides::{NARROWING, Override, OverrideKind};
 pub use privilege::{Privilege, PrivilegeKind};
-pub use redirect::{Exclusion, ExclusionKind};
+pub use redirect::{Exclusion, ExclusionKind, mesh_wide};
 
 /// The weakest attacker who can do something (semantics 0.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +67,8 @@ pub struct Capture<'a> {
     pub exclusions: Vec<Exclusion<'a>>,
     /// How its containers run, or can come to run, as somebody whose traffic is not redirected.
     pub identities: Vec<ProxyIdentity>,
+    /// What its pods change about what is injected into them.
+    pub overrides: Vec<Override<'a>>,
     /// What its containers may do to their network or their node, whether or not there is a proxy.
     pub privileges: Vec<Privilege<'a>>,
     /// The ways around the proxy, the weakest attacker's first. What a proxy never sees comes last; where it is unknown
@@ -99,10 +103,13 @@ pub(super) fn capture<'a>(estate: &'a Estate<'a>) -> Vec<Capture<'a>> {
 
 fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Capture<'a> {
     let injection = injection::injection(workload, estate.namespace_of(workload), &estate.mesh.injection);
-    let (mut exclusions, mut identities) = (Vec::new(), Vec::new());
+    let (mut exclusions, mut identities, mut overrides) = (Vec::new(), Vec::new(), Vec::new());
     if matches!(injection, Injection::In { .. } | Injection::Unknown { .. }) {
         exclusions = redirect::exclusions(workload, estate);
         identities = identity::identities(workload);
+        if !workload.is_gateway {
+            overrides = overrides::overrides(workload);
+        }
     }
     let privileges = privilege::privileges(workload);
     let mut escapes = escapes(&injection, &exclusions, &identities);
@@ -111,7 +118,7 @@ fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Captur
     }
     escapes.sort_by_key(|escape| escape.tier);
     escapes.push(unredirected(workload));
-    Capture { injection, exclusions, identities, privileges, escapes }
+    Capture { injection, exclusions, identities, overrides, privileges, escapes }
 }
 
 fn escapes(injection: &Injection, exclusions: &[Exclusion<'_>], identities: &[ProxyIdentity]) -> Vec<Escape> {

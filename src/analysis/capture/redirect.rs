@@ -83,6 +83,21 @@ pub(super) fn exclusions<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>)
     found.into_iter().flatten().collect()
 }
 
+/// The settings of the mesh that keep outbound TCP of every pod from its proxy that says nothing itself.
+#[must_use]
+pub fn mesh_wide<'a>(defaults: &CaptureDefaults<'a>) -> Vec<Exclusion<'a>> {
+    let filled = |value: Option<Text<'a>>| value.filter(|value| !value.trim().is_empty());
+    let off = defaults.interception_mode.filter(|mode| mode.value == "NONE");
+    let found = [
+        filled(defaults.exclude_ports).map(ports),
+        filled(defaults.exclude_ranges).map(ranges),
+        defaults.include_ranges.and_then(|value| included(value, defaults.include_ports)),
+        off.map(|off| everything(ExclusionKind::ModeNone, off)),
+        variable(LOOPBACK, defaults).and_then(beyond_loopback),
+    ];
+    found.into_iter().flatten().map(|one| one.of_mesh(true)).collect()
+}
+
 impl Exclusion<'_> {
     fn of_mesh(self, mesh_wide: bool) -> Self {
         Self { mesh_wide, ..self }
@@ -165,12 +180,21 @@ pub(super) const LOOPBACK: &str = "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR";
 /// Addresses beyond the loopback's own that pass for it.
 fn loopback<'a>(workload: &'a Workload<'a>, defaults: &CaptureDefaults<'a>) -> Option<Exclusion<'a>> {
     let own = workload.pod.proxy.as_ref().and_then(|proxy| proxy.metadata.get(LOOPBACK));
-    let of_mesh = || defaults.metadata.iter().find(|(name, _)| name.value == LOOPBACK).map(|(_, value)| *value);
-    let (value, mesh_wide) = own.map_or_else(|| (of_mesh(), true), |own| (Some(own), false));
-    let value = value.filter(|value| !value.trim().is_empty())?;
+    match own {
+        Some(own) => beyond_loopback(own),
+        None => beyond_loopback(variable(LOOPBACK, defaults)?).map(|one| one.of_mesh(true)),
+    }
+}
+
+/// A variable of all proxies.
+fn variable<'a>(name: &str, defaults: &CaptureDefaults<'a>) -> Option<Text<'a>> {
+    defaults.metadata.iter().find(|(own, _)| own.value == name).map(|(_, value)| *value)
+}
+
+fn beyond_loopback(value: Text<'_>) -> Option<Exclusion<'_>> {
     let own: Option<AddressSet> = "127.0.0.0/8".parse::<IpNet>().ok().map(AddressSet::from);
-    let traffic = address_set(value.value)
-        .map(|held| tcp().restrict_addresses(&own.map_or(held.clone(), |own| held.difference(&own))));
+    let beyond = |held: AddressSet| own.as_ref().map_or_else(|| held.clone(), |own| held.difference(own));
+    let traffic = address_set(value.value).map(|held| tcp().restrict_addresses(&beyond(held)));
     let is_harmless = traffic.as_ref().is_some_and(Traffic::is_empty);
-    (!is_harmless).then(|| exclusion(ExclusionKind::Loopback, value, traffic).of_mesh(mesh_wide))
+    (!is_harmless).then(|| exclusion(ExclusionKind::Loopback, value, traffic))
 }

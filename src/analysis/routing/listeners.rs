@@ -42,6 +42,17 @@ pub enum Admitted<'a> {
     Chosen,
 }
 
+impl Admitted<'_> {
+    /// Whether routes of a namespace may bind, as far as the input tells.
+    #[must_use]
+    pub fn includes(&self, namespace: &str) -> bool {
+        match self {
+            Self::Anybody | Self::Chosen => true,
+            Self::Namespace(own) => *own == namespace,
+        }
+    }
+}
+
 /// Whose routes for which hosts a server takes.
 pub fn admissions<'e, 'a>(
     server: &'e Server<'a>,
@@ -90,10 +101,7 @@ pub fn taken<'e>(
 pub fn admits(server: &Server<'_>, gateway: &Gateway<'_>, namespace: &str, host: &str) -> bool {
     let host = HostPattern::new(host);
     admissions(server, gateway).any(|one| {
-        let is_meant = match one.from {
-            Admitted::Anybody | Admitted::Chosen => true,
-            Admitted::Namespace(own) => own == namespace,
-        };
+        let is_meant = one.from.includes(namespace);
         is_meant && if server.reads_requests() { one.host.matches(&host) } else { host.subset_of(&one.host) }
     })
 }

@@ -25,6 +25,8 @@ pub struct InjectionValues<'a> {
     pub exclude_ports: Option<Text<'a>>,
     /// Whether proxies start before every other container, as the variable of the control plane has it.
     pub native_sidecars: Option<Text<'a>>,
+    /// Whether both families of addresses are looked after, as the variable of the control plane has it.
+    pub dual_stack: Option<Text<'a>>,
 }
 
 /// What the injector is told.
@@ -73,6 +75,7 @@ pub(super) fn injection_values<'a>(reader: &mut Reader, values: Node<'a>) -> Inj
         include_ports: text(reader, "includeOutboundPorts"),
         exclude_ports: text(reader, "excludeOutboundPorts"),
         native_sidecars: variables.and_then(|variables| flag_text(variables, "ENABLE_NATIVE_SIDECARS")),
+        dual_stack: variables.and_then(|variables| flag_text(variables, "ISTIO_DUAL_STACK")),
     }
 }
 
