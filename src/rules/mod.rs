@@ -28,6 +28,7 @@ mod capture {
     pub(super) mod network_capability;
     pub(super) mod proxy_container_overridden;
     pub(super) mod runs_as_proxy_identity;
+    pub(super) mod uncaptured_init_container;
     pub(super) mod workload_outside_mesh;
 }
 mod cluster {
@@ -229,6 +230,7 @@ pub static RULES: &[&Rule] = &[
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
     &path::unapproved_host_through_gateway::RULE,
+    &capture::uncaptured_init_container::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &access::unrestricted_pods::RULE,
     &access::unrestricted_tolerations::RULE,
