@@ -28,6 +28,7 @@ mod capture {
     pub(super) mod network_capability;
     pub(super) mod proxy_container_overridden;
     pub(super) mod runs_as_proxy_identity;
+    pub(super) mod uncaptured_init_container;
     pub(super) mod workload_outside_mesh;
 }
 mod cluster {
@@ -93,6 +94,7 @@ mod path {
     pub(super) mod incomplete_evidence;
     pub(super) mod intended_path_broken;
     pub(super) mod mesh_bypass_path;
+    pub(super) mod missing_egress_gateway;
     pub(super) mod multi_cluster_gap;
     pub(super) mod pivot_path;
     pub(super) mod private_network_path;
@@ -190,6 +192,7 @@ pub static RULES: &[&Rule] = &[
     &capture::mesh_wide_capture_gap::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
+    &path::missing_egress_gateway::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
     &tls::missing_tls_origination::RULE,
@@ -227,6 +230,7 @@ pub static RULES: &[&Rule] = &[
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
     &path::unapproved_host_through_gateway::RULE,
+    &capture::uncaptured_init_container::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &access::unrestricted_pods::RULE,
     &access::unrestricted_tolerations::RULE,

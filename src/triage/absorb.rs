@@ -153,6 +153,7 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
+            estate_wide: false,
             parts,
         }
     }

@@ -1,6 +1,8 @@
 //! Ways that policies mean to be open and that are not: a clause names the workload and the host, and something on the way
 //! stops what the application sends (semantics C.11, PA09).
 
+use std::collections::BTreeMap;
+
 use super::consent::Intent;
 use super::{Caller, Gateways, Met};
 use crate::analysis::capture::Tier;
@@ -34,39 +36,29 @@ impl Broken {
 impl<'a> Gateways<'_, 'a> {
     /// The hosts that policies mean a caller to reach, and that what he sends does not.
     pub(in crate::analysis::exits) fn broken(&self, caller: &Caller<'a>, workload: usize) -> Vec<Broken> {
-        let mut found: Vec<Broken> = Vec::new();
-        for (proxy, policies) in self.policies.iter().enumerate() {
+        let mut intents: BTreeMap<String, Intent> = BTreeMap::new();
+        for policies in &self.policies {
             for host in policies.named_hosts(caller.asker) {
-                let Some(intent) = policies.intends(&host, caller.asker) else { continue };
-                found.extend(self.broken_to(&host, proxy, intent, caller, workload));
+                if !intents.contains_key(&host)
+                    && let Some(intent) = policies.intends(&host, caller.asker)
+                {
+                    intents.insert(host, intent);
+                }
             }
         }
-        found
+        intents.into_iter().filter_map(|(host, intent)| self.broken_to(host, intent, caller, workload)).collect()
     }
 
-    fn broken_to(
-        &self,
-        host: &str,
-        proxy: usize,
-        intent: Intent,
-        caller: &Caller<'a>,
-        workload: usize,
-    ) -> Option<Broken> {
-        let doors = self.doors.iter().enumerate();
-        let leads = doors.filter(|(_, door)| door.proxy == proxy && (door.asked == host || door.upstream == host));
+    fn broken_to(&self, host: String, intent: Intent, caller: &Caller<'a>, workload: usize) -> Option<Broken> {
+        let leads = self.doors.iter().enumerate().filter(|(_, door)| door.asked == host || door.upstream == host);
         let exits = leads.map(|(number, door)| {
             let reach = self.by_policies(door.proxy, &door.pod_ports, caller);
-            let met = Met { reach, consent: self.policies[proxy].ask(door, caller.asker) };
+            let met = Met { reach, consent: self.policies[door.proxy].ask(door, caller.asker) };
             self.exit(number, caller, Tier::Application, &met)
         });
         // Without any route there is no way yet: that policies run ahead of routes is told elsewhere.
-        let best = exits.min_by_key(|exit| (exit.verdict, exit.cut().count()))?;
-        (best.verdict == Verdict::Closed).then(|| Broken {
-            workload,
-            host: host.to_owned(),
-            policy: intent.name,
-            policy_at: intent.at,
-            exit: best,
-        })
+        let exit = exits.min_by_key(|exit| (exit.verdict, exit.cut().count()))?;
+        let is_closed = exit.verdict == Verdict::Closed;
+        is_closed.then(|| Broken { workload, host, policy: intent.name, policy_at: intent.at, exit })
     }
 }

@@ -478,6 +478,9 @@ fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_
             Decision::Deny => 2,
         });
     let Some((pool, decision)) = best else {
+        if let Some(said) = kept_off(gateway, estate) {
+            return vec![said];
+        }
         let layer = if estate.evidence.has(Layer::Scheduling) { Layer::Firewall } else { Layer::Scheduling };
         return vec![Said::missing(Control::Firewall, layer)];
     };
@@ -492,4 +495,17 @@ fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_
         said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
     }
     said
+}
+
+/// A pool that the gateway's selectors pick and whose taints keep its pods off, so that they run nowhere.
+fn kept_off(gateway: usize, estate: &Estate<'_>) -> Option<Said> {
+    let workload = &estate.workloads[gateway];
+    let is_picked = |pool: &&crate::model::NodePool<'_>| {
+        !workload.placement.is_free() && workload.placement.admits(pool) == crate::model::Match::Yes
+    };
+    let pool = estate.pools.iter().find(is_picked)?;
+    let taint = pool.taints.first()?;
+    let reason = format!("the gateway's pods do not tolerate `{}`, so they run on none of its nodes", taint.key.value);
+    let name = format!("node pool {}", pool.name);
+    Some(Said::new(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)))
 }
