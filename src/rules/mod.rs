@@ -22,6 +22,7 @@ mod authorization {
     pub(super) mod policy_route_drift;
 }
 mod capture {
+    pub(super) mod ambient_egress_gap;
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
     pub(super) mod mesh_wide_capture_gap;
@@ -142,6 +143,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_destination::RULE,
     &authorization::allow_without_source::RULE,
+    &capture::ambient_egress_gap::RULE,
     &firewall::app_node_egress_allowed::RULE,
     &network_policy::asymmetric_network_policy::RULE,
     &routing::auto_passthrough_egress::RULE,
