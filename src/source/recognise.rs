@@ -1,14 +1,7 @@
 //! Which files of a directory are read: those whose names say what they are, and among those whose names say nothing the ones
 //! that start like a manifest, a plan, a state or a dump.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
-
-use super::walk::decoded;
-
-/// How much of a file is looked at, in bytes.
-const HEAD: u64 = 4096;
 
 /// Whether the name of a file says that it is read.
 #[must_use]
@@ -20,23 +13,14 @@ fn ending(path: &Path) -> String {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Whether a file whose name says nothing holds objects: what a command printed into it, such as `terraform show -json` or
+/// Whether the name of a file says nothing, as that of a file into which a command printed, such as `terraform show -json` or
 /// `kubectl get -o yaml`. Files that were renamed to be left out keep another ending.
-pub(super) fn holds_objects(path: &Path) -> bool {
-    let says_nothing =
-        matches!(ending(path).as_str(), "" | "txt" | "out" | "log" | "plan" | "tfplan" | "dump" | "export");
-    says_nothing && head(path).is_some_and(|head| starts_like_objects(&head))
-}
-
-fn head(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(HEAD).read_to_end(&mut bytes).ok()?;
-    // The last character may be cut off.
-    (0..4).find_map(|cut| decoded(bytes.get(..bytes.len().checked_sub(cut)?)?))
+pub(super) fn says_nothing(path: &Path) -> bool {
+    matches!(ending(path).as_str(), "" | "txt" | "out" | "log" | "plan" | "tfplan" | "dump" | "export")
 }
 
 /// Whether a text starts like JSON or YAML that says what it is; a template does not.
-fn starts_like_objects(text: &str) -> bool {
+pub(super) fn starts_like_objects(text: &str) -> bool {
     const SAID_IN_JSON: [&str; 8] = [
         "\"format_version\"",
         "\"terraform_version\"",

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 use rayon::prelude::*;
 
 use super::place::{Contents, Sources};
-use super::recognise::{holds_objects, is_read};
+use super::recognise::{is_read, says_nothing, starts_like_objects};
 
 /// The largest file that is read, in bytes: offsets are kept in 32 bits.
 const MAX_BYTES: u64 = 1 << 31;
@@ -110,11 +110,21 @@ fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<S
 /// The real path of a file that is to be read, or why it is not.
 fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
     let path = entry.path();
-    if !is_read(path) && !holds_objects(path) {
+    let holds_objects = || says_nothing(path) && head(path).is_some_and(|head| starts_like_objects(&head));
+    if !is_read(path) && !holds_objects() {
         return Err("not YAML, JSON or Terraform");
     }
     let real = fs::canonicalize(path).map_err(|_| "cannot be opened")?;
     if real.starts_with(inside) { Ok(real) } else { Err("a link that leaves the audited directory") }
+}
+
+/// The text at the start of a file, where it is text.
+fn head(path: &Path) -> Option<String> {
+    const BYTES: u64 = 4096;
+    let mut bytes = Vec::new();
+    fs::File::open(path).ok()?.take(BYTES).read_to_end(&mut bytes).ok()?;
+    // The last character may be cut off.
+    (0..4).find_map(|cut| decoded(bytes.get(..bytes.len().checked_sub(cut)?)?))
 }
 
 fn read(path: &Path) -> Contents {
@@ -138,7 +148,7 @@ fn text(bytes: Vec<u8>) -> Contents {
 }
 
 /// The text of bytes, where they are text.
-pub(super) fn decoded(bytes: &[u8]) -> Option<String> {
+fn decoded(bytes: &[u8]) -> Option<String> {
     match mark(bytes) {
         Some((rest, unit)) => utf_16(rest, unit),
         None => std::str::from_utf8(bytes).ok().map(str::to_owned),
