@@ -110,9 +110,11 @@ fn what_is_ignored_is_not_in_a_baseline() {
 #[test]
 fn a_file_that_is_no_baseline_is_refused() {
     let estate = folder(&[("a.yaml", AGENT), ("old.json", "{\"schema\": 9, \"findings\": []}"), ("x.json", "[]")]);
-    for (file, said) in
-        [("none.json", "cannot read none.json"), ("x.json", "x.json is no baseline"), ("old.json", "its schema is 9")]
-    {
+    for (file, said) in [
+        ("none.json", "none.json is no baseline: there is no such file"),
+        ("x.json", "x.json is no baseline"),
+        ("old.json", "its schema is 9"),
+    ] {
         let ran = run(estate.path(), &["check", "--baseline", file]);
         assert!(ran.code == 2 && ran.stderr.contains(said), "{file}: {}", ran.stderr);
     }

@@ -72,7 +72,7 @@ impl InjectionWebhook<'_> {
     }
 }
 
-impl<'a> InjectionSettings<'a> {
+impl InjectionSettings<'_> {
     /// The selector of pods that never get a proxy by which a workload is one of them.
     #[must_use]
     pub fn never(&self, workload: &Workload<'_>) -> Option<Location> {
@@ -117,7 +117,7 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
                 let variables = || workload.pod.containers.iter().flat_map(|container| &container.env);
                 let value = |name: &str| {
                     let named = variables().filter(|variable| variable.name.value == name);
-                    named.filter_map(|variable| variable.value).next().and_then(flag)
+                    named.filter_map(|variable| variable.value).find_map(flag)
                 };
                 found.native_sidecars = found.native_sidecars.or_else(|| value("ENABLE_NATIVE_SIDECARS"));
                 found.dual_stack = found.dual_stack.or_else(|| value("ISTIO_DUAL_STACK"));

@@ -122,6 +122,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
+    estate.evidence.note_cloud_roles(&estate.iam);
     estate.evidence.note_admission(&estate.admission);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate

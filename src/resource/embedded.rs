@@ -1,4 +1,4 @@
-//! YAML and JSON that stand as text inside other documents: the mesh configuration and the injector's in their ConfigMaps,
+//! YAML and JSON that stand as text inside other documents: the mesh configuration and the injector's, each in a `ConfigMap`,
 //! and what a pod asks of its proxy in an annotation.
 
 use rustc_hash::FxHashMap;

@@ -289,7 +289,7 @@ impl<'a> Access<'a> {
     /// cluster's own roles do not show.
     pub fn cloud_writers(&self) -> impl Iterator<Item = &'a Holder<'a>> {
         let holders = self.estate.iam.holders.iter();
-        holders.filter(|holder| CLOUD_ROLES.contains(&holder.role.value) && !holder.is_admin)
+        holders.filter(|holder| holder.writes_in_clusters() && !holder.is_admin)
     }
 
     /// Whether the input says who works in a namespace: somebody other than the platform is bound there, or the input is
@@ -301,9 +301,6 @@ impl<'a> Access<'a> {
             || self.by_scope.get(namespace).is_some_and(|grants| grants.iter().any(is_somebody))
     }
 }
-
-/// Roles of the cloud that let somebody write most objects of every cluster (semantics C.12).
-const CLOUD_ROLES: [&str; 2] = ["roles/container.admin", "roles/container.developer"];
 
 /// How a grant covers something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

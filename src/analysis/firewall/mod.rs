@@ -10,6 +10,8 @@ use rustc_hash::FxHashMap;
 use crate::model::{Direction, Estate, FirewallRule, Match, NodePool, RuleSet, Unknown, Verdict};
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
+use applies::in_network;
+
 pub use applies::applies;
 pub use layers::{Layer, layers};
 
@@ -198,7 +200,7 @@ fn step(state: &mut State, index: usize, layer: &Layer, pool: &NodePool<'_>, est
         if possible.is_empty() {
             return;
         }
-        result.unknown.get_or_insert_with(|| uncertainty(rule));
+        result.unknown.get_or_insert_with(|| uncertainty(rule, pool));
         if rule.verdict != Verdict::Allow {
             result.may_deny = result.may_deny.union(&possible);
         }
@@ -242,12 +244,21 @@ fn always_allow(result: &mut PoolEgress) {
 pub const METADATA: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 169, 254));
 
 /// Why a rule's effect is not known: what it says, or whether it applies.
-fn uncertainty(rule: &FirewallRule<'_>) -> Unknown {
-    let target = || Unknown {
-        at: rule.target_at.unwrap_or(rule.name.at),
-        reason: format!("whether {} applies, which the input does not decide", rule.shown()),
-    };
-    rule.unknown.clone().unwrap_or_else(target)
+fn uncertainty(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Unknown {
+    if let Some(unknown) = &rule.unknown {
+        return unknown.clone();
+    }
+    let shown = rule.shown();
+    let elsewhere = rule
+        .network
+        .filter(|network| is_of_network(rule) && in_network(rule, pool) != Match::Yes && !network.is_named());
+    match elsewhere {
+        Some(network) => Unknown { at: network.at, reason: format!("which network {shown} is of") },
+        None => Unknown {
+            at: rule.target_at.unwrap_or(rule.name.at),
+            reason: format!("whether {shown} applies, which the input does not decide"),
+        },
+    }
 }
 
 /// Whether a rule is one of the network's own, rather than of a policy.
