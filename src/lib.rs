@@ -163,6 +163,7 @@ fn inputs(
         resources: resources.list.len(),
         unmodelled: unmodelled(resources),
         problems: [problems, resources.problems.clone(), estate.problems.clone()].concat(),
+        charts: triage::charts(&walk.sources, &unparsed),
         unparsed,
         skipped: walk.skipped.clone(),
         placed: resources.placed,

@@ -2,6 +2,7 @@
 //! filtered here, once.
 
 mod absorb;
+mod charts;
 mod difference;
 mod fingerprint;
 mod silence;
@@ -10,12 +11,13 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+pub use charts::{Chart, charts};
 pub use difference::{Difference, difference};
 pub use silence::{accepted, comments, silence};
 
 use crate::config::{Baseline, Changed, Config, Ignore, Known};
 use crate::finding::{Decision, Finding, Level, Object};
-use crate::source::{Location, Problem, Skipped, SourceId, Unparsed};
+use crate::source::{Location, Problem, Skipped, SourceId, Sources, Unparsed};
 use fingerprint::{fingerprint, numbered};
 
 /// Whether the estate passed.
@@ -61,6 +63,8 @@ pub struct Inputs {
     pub documents: usize,
     pub resources: usize,
     pub unparsed: Vec<Unparsed>,
+    /// Helm charts whose templates are among what could not be read.
+    pub charts: Vec<Chart>,
     /// Kinds that are read but not modelled, with how many there are; sorted.
     pub unmodelled: Vec<Unmodelled>,
     pub skipped: Vec<Skipped>,
@@ -68,6 +72,14 @@ pub struct Inputs {
     pub problems: Vec<Problem>,
     /// Namespaced objects that name no namespace and were placed in `default` or their kustomization's.
     pub placed: usize,
+}
+
+impl Inputs {
+    /// What could not be read, with one entry for all templates of a chart that nobody rendered.
+    #[must_use]
+    pub fn unread(&self, sources: &Sources) -> Vec<Unparsed> {
+        charts::unread(&self.charts, sources, &self.unparsed)
+    }
 }
 
 /// Documents of a kind that palisade does not model.

@@ -42,8 +42,8 @@ pub fn closing(report: &Report, sources: &Sources, check: &Check) -> Vec<String>
 
 /// What could not be read.
 pub fn unparsed(inputs: &Inputs, sources: &Sources) -> impl Iterator<Item = String> {
-    let line = |at, reason| format!("{}: not audited: {reason}", position(at, sources));
-    inputs.unparsed.iter().map(move |unparsed| line(unparsed.at, &unparsed.reason))
+    let line = |at, reason: &str| format!("{}: not audited: {reason}", position(at, sources));
+    inputs.unread(sources).into_iter().map(move |unread| line(unread.at, &unread.reason))
 }
 
 fn is_empty(inputs: &Inputs) -> bool {

@@ -6,7 +6,7 @@ use super::{Place, SCHEMA};
 use crate::config::{Ignore, Known};
 use crate::finding::{Finding, Hop, Label, Object};
 use crate::source::{LineColumn, Location, Sources};
-use crate::triage::{Compared, Inputs, Report, Reported, Unmodelled};
+use crate::triage::{Chart, Compared, Inputs, Report, Reported, Unmodelled};
 
 /// Writes the report as one JSON document.
 #[must_use]
@@ -69,6 +69,8 @@ struct InputsShape<'a> {
     bytes: usize,
     placed: usize,
     unparsed: Vec<UnparsedShape<'a>>,
+    /// Helm charts that nobody rendered, whose templates are among the unparsed.
+    charts: Vec<ChartShape<'a>>,
     unmodelled: Vec<UnmodelledShape<'a>>,
     skipped: Vec<SkippedShape<'a>>,
     problems: Vec<ProblemShape<'a>>,
@@ -80,6 +82,13 @@ struct UnparsedShape<'a> {
     line: usize,
     column: usize,
     reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct ChartShape<'a> {
+    path: &'a str,
+    templates: usize,
+    command: String,
 }
 
 #[derive(Serialize)]
@@ -197,12 +206,17 @@ fn inputs<'a>(inputs: &'a Inputs, sources: &'a Sources) -> InputsShape<'a> {
         bytes: inputs.bytes,
         placed: inputs.placed,
         unparsed: unparsed.collect(),
+        charts: inputs.charts.iter().map(chart).collect(),
         unmodelled: inputs.unmodelled.iter().map(unmodelled).collect(),
         skipped: skipped.map(|skipped| SkippedShape { path: &skipped.path, reason: &skipped.reason }).collect(),
         problems: problems
             .map(|problem| ProblemShape { message: &problem.message, location: location(problem.at, sources) })
             .collect(),
     }
+}
+
+fn chart(chart: &Chart) -> ChartShape<'_> {
+    ChartShape { path: &chart.path, templates: chart.templates, command: chart.command() }
 }
 
 fn unmodelled(unmodelled: &Unmodelled) -> UnmodelledShape<'_> {

@@ -17,7 +17,7 @@ pub fn junit(report: &Report, sources: &Sources, rules: &[&'static Rule], paths:
     let skipped = report.findings.len() - failures;
     let passed: Vec<_> =
         rules.iter().filter(|rule| !report.findings.iter().any(|found| found.finding.rule == rule.id)).collect();
-    let errors = report.inputs.unparsed.len();
+    let errors = report.inputs.unread(sources).len();
     let tests = report.findings.len() + passed.len() + errors;
     let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\"");
     let mut text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"palisade\" {counts}>\n");

@@ -129,7 +129,7 @@ fn rule_of(reported: &Reported, rules: &[&'static Rule]) -> Option<&'static Rule
 /// What the outputs that have no place for them say of documents that were not understood: the place and the reason.
 fn unaudited<'a>(report: &'a Report, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
     let said = |reason: &str| format!("document not understood, and not audited: {reason}");
-    report.inputs.unparsed.iter().map(move |unparsed| (Place::new(unparsed.at, sources), said(&unparsed.reason)))
+    report.inputs.unread(sources).into_iter().map(move |unread| (Place::new(unread.at, sources), said(&unread.reason)))
 }
 
 /// An object as people name it: `Kind namespace/name`, or `Kind name` where it is in no namespace.

@@ -181,8 +181,8 @@ impl<'a> Log<'a> {
             },
             locations: Vec::new(),
         });
-        let unparsed = inputs.unparsed.iter();
-        let unparsed = unparsed.map(|document| {
+        let unread = inputs.unread(self.sources);
+        let unparsed = unread.iter().map(|document| {
             note(unparsed_level, document.at, &format!("document not understood, and not audited: {}", document.reason))
         });
         let problems = inputs.problems.iter().map(|problem| note(Level::Warning, problem.at, &problem.message));

@@ -119,7 +119,7 @@ fn not_understood(rows: &mut Rows, inputs: &Inputs, sources: &Sources, limit: us
         let count = counted(inputs.unparsed.len(), "document");
         rows.row("unparsed:", &rows.palette.red(&format!("{count} could not be read and went unaudited")));
         // Every one is listed: an unread document may hold the way out.
-        inputs.unparsed.iter().for_each(|unparsed| rows.item(&said(unparsed.at, &unparsed.reason)));
+        inputs.unread(sources).iter().for_each(|unread| rows.item(&said(unread.at, &unread.reason)));
     }
     if !inputs.problems.is_empty() {
         rows.row("problems:", &format!("{} in what was read", counted(inputs.problems.len(), "place")));

@@ -22,12 +22,14 @@ mod authorization {
     pub(super) mod policy_route_drift;
 }
 mod capture {
+    pub(super) mod ambient_egress_gap;
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
     pub(super) mod mesh_wide_capture_gap;
     pub(super) mod network_capability;
     pub(super) mod proxy_container_overridden;
     pub(super) mod runs_as_proxy_identity;
+    pub(super) mod uncaptured_init_container;
     pub(super) mod workload_outside_mesh;
 }
 mod cluster {
@@ -93,6 +95,7 @@ mod path {
     pub(super) mod incomplete_evidence;
     pub(super) mod intended_path_broken;
     pub(super) mod mesh_bypass_path;
+    pub(super) mod missing_egress_gateway;
     pub(super) mod multi_cluster_gap;
     pub(super) mod pivot_path;
     pub(super) mod private_network_path;
@@ -140,6 +143,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_destination::RULE,
     &authorization::allow_without_source::RULE,
+    &capture::ambient_egress_gap::RULE,
     &firewall::app_node_egress_allowed::RULE,
     &network_policy::asymmetric_network_policy::RULE,
     &routing::auto_passthrough_egress::RULE,
@@ -190,6 +194,7 @@ pub static RULES: &[&Rule] = &[
     &capture::mesh_wide_capture_gap::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
+    &path::missing_egress_gateway::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
     &tls::missing_tls_origination::RULE,
@@ -227,6 +232,7 @@ pub static RULES: &[&Rule] = &[
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
     &path::unapproved_host_through_gateway::RULE,
+    &capture::uncaptured_init_container::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &access::unrestricted_pods::RULE,
     &access::unrestricted_tolerations::RULE,

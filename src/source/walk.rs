@@ -155,8 +155,11 @@ fn decoded(bytes: &[u8]) -> Option<String> {
     }
 }
 
+/// How the two bytes of a unit of UTF-16 are put together.
+type Unit = fn([u8; 2]) -> u16;
+
 /// What follows a mark that tells bytes to be UTF-16, and how its units are put together.
-fn mark(bytes: &[u8]) -> Option<(&[u8], fn([u8; 2]) -> u16)> {
+fn mark(bytes: &[u8]) -> Option<(&[u8], Unit)> {
     match bytes {
         [0xff, 0xfe, rest @ ..] => Some((rest, u16::from_le_bytes)),
         [0xfe, 0xff, rest @ ..] => Some((rest, u16::from_be_bytes)),
@@ -166,7 +169,7 @@ fn mark(bytes: &[u8]) -> Option<(&[u8], fn([u8; 2]) -> u16)> {
 
 /// The text of bytes that a mark tells to be UTF-16, as PowerShell writes what a command prints; places then count in the
 /// text as UTF-8.
-fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+fn utf_16(bytes: &[u8], unit: Unit) -> Option<String> {
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
     String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2))
 }

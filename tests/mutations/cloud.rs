@@ -189,7 +189,7 @@ fn network() -> Vec<Mutation> {
                 "    - 199.36.153.4\n    - 199.36.153.5\n    - 199.36.153.6\n    - 199.36.153.7\n",
                 "    - 199.36.153.8\n    - 199.36.153.9\n    - 199.36.153.10\n    - 199.36.153.11\n",
             ),
-            "google-api-vip-mixed/private-vip",
+            "google-api-vip-mixed/mixed",
             None,
         ),
         replace(

@@ -179,9 +179,9 @@ fn authorization() -> Vec<Mutation> {
             Some("intended-path-broken"),
         ),
         replace(
-            "name an account that is not there",
-            (POLICIES, "ns/reporting/sa/fx-import", "ns/reporting/sa/fx-imports"),
-            "policy-never-matches/no-such-source",
+            "name another mesh's account",
+            (POLICIES, "harborlane-prod.svc.id.goog/ns/reporting", "harborlane-test.svc.id.goog/ns/reporting"),
+            "policy-never-matches/trust-domain",
             None,
         ),
         Mutation {

@@ -67,7 +67,7 @@ pub fn all() -> Vec<Mutation> {
             "broken-gateway-hop",
             None,
         ),
-        append("bind a foreign route", (SIDECAR, FOREIGN), "virtual-service-leak", None),
+        append("route another's host", (SIDECAR, HIJACK), "virtual-service-leak/hijack", None),
         Mutation {
             name: "bind a foreign route to an open gateway",
             edits: vec![
@@ -75,8 +75,18 @@ pub fn all() -> Vec<Mutation> {
                 Edit::Append(SIDECAR, FOREIGN),
             ],
             rule: "foreign-route-on-gateway",
-            path: None,
+            path: Some("unapproved-host-through-gateway"),
         },
+        replace(
+            "redirect nothing in the whole mesh",
+            (
+                "mesh/mesh-config.yaml",
+                "      holdApplicationUntilProxyStarts: true\n",
+                "      holdApplicationUntilProxyStarts: true\n      interceptionMode: NONE\n",
+            ),
+            "mesh-wide-capture-gap/mode-none",
+            None,
+        ),
         append("patch the proxies", (MESSAGING, FILTER), "proxy-extension-in-path", None),
         append("hide a host behind a Service", (SIDECAR, EXTERNAL_NAME), "hidden-external-backend/externalname", None),
         replace(
@@ -142,6 +152,17 @@ spec:
   location: MESH_EXTERNAL
   resolution: NONE
   ports: [{number: 443, name: tls, protocol: TLS}]
+";
+
+const HIJACK: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: other, namespace: web}
+spec:
+  hosts: [rates.exchange.example]
+  exportTo: [\"*\"]
+  http:
+    - route: [{destination: {host: storefront.web.svc.cluster.local, port: {number: 80}}}]
 ";
 
 const FOREIGN: &str = "

@@ -47,6 +47,16 @@ pub fn all() -> Vec<Mutation> {
             "      labels:\n        app: notifier\n        sidecar.istio.io/inject: \"false\"\n    spec:\n      serviceAccountName: notifier\n",
             "workload-outside-mesh/pod-optout",
         ),
+        replace(
+            "bring another proxy",
+            (
+                WORKLOADS,
+                "      containers:\n        - name: notifier\n",
+                "      containers:\n        - name: istio-proxy\n          image: example.com/proxy\n        - name: notifier\n",
+            ),
+            "proxy-container-overridden",
+            None,
+        ),
         user("run as the proxy's user", "runAsUser: 10012", "runAsUser: 1337", "runs-as-proxy-identity/uid"),
         user("run as the proxy's group", "runAsGroup: 10012", "runAsGroup: 1337", "runs-as-proxy-identity/gid"),
         Mutation {

@@ -6,6 +6,7 @@ mod injection;
 mod overrides;
 mod privilege;
 mod redirect;
+mod startup;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -19,6 +20,7 @@ pub use injection::{Injection, Outside};
 pub use overrides::{NARROWING, Override, OverrideKind};
 pub use privilege::{Privilege, PrivilegeKind};
 pub use redirect::{Exclusion, ExclusionKind, mesh_wide};
+pub use startup::{Startup, StartupKind};
 
 /// The weakest attacker who can do something (semantics 0.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +71,8 @@ pub struct Capture<'a> {
     pub identities: Vec<ProxyIdentity>,
     /// What its pods change about what is injected into them.
     pub overrides: Vec<Override<'a>>,
+    /// The init containers that run without the proxy.
+    pub startup: Option<Startup<'a>>,
     /// What its containers may do to their network or their node, whether or not there is a proxy.
     pub privileges: Vec<Privilege<'a>>,
     /// The ways around the proxy, the weakest attacker's first. What a proxy never sees comes last; where it is unknown
@@ -112,13 +116,15 @@ fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Captur
         }
     }
     let privileges = privilege::privileges(workload);
+    let startup = startup::startup(workload, &injection, estate);
     let mut escapes = escapes(&injection, &exclusions, &identities);
     if matches!(injection, Injection::In { .. }) {
         escapes.extend(privileges.iter().filter_map(Privilege::escape));
+        escapes.extend(startup.as_ref().and_then(Startup::escape));
     }
     escapes.sort_by_key(|escape| escape.tier);
     escapes.push(unredirected(workload));
-    Capture { injection, exclusions, identities, overrides, privileges, escapes }
+    Capture { injection, exclusions, identities, overrides, startup, privileges, escapes }
 }
 
 fn escapes(injection: &Injection, exclusions: &[Exclusion<'_>], identities: &[ProxyIdentity]) -> Vec<Escape> {

@@ -88,7 +88,7 @@ fn picks(
     clause.peers.iter().flatten().find_map(|peer| match &peer.scope {
         PeerScope::Pods(scope) if !scope.is_everything() => {
             let held = |name: &&str| scope.holds_name(name, &estate.namespaces) == crate::model::Match::Yes;
-            namespaces.iter().any(|name| held(&name)).then_some(peer.at)
+            namespaces.iter().any(held).then_some(peer.at)
         }
         _ => None,
     })

@@ -59,6 +59,6 @@ impl<'a> Gateways<'_, 'a> {
         // Without any route there is no way yet: that policies run ahead of routes is told elsewhere.
         let exit = exits.min_by_key(|exit| (exit.verdict, exit.cut().count()))?;
         let is_closed = exit.verdict == Verdict::Closed;
-        is_closed.then(|| Broken { workload, host, policy: intent.name, policy_at: intent.at, exit })
+        is_closed.then_some(Broken { workload, host, policy: intent.name, policy_at: intent.at, exit })
     }
 }
