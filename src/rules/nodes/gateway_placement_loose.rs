@@ -68,7 +68,8 @@ fn strays(index: usize, workload: &Workload<'_>, audit: &Audit<'_>) -> Option<Fi
         stray.name,
         pools[*own].name
     );
-    let finding = RULE.finding("selector", workload.pod_at(), message).see(stray.name.at, "the other pool");
+    let at = workload.placement.unsound_key(|_| false).map_or(workload.pod_at(), |key| key.at);
+    let finding = RULE.finding("stray", at, message).see(stray.name.at, "the other pool");
     Some(finding.help("select the gateway's pool by `cloud.google.com/gke-nodepool`"))
 }
 

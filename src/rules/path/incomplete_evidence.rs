@@ -27,7 +27,9 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         findings.push(note(Layer::Access, &[format!("what role {roles} allows is not in the input")], *at, audit));
     }
     let Some(at) = anchor(audit.estate) else { return };
-    for layer in Layer::ALL {
+    // Rules without clusters are somebody else's half of an estate: what the half itself leaves open is worth a word.
+    let is_whole = has_cluster(audit.estate);
+    for layer in Layer::ALL.into_iter().filter(|&layer| is_whole || audit.estate.evidence.has(layer)) {
         let gaps = gaps(layer, audit);
         if !gaps.is_empty() {
             let note = note(layer, &gaps, at, audit);
@@ -47,6 +49,12 @@ fn anchor(estate: &Estate<'_>) -> Option<Location> {
     let rule = estate.firewall.iter().min_by_key(|rule| (rule.name.value, rule.name.at));
     let gateway = gateway.map(|gateway| gateway.name.at);
     workload.or(gateway).or_else(|| pool.map(|pool| pool.name.at)).or_else(|| rule.map(|rule| rule.name.at))
+}
+
+/// Whether the input holds anything that runs, or that something could run on.
+fn has_cluster(estate: &Estate<'_>) -> bool {
+    let mut gateways = estate.mesh.gateways.iter().filter(|gateway| gateway.egress);
+    estate.tenants().next().is_some() || gateways.next().is_some() || !estate.pools.is_empty()
 }
 
 /// What is wanting of a layer, as clauses of a sentence.
