@@ -7,6 +7,7 @@ pub mod difference;
 mod excerpt;
 mod github;
 mod gitlab;
+pub mod graph;
 mod hops;
 mod html;
 mod json;

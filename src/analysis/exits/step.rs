@@ -26,7 +26,8 @@ pub struct Step {
 
 impl Step {
     /// The pool that it is about.
-    pub(super) fn pool(&self) -> Option<usize> {
+    #[must_use]
+    pub fn pool(&self) -> Option<usize> {
         match self.what {
             What::Landing(pool)
             | What::LandingOfTenants(pool)
