@@ -59,7 +59,7 @@ pub fn json(picture: &Picture, sources: &Sources) -> String {
         kind: node.kind.as_str(),
         name: &node.name,
         namespace: node.namespace(),
-        layer: node.layer.map(|layer| layer.as_str()),
+        layer: node.layer.map(crate::analysis::exits::Control::as_str),
         workloads: &node.workloads,
         location: node.at.map(|at| location(at, sources)),
     });
