@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("traffic", &[]),
     ("finding", &["source"]),
-    ("config", &["finding", "source"]),
+    ("config", &["finding", "source", "traffic"]),
     ("resource", &["finding", "source", "traffic"]),
     ("model", &["config", "resource", "finding", "source", "traffic"]),
     ("analysis", &["model", "finding", "source", "traffic"]),
@@ -24,7 +24,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("report", &["triage", "config", "rule", "finding", "source"]),
     // A listing of what an analysis knows, not of findings.
     ("report/connections", &["analysis", "model", "traffic", "report", "finding", "source"]),
-    ("report/paths", &["analysis", "model", "traffic", "report", "finding", "source"]),
+    ("report/paths", &["analysis", "config", "model", "traffic", "report", "finding", "source"]),
 ];
 
 /// A source file without its comments and its tests.

@@ -222,7 +222,7 @@ pub fn has_google_endpoint(pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
     here.fold(Match::No, Match::or)
 }
 
-/// Whether some traffic reaches public IPv4 addresses.
+/// Whether some traffic reaches public IPv4 addresses, mail apart.
 #[must_use]
 pub fn reaches_internet(traffic: &crate::traffic::Traffic) -> bool {
     !outside(traffic).is_empty()

@@ -4,7 +4,7 @@ use crate::analysis::access::enumerate;
 use crate::analysis::capture::Injection;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::access::{Binding, Standing};
-use crate::model::{Estate, Layer, OutboundMode};
+use crate::model::{Direction, Estate, Layer, OutboundMode, Unknown};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -114,17 +114,19 @@ fn unseen_roles<'a>(estate: &Estate<'a>) -> Vec<(&'a str, Location)> {
     roles
 }
 
-fn firewall_gaps(audit: &Audit<'_>) -> Vec<String> {
-    let mut reasons: Vec<&str> = audit
-        .facts
-        .firewall
-        .iter()
-        .filter_map(|pool| pool.unknown.as_ref())
-        .map(|unknown| unknown.reason.as_str())
-        .collect();
+/// What the input leaves open of the firewall before each pool; where no pool is in it, of the egress rules themselves.
+fn open_firewall<'f>(audit: &'f Audit<'_>) -> impl Iterator<Item = &'f Unknown> {
+    let of_pools = audit.facts.firewall.iter().filter_map(|pool| pool.unknown.as_ref());
+    let rules = audit.estate.firewall.iter().filter(|_| audit.estate.pools.is_empty());
+    let egress = rules.filter(|rule| rule.direction == Direction::Egress);
+    of_pools.chain(egress.filter_map(|rule| rule.unknown.as_ref()))
+}
+
+fn firewall_gaps(audit: &Audit<'_>) -> Option<String> {
+    let mut reasons: Vec<String> = open_firewall(audit).map(|unknown| unknown.reason.clone()).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    reasons.into_iter().map(|reason| format!("the firewall depends on {reason}")).collect()
+    (!reasons.is_empty()).then(|| format!("the firewall depends on {}", enumerate(&reasons)))
 }
 
 /// The pools whose taints the input leaves open.
@@ -139,10 +141,7 @@ fn scheduling_gaps(audit: &Audit<'_>) -> Option<String> {
 /// Where the input leaves something of a layer open, the first few places.
 fn open_places(layer: Layer, audit: &Audit<'_>) -> Vec<(Location, String)> {
     let mut places: Vec<(Location, String)> = match layer {
-        Layer::Firewall => {
-            let unknown = audit.facts.firewall.iter().filter_map(|pool| pool.unknown.as_ref());
-            unknown.map(|unknown| (unknown.at, unknown.reason.clone())).collect()
-        }
+        Layer::Firewall => open_firewall(audit).map(|unknown| (unknown.at, unknown.reason.clone())).collect(),
         Layer::Scheduling => {
             let open = audit.estate.pools.iter().filter_map(|pool| pool.taints_unknown);
             open.map(|at| (at, "taints that the input leaves open".to_owned())).collect()
