@@ -38,8 +38,8 @@ pub fn run(command: &Graph) -> Result<u8, Fault> {
         let palisade::Graph { picture, inputs } = palisade::graph(walk, config, filter);
         asked.known(&picture.listing, &inputs)?;
         let text = match command.format {
-            FormatName::Dot => graph::dot(&picture),
-            FormatName::Mermaid => graph::mermaid(&picture),
+            FormatName::Dot => graph::dot(&picture, &walk.sources),
+            FormatName::Mermaid => graph::mermaid(&picture, &walk.sources),
             FormatName::Json => graph::json(&picture, &walk.sources),
         };
         asked.write(|out| out.write_all(text.as_bytes()))?;

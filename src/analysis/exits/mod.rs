@@ -28,7 +28,7 @@ use crate::traffic::{Sample, Traffic};
 
 pub use gateway::Broken;
 pub use kinds::{Class, Control, Verdict, Via};
-pub use step::Step;
+pub use step::{Holder, Step};
 
 use profile::{Profile, profile};
 use sheet::Desk;
@@ -50,22 +50,10 @@ pub struct Exit {
     pub traffic: Traffic,
     /// The packet that the steps are about; of a closed way, the one that the fewest layers stop.
     pub sample: Sample,
-    pub through: Through,
     /// The layers on the way, in the order in which traffic meets them.
     pub steps: Vec<Step>,
     /// What is said of the steps, where that does not depend on the workload.
     said: Vec<step::Said>,
-}
-
-/// What a way leads through, by index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Through {
-    /// The proxy of an egress gateway.
-    pub proxy: Option<usize>,
-    /// The other workload that lets itself be used.
-    pub workload: Option<usize>,
-    /// The pool whose nodes it leaves from: of the last one of them who passes it on.
-    pub pool: Option<usize>,
 }
 
 /// Workloads of one namespace that nothing can tell apart, with their ways out.

@@ -1,10 +1,10 @@
 //! The way that is always left: what is asked of the cluster's resolver goes on to whoever answers for the name (semantics
 //! B.1 row 23, C.11 path F).
 
+use super::Exit;
 use super::kinds::{Class, Control, Verdict, Via};
 use super::step::{Said, Step};
 use super::wanted::Wanted;
-use super::{Exit, Through};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
 use crate::analysis::needs::{self, Need, Way};
@@ -32,10 +32,9 @@ impl<'a> Names<'a> {
         let traffic = wanted.names.clone();
         let sample = traffic.first()?;
         let said: Vec<Said> = [
-            Said::new(
+            Said::own(
                 Control::Mesh,
                 Decision::Allow,
-                estate.display(&estate.workloads[workload]),
                 "code that runs in it may put data into the names that it asks for".to_owned(),
                 None,
             ),
@@ -56,7 +55,6 @@ impl<'a> Names<'a> {
             approved: verdict == Verdict::Open,
             traffic,
             sample,
-            through: Through::default(),
             steps,
             said,
         })

@@ -3,12 +3,12 @@
 
 use rustc_hash::FxHashMap;
 
+use super::Exit;
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
 use super::profile::Profile;
-use super::step::{Said, Step, firewall_words, node_exit_words};
+use super::step::{Holder, Said, Step, firewall_words, node_exit_words};
 use super::wanted::{on_port, through};
-use super::{Exit, Through};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
 use crate::analysis::routing::{Flow, Target, Unrouted, Way, is_google};
@@ -65,9 +65,8 @@ impl<'e, 'a> Routes<'e, 'a> {
 
     fn exit(&self, flow: &Flow<'a>, way: &Way<'a>, port: Option<u16>, workload: usize, profile: &Profile<'_>) -> Exit {
         let traffic = on_port(port);
-        let mut said = vec![self.by_proxy(flow, way, workload), self.by_policies(&traffic, workload, profile)];
-        let (pool, by_nodes) = self.by_nodes(&traffic, profile);
-        said.extend(by_nodes);
+        let mut said = vec![Self::by_proxy(flow, way), self.by_policies(&traffic, workload, profile)];
+        said.extend(self.by_nodes(&traffic, profile));
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
         Exit {
@@ -79,14 +78,12 @@ impl<'e, 'a> Routes<'e, 'a> {
             approved: false,
             traffic,
             sample,
-            through: Through { pool, ..Through::default() },
             steps,
             said,
         }
     }
 
-    fn by_proxy(&self, flow: &Flow<'_>, way: &Way<'_>, workload: usize) -> Said {
-        let name = self.estate.display(&self.estate.workloads[workload]);
+    fn by_proxy(flow: &Flow<'_>, way: &Way<'_>) -> Said {
         let host = flow.host;
         let (reason, at): (String, Location) = match way.to {
             Target::Outside(to) => (format!("its proxy sends `{host}` on to `{}`", to.host), to.host_at),
@@ -102,7 +99,7 @@ impl<'e, 'a> Routes<'e, 'a> {
             _ => (format!("no virtual service takes `{host}` to the gateway"), host.at),
         };
         let decision = if way.doubt.is_some() { Decision::Unknown } else { Decision::Allow };
-        Said::new(Control::Mesh, decision, name, reason, Some(at))
+        Said::own(Control::Mesh, decision, reason, Some(at))
     }
 
     fn by_policies(&self, traffic: &crate::traffic::Traffic, workload: usize, profile: &Profile<'_>) -> Said {
@@ -121,7 +118,7 @@ impl<'e, 'a> Routes<'e, 'a> {
     }
 
     /// The pool that lets out the most.
-    fn by_nodes(&self, traffic: &crate::traffic::Traffic, profile: &Profile<'_>) -> (Option<usize>, Vec<Said>) {
+    fn by_nodes(&self, traffic: &crate::traffic::Traffic, profile: &Profile<'_>) -> Vec<Said> {
         let of_pool = |&(pool, certain): &(usize, bool)| {
             let view = &self.pools.views[pool];
             let decision = through(traffic, &view.certain, &view.possible);
@@ -135,16 +132,16 @@ impl<'e, 'a> Routes<'e, 'a> {
         let best = profile.landings.iter().map(of_pool).min_by_key(|(_, decision)| order(*decision));
         let Some((pool, decision)) = best.filter(|_| self.estate.evidence.has(Layer::Firewall)) else {
             let layer = if self.estate.pools.is_empty() { Layer::Scheduling } else { Layer::Firewall };
-            return (None, vec![Said::missing(Control::Firewall, layer)]);
+            return vec![Said::missing(Control::Firewall, layer)];
         };
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
         let (name, reason, at) = firewall_words(pool, &sample, decision, self.estate, self.facts);
-        let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at))];
+        let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
         if let Some(decision) = self.pools.views[pool].leaves_network {
             let (name, reason, at) = node_exit_words(pool, decision, self.estate);
-            said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
+            said.push(Said::new(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
         }
-        (Some(pool), said)
+        said
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
+use super::Exit;
 use super::judge::{Gate, passing, weakest};
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::{PoolView, Pools};
 use super::profile::{Profile, Proxy};
 use super::step::{Step, What};
 use super::wanted::Wanted;
-use super::{Exit, Through};
 use crate::analysis::capture::{Tier, tcp};
 use crate::analysis::destinations::google_restricted;
 use crate::finding::Decision;
@@ -126,7 +126,6 @@ impl<'f> Desk<'f, '_> {
             approved: part.verdict == Verdict::Open && self.is_approved(route, &part.traffic),
             traffic: part.traffic,
             sample: part.sample,
-            through: Through { pool: part.steps.iter().find_map(Step::pool), ..Through::default() },
             steps: part.steps,
             said: Vec::new(),
         }

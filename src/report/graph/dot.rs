@@ -4,28 +4,22 @@ use std::fmt::Write as _;
 
 use super::{Kind, Look, Node, Picture, lines};
 use crate::report::palette::clean;
+use crate::source::Sources;
 
 /// Writes the picture in Graphviz's language: a cluster for each namespace; what is open is red, what is approved green,
 /// what is unknown dashed, what is closed dotted.
 #[must_use]
-pub fn dot(picture: &Picture) -> String {
+pub fn dot(picture: &Picture, sources: &Sources) -> String {
     let mut text = "digraph estate {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
-    for (index, node) in picture.nodes.iter().enumerate() {
-        match node.kind {
-            Kind::Namespace => {
-                let label = quoted(&node.name);
-                let _ = writeln!(text, "  subgraph cluster_{index} {{\n    label={label};");
-                let own = picture.nodes.iter().enumerate();
-                for (index, group) in own.filter(|(_, group)| group.namespace() == Some(&node.name)) {
-                    let _ = writeln!(text, "    n{index} [label={}];", quoted(&group.label()));
-                }
-                text.push_str("  }\n");
-            }
-            Kind::Workloads => {}
-            kind => {
-                let _ = writeln!(text, "  n{index} [label={}, shape={}];", quoted(&node.label()), shape(kind));
-            }
+    for (index, namespace, inside) in picture.namespaces() {
+        let _ = writeln!(text, "  subgraph cluster_{index} {{\n    label={};", quoted(&namespace.name));
+        for (index, node) in inside {
+            let _ = writeln!(text, "    {}", written(index, node, sources));
         }
+        text.push_str("  }\n");
+    }
+    for (index, node) in picture.free() {
+        let _ = writeln!(text, "  {}", written(index, node, sources));
     }
     for ((from, to, look), words) in lines(picture) {
         let style = match look {
@@ -40,6 +34,11 @@ pub fn dot(picture: &Picture) -> String {
     text + "}\n"
 }
 
+fn written(index: usize, node: &Node, sources: &Sources) -> String {
+    let lines: Vec<String> = node.label(sources).iter().map(|line| escaped(line)).collect();
+    format!("n{index} [label=\"{}\", shape={}];", lines.join("\\n"), shape(node.kind))
+}
+
 fn shape(kind: Kind) -> &'static str {
     match kind {
         Kind::Gateway => "house",
@@ -51,15 +50,11 @@ fn shape(kind: Kind) -> &'static str {
     }
 }
 
-impl Node {
-    /// What is written on it: the first of a group, and how many are alike.
-    pub(super) fn label(&self) -> String {
-        let more = self.workloads.len().saturating_sub(1);
-        if more == 0 { self.name.clone() } else { format!("{} and {more} alike", self.name) }
-    }
-}
-
 /// Text in quotes, where a backslash is no escape of Graphviz's.
 pub(in crate::report) fn quoted(text: &str) -> String {
-    format!("\"{}\"", clean(text).replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", escaped(text))
+}
+
+fn escaped(text: &str) -> String {
+    clean(text).replace('\\', "\\\\").replace('"', "\\\"")
 }

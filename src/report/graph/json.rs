@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Picture;
-use crate::report::json::{HopShape, LocationShape, hop_shape, location};
+use crate::report::json::{HopShape, LocationShape, ResourceShape, hop_shape, location, resource};
 use crate::report::paths::{DestinationShape, destination_shape};
 use crate::report::{SCHEMA, pretty};
 use crate::source::Sources;
@@ -24,6 +24,9 @@ struct NodeShape<'a> {
     namespace: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<&'static str>,
+    /// The object that a control is written in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<ResourceShape<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     workloads: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +61,8 @@ pub fn json(picture: &Picture, sources: &Sources) -> String {
         id: id(index),
         kind: node.kind.as_str(),
         name: &node.name,
-        namespace: node.namespace(),
+        namespace: node.namespace.as_deref(),
+        resource: node.object.as_ref().map(resource),
         layer: node.layer.map(crate::analysis::exits::Control::as_str),
         workloads: &node.workloads,
         location: node.at.map(|at| location(at, sources)),

@@ -16,6 +16,8 @@ pub(super) use dot::quoted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::exits::{Verdict, Via};
+use crate::report::{Place, object_name};
+use crate::source::Sources;
 
 /// How a line of the drawing looks, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +36,37 @@ impl Look {
             (Verdict::Unknown, _) => Self::Unknown,
             (Verdict::Closed, _) => Self::Closed,
         }
+    }
+}
+
+impl Node {
+    /// What is written on it, line by line. Of alike workloads, the first; of a control, which one it is, and where.
+    fn label(&self, sources: &Sources) -> Vec<String> {
+        let more = self.workloads.len().saturating_sub(1);
+        let name = if more == 0 { self.name.clone() } else { format!("{} and {more} alike", self.name) };
+        let is_named = |object: &str| self.name.ends_with(&format!(" {object}"));
+        let object = self.object.as_ref().filter(|object| !is_named(&object.name)).map(object_name);
+        let at = self.at.filter(|_| self.kind == Kind::Control).map(|at| Place::new(at, sources));
+        let line = at.map(|place| format!("{}:{}", place.source.path(), place.start.line));
+        [Some(name), object, line].into_iter().flatten().collect()
+    }
+}
+
+impl Picture {
+    /// The nodes that are drawn by themselves, each with its number.
+    fn free(&self) -> impl Iterator<Item = (usize, &Node)> {
+        let is_free = |node: &Node| node.kind != Kind::Namespace && node.namespace.is_none();
+        self.nodes.iter().enumerate().filter(move |(_, node)| is_free(node))
+    }
+
+    /// The namespaces, each with its number and what is drawn in it.
+    fn namespaces(&self) -> impl Iterator<Item = (usize, &Node, Vec<(usize, &Node)>)> {
+        let mut inside: BTreeMap<&str, Vec<(usize, &Node)>> = BTreeMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            inside.entry(node.namespace.as_deref().unwrap_or_default()).or_default().push((index, node));
+        }
+        let namespaces = self.nodes.iter().enumerate().filter(|(_, node)| node.kind == Kind::Namespace);
+        namespaces.map(move |(index, node)| (index, node, inside.remove(node.name.as_str()).unwrap_or_default()))
     }
 }
 

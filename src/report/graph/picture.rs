@@ -1,14 +1,15 @@
 //! What is drawn, whatever it is written as.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Control, Verdict, Via};
-use crate::finding::Hop;
+use crate::analysis::exits::{Class, Control, Holder, Step, Verdict, Via};
+use crate::finding::{Hop, Object};
 use crate::model::Estate;
 use crate::report::paths::{Alike, Destination, Filter, Listing, Way, listing, place};
 use crate::source::Location;
+use crate::triage::Objects;
 
 /// Everything that is drawn.
 #[derive(Clone, Debug)]
@@ -60,21 +61,19 @@ pub struct Node {
     pub name: String,
     /// Where it is written; none for what stands in no file.
     pub at: Option<Location>,
+    /// The namespace that it runs in.
+    pub namespace: Option<String>,
     /// The layer of a control.
     pub layer: Option<Control>,
+    /// The object that a control is written in.
+    pub object: Option<Object>,
     /// `namespace/Kind/name` of each of a group's workloads.
     pub workloads: Vec<String>,
 }
 
 impl Node {
     fn new(kind: Kind, name: String, at: Option<Location>) -> Self {
-        Self { kind, name, at, layer: None, workloads: Vec::new() }
-    }
-
-    /// The namespace of a group of workloads.
-    #[must_use]
-    pub fn namespace(&self) -> Option<&str> {
-        self.workloads.first()?.split('/').next()
+        Self { kind, name, at, namespace: None, layer: None, object: None, workloads: Vec::new() }
     }
 }
 
@@ -94,29 +93,28 @@ pub struct Route {
     pub hops: Vec<(Hop, Control, usize)>,
 }
 
-/// Draws an estate with the ways out that are asked for.
+/// Draws an estate with the ways out that are asked for. `objects` says what stands where.
 #[must_use]
-pub fn picture(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Picture {
+pub fn picture(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, objects: &dyn Objects) -> Picture {
     let listing = listing(estate, facts, filter);
-    let mut drawing = Drawing { estate, facts, nodes: BTreeMap::new() };
+    let mut drawing = Drawing::new(estate, facts, objects);
     for pool in 0..estate.pools.len() {
         drawing.pool(pool);
     }
     for proxy in 0..facts.egress.proxies.len() {
         drawing.gateway(proxy);
     }
-    let mut routes = Vec::new();
-    for row in &listing.rows {
+    let groups: Vec<usize> = listing.rows.iter().map(|row| drawing.group(row.names())).collect();
+    let mut routes: Vec<Route> = Vec::new();
+    for (row, group) in listing.rows.iter().zip(groups) {
         let Some((_, ways)) = row.workloads.first() else { continue };
-        let names: Vec<String> = row.workloads.iter().map(|(name, _)| name.clone()).collect();
-        let group = drawing.group(names);
-        let mut known: BTreeMap<Alike<'_>, usize> = BTreeMap::new();
+        let mut known: BTreeMap<(Alike<'_>, Vec<usize>), usize> = BTreeMap::new();
         for way in ways {
-            let index = *known.entry(way.alike()).or_insert(routes.len());
-            if index == routes.len() {
-                routes.push(drawing.route(group, way));
-            } else if let Some(route) = routes.get_mut(index) {
-                route.destinations.extend(way.destinations.iter().cloned());
+            let route = drawing.route(group, way);
+            let index = *known.entry((way.alike(), route.nodes.clone())).or_insert(routes.len());
+            match routes.get_mut(index) {
+                Some(same) => same.destinations.extend(route.destinations),
+                None => routes.push(route),
             }
         }
     }
@@ -142,11 +140,24 @@ fn sorted(nodes: BTreeMap<Node, usize>) -> (Vec<Node>, Vec<usize>) {
 struct Drawing<'e, 'a> {
     estate: &'e Estate<'a>,
     facts: &'e Facts<'a>,
+    objects: &'e dyn Objects,
     /// Each node with a number, in the order in which they were met.
     nodes: BTreeMap<Node, usize>,
+    /// Each workload by its display name.
+    named: HashMap<String, usize>,
+    /// The node of each workload that is drawn.
+    drawn: HashMap<String, usize>,
 }
 
-impl Drawing<'_, '_> {
+impl<'e, 'a> Drawing<'e, 'a> {
+    fn new(estate: &'e Estate<'a>, facts: &'e Facts<'a>, objects: &'e dyn Objects) -> Self {
+        let mut named = HashMap::new();
+        for (index, workload) in estate.workloads.iter().enumerate() {
+            named.entry(estate.display(workload)).or_insert(index);
+        }
+        Self { estate, facts, objects, nodes: BTreeMap::new(), named, drawn: HashMap::new() }
+    }
+
     fn node(&mut self, node: Node) -> usize {
         let next = self.nodes.len();
         *self.nodes.entry(node).or_insert(next)
@@ -158,40 +169,71 @@ impl Drawing<'_, '_> {
     }
 
     fn gateway(&mut self, proxy: usize) -> usize {
-        let name = self.facts.egress.proxies[proxy].name;
-        self.node(Node::new(Kind::Gateway, name.value.to_owned(), Some(name.at)))
+        let proxy = &self.facts.egress.proxies[proxy];
+        let workload = proxy.workload.map(|workload| &self.estate.workloads[workload]);
+        let name = workload.map_or_else(|| proxy.name.value.to_owned(), |workload| self.estate.display(workload));
+        let namespace = workload.map(|workload| self.estate.namespace_of(workload).name.to_owned());
+        if let Some(namespace) = &namespace {
+            self.namespace(namespace);
+        }
+        self.node(Node { namespace, ..Node::new(Kind::Gateway, name, Some(proxy.name.at)) })
+    }
+
+    fn namespace(&mut self, name: &str) {
+        let at = self.estate.namespace(name).map(|namespace| namespace.at.at);
+        self.node(Node::new(Kind::Namespace, name.to_owned(), at));
     }
 
     /// A group and its namespace.
     fn group(&mut self, workloads: Vec<String>) -> usize {
         let first = workloads.first().cloned().unwrap_or_default();
-        let written = |name: &str| self.estate.namespaces.iter().find(|one| one.name == name).map(|one| one.at.at);
-        let namespace = first.split('/').next().unwrap_or_default();
-        let namespace = Node::new(Kind::Namespace, namespace.to_owned(), written(namespace));
-        self.node(namespace);
-        let own = self.estate.workloads.iter().find(|one| self.estate.display(one) == first);
-        let at = own.map(|own| own.name.at);
-        self.node(Node { workloads, ..Node::new(Kind::Workloads, first, at) })
+        let own = self.named.get(&first).map(|&index| &self.estate.workloads[index]);
+        let namespace = own.map(|own| self.estate.namespace_of(own).name.to_owned());
+        if let Some(namespace) = &namespace {
+            self.namespace(namespace);
+        }
+        let group = Node { namespace, ..Node::new(Kind::Workloads, first, own.map(|own| own.name.at)) };
+        let node = self.node(Node { workloads: workloads.clone(), ..group });
+        self.drawn.extend(workloads.into_iter().map(|name| (name, node)));
+        node
+    }
+
+    /// A workload that lets itself be used: with its group, where that is drawn.
+    fn workload(&mut self, workload: usize) -> usize {
+        let name = self.estate.display(&self.estate.workloads[workload]);
+        match self.drawn.get(&name) {
+            Some(&node) => node,
+            None => self.group(vec![name]),
+        }
+    }
+
+    fn control(&mut self, hop: &Hop, step: &Step) -> usize {
+        let node = if step.is_missing() {
+            Node::new(Kind::Missing, format!("{} not in the input", step.control.as_str()), None)
+        } else {
+            let object = self.objects.object(hop.at);
+            Node { object, ..Node::new(Kind::Control, hop.name.clone(), Some(hop.at)) }
+        };
+        self.node(Node { layer: Some(step.control), ..node })
     }
 
     fn route(&mut self, group: usize, way: &Way) -> Route {
         let mut nodes = vec![group];
         let mut hops = Vec::new();
-        let mut gateway = way.through.proxy;
-        for (index, (hop, step)) in way.witness.iter().zip(&way.steps).enumerate() {
-            // The first thing of the mesh beyond the workload is the gateway's own.
-            let node = if index == 0 && matches!(step.control, Control::Mesh | Control::Admission) {
-                group
-            } else if step.is_missing() {
-                let name = format!("{} not in the input", step.control.as_str());
-                self.node(Node { layer: Some(step.control), ..Node::new(Kind::Missing, name, None) })
-            } else if let Some(proxy) = gateway.take_if(|_| step.control == Control::Mesh) {
-                self.gateway(proxy)
-            } else if let Some(pool) = step.pool().filter(|_| step.control == Control::Scheduling) {
-                self.pool(pool)
-            } else {
-                let control = Node::new(Kind::Control, hop.name.clone(), Some(hop.at));
-                self.node(Node { layer: Some(step.control), ..control })
+        let mut last_pool = None;
+        for (hop, step) in way.witness.iter().zip(&way.steps) {
+            let node = match step.holder() {
+                Some(Holder::Own) => group,
+                Some(Holder::Workload(workload)) => self.workload(workload),
+                Some(Holder::Proxy(proxy)) => self.gateway(proxy),
+                Some(Holder::Pool(pool)) => {
+                    let pool = self.pool(pool);
+                    if last_pool.replace(pool) != Some(pool) {
+                        nodes.push(pool);
+                    }
+                    if step.control == Control::Scheduling { pool } else { self.control(hop, step) }
+                }
+                None => self.control(hop, step),
             };
             if nodes.last() != Some(&node) {
                 nodes.push(node);

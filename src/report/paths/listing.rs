@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::filter::Filter;
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Step, Through, Verdict, Via, exits_to};
+use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Step, Verdict, Via, exits_to};
 use crate::finding::{Decision, Hop};
 use crate::model::Estate;
 use crate::source::Location;
@@ -30,6 +30,14 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
+impl Row {
+    /// `namespace/Kind/name` of each of the workloads.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.workloads.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
 /// A way out of one workload.
 #[derive(Clone, Debug)]
 pub struct Way {
@@ -48,7 +56,6 @@ pub struct Way {
     pub witness: Vec<Hop>,
     /// The step of each hop.
     pub steps: Vec<Step>,
-    pub through: Through,
 }
 
 /// What makes two ways of a workload alike: all but the protocols and addresses.
@@ -192,7 +199,6 @@ fn way(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> 
         unknown,
         witness,
         steps: exit.steps.clone(),
-        through: exit.through,
     }
 }
 

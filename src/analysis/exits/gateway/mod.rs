@@ -13,9 +13,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
-use super::step::{Said, Step};
+use super::step::{Holder, Said, Step};
 use super::wanted::{on_port, through};
-use super::{Exit, Hosts, Through};
+use super::{Exit, Hosts};
 use crate::analysis::Facts;
 use crate::analysis::authorization;
 use crate::analysis::capture::{Injection, Tier};
@@ -42,7 +42,7 @@ pub(super) struct Gateways<'e, 'a> {
     /// The policies of each proxy.
     policies: Vec<Policies<'e, 'a>>,
     /// For each door, what its proxy's own network policies and nodes do about leaving.
-    beyond: Vec<Beyond>,
+    beyond: Vec<Vec<Said>>,
     /// The number of each workload's client in the routes.
     client_of: FxHashMap<usize, usize>,
     /// Where the proxies of each client send what is meant for a host, where that is a gateway.
@@ -67,12 +67,6 @@ impl Caller<'_> {
     fn workload(&self) -> usize {
         self.representative.0
     }
-}
-
-/// What a gateway's own policies and nodes do about what leaves by a door, and the nodes.
-struct Beyond {
-    said: Vec<Said>,
-    pool: Option<usize>,
 }
 
 /// What every attacker in a workload meets at a door.
@@ -170,7 +164,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             let ask = || self.policies[door.proxy].ask(door, caller.asker);
             let met = Met { reach: reach.clone(), consent: *asked.entry(alike).or_insert_with(ask) };
             let server = std::ptr::from_ref(door.server);
-            let shape = (door.proxy, server, &*door.pod_ports, met.consent.decision, decisions(&self.beyond[number].said));
+            let shape = (door.proxy, server, &*door.pod_ports, met.consent.decision, decisions(&self.beyond[number]));
             let is_led = self.led(door, caller).is_some();
             if !every && !is_led && shut.contains(&shape) {
                 continue;
@@ -223,7 +217,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             self.by_consent(door, met.consent),
             Said::new(Control::Mesh, Decision::Allow, service, onward, Some(door.at)),
         ];
-        said.extend(self.beyond[number].said.iter().cloned());
+        said.extend(self.beyond[number].iter().cloned());
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
         let verdict = Verdict::of(&steps);
         let approved = verdict != Verdict::Closed
@@ -238,7 +232,6 @@ impl<'e, 'a> Gateways<'e, 'a> {
             approved,
             sample: traffic.first().unwrap_or(ANY),
             traffic,
-            through: Through { proxy: Some(door.proxy), pool: self.beyond[number].pool, ..Through::default() },
             steps,
             said,
         }
@@ -256,8 +249,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
     /// The first hop: the proxy leads the application there, or code in it goes by itself.
     fn by_proxy(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
-        let name = self.estate.display(&self.estate.workloads[caller.workload()]);
-        let said = |decision, reason: String, at| Said::new(Control::Mesh, decision, name.clone(), reason, at);
+        let said = |decision, reason: String, at| Said::own(Control::Mesh, decision, reason, at);
         match (led, tier) {
             (Some(destination), _) => {
                 let reason = format!("its proxy sends `{}` to the gateway", door.asked);
@@ -316,7 +308,9 @@ impl<'e, 'a> Gateways<'e, 'a> {
     fn by_listener(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
         let server = door.server;
         let name = format!("listener on {}", server.describe());
-        let said = |decision, reason: String, at| Said::new(Control::Mesh, decision, name.clone(), reason, Some(at));
+        let said = |decision, reason: String, at| {
+            Said::new(Control::Mesh, decision, name.clone(), reason, Some(at)).with(Holder::Proxy(door.proxy))
+        };
         let at = server.mode_at;
         match server.mode {
             ServerMode::Passthrough => said(Decision::Allow, "it forwards TLS unread, whoever sends it".to_owned(), at),
@@ -465,10 +459,10 @@ pub(super) const ANY: Sample =
 
 /// What the gateway's own policies and nodes do about what leaves by a door. Addresses of hosts are not known: what lets out
 /// all of the internet lets out the host.
-fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Beyond {
+fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
     let wanted = on_port(door.leaves);
     let Some(gateway) = facts.egress.proxies[door.proxy].workload else {
-        return Beyond { said: vec![Said::missing(Control::Firewall, Layer::Scheduling)], pool: None };
+        return vec![Said::missing(Control::Firewall, Layer::Scheduling)];
     };
     let name = estate.display(&estate.workloads[gateway]);
     let mut said = Vec::new();
@@ -487,35 +481,24 @@ fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &P
             ));
         }
     }
-    let pool = best_pool(gateway, &wanted, facts, pools);
-    said.extend(nodes(gateway, pool, &wanted, estate, facts, pools));
-    Beyond { said, pool: pool.map(|(pool, _)| pool) }
-}
-
-/// The pool of a gateway whose nodes let out the most, with what they do.
-fn best_pool(gateway: usize, wanted: &Traffic, facts: &Facts<'_>, pools: &Pools) -> Option<(usize, Decision)> {
-    let of_pool = |pool: usize| {
-        let view = &pools.views[pool];
-        (pool, through(wanted, &view.certain, &view.possible))
-    };
-    let order = |decision: &Decision| match decision {
-        Decision::Allow | Decision::NotCaptured => 0,
-        Decision::Unknown => 1,
-        Decision::Deny => 2,
-    };
-    let landings = facts.placement.landings(gateway).iter();
-    landings.map(|landing| of_pool(landing.pool)).min_by_key(|(_, decision)| order(decision))
+    said.extend(nodes(gateway, &wanted, estate, facts, pools));
+    said
 }
 
 /// The nodes of a gateway and the firewall.
-fn nodes(
-    gateway: usize,
-    best: Option<(usize, Decision)>,
-    wanted: &Traffic,
-    estate: &Estate<'_>,
-    facts: &Facts<'_>,
-    pools: &Pools,
-) -> Vec<Said> {
+fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
+    let landings = facts.placement.landings(gateway);
+    let best = landings
+        .iter()
+        .map(|landing| {
+            let view = &pools.views[landing.pool];
+            (landing.pool, through(wanted, &view.certain, &view.possible))
+        })
+        .min_by_key(|(_, decision)| match decision {
+            Decision::Allow | Decision::NotCaptured => 0,
+            Decision::Unknown => 1,
+            Decision::Deny => 2,
+        });
     let Some((pool, decision)) = best else {
         if let Some(said) = kept_off(gateway, estate) {
             return vec![said];
@@ -528,10 +511,10 @@ fn nodes(
     }
     let sample = wanted.first().unwrap_or(ANY);
     let (name, reason, at) = super::step::firewall_words(pool, &sample, decision, estate, facts);
-    let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at))];
+    let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
     if let Some(decision) = pools.views[pool].leaves_network {
         let (name, reason, at) = super::step::node_exit_words(pool, decision, estate);
-        said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
+        said.push(Said::new(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
     }
     said
 }
@@ -542,9 +525,10 @@ fn kept_off(gateway: usize, estate: &Estate<'_>) -> Option<Said> {
     let is_picked = |pool: &&crate::model::NodePool<'_>| {
         !workload.placement.is_free() && workload.placement.admits(pool) == crate::model::Match::Yes
     };
-    let pool = estate.pools.iter().find(is_picked)?;
+    let index = estate.pools.iter().position(|pool| is_picked(&pool))?;
+    let pool = &estate.pools[index];
     let taint = pool.taints.first()?;
     let reason = format!("the gateway's pods do not tolerate `{}`, so they run on none of its nodes", taint.key.value);
     let name = format!("node pool {}", pool.name);
-    Some(Said::new(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)))
+    Some(Said::new(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)).with(Holder::Pool(index)))
 }

@@ -6,10 +6,10 @@ use super::{Caller, Door, Gateways};
 use crate::analysis::access::{Proof, Target, Verdict as May};
 use crate::analysis::authorization;
 use crate::analysis::capture::Tier;
+use crate::analysis::exits::Exit;
 use crate::analysis::exits::kinds::{Class, Control, Verdict, Via};
 use crate::analysis::exits::step::{Said, Step};
 use crate::analysis::exits::wanted::on_port;
-use crate::analysis::exits::{Exit, Through};
 use crate::analysis::routing::{Admitted, admissions};
 use crate::finding::Decision;
 use crate::model::{Gateway, Server};
@@ -38,8 +38,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             binding(gateway, server, caller.asker.namespace),
             self.by_consent(&door, consent),
         ];
-        let beyond = super::beyond(&door, self.estate, self.facts, self.pools);
-        said.extend(beyond.said);
+        said.extend(super::beyond(&door, self.estate, self.facts, self.pools));
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
         let verdict = Verdict::of(&steps);
         let traffic = on_port(leaves);
@@ -53,7 +52,6 @@ impl<'e, 'a> Gateways<'e, 'a> {
             approved: false,
             traffic,
             sample,
-            through: Through { proxy: Some(proxy), pool: beyond.pool, ..Through::default() },
             steps,
             said,
         }
@@ -105,7 +103,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let workload = &self.estate.workloads[caller.workload()];
         let (namespace, name) = (workload.namespace, caller.asker.namespace);
         let said = |decision, reason: String, at| {
-            Said::new(Control::Admission, decision, self.estate.display(workload), reason, at)
+            Said::own(Control::Admission, decision, reason, at)
         };
         let may = |target| self.facts.access.write(namespace, target, name);
         match (may(Target::VIRTUAL_SERVICES), may(Target::SERVICE_ENTRIES)) {
