@@ -40,13 +40,15 @@ impl Look {
 }
 
 impl Node {
-    /// What is written on it, line by line. Of alike workloads, the first; of a control, which one it is, and where.
+    /// What is written on it, line by line. Of alike workloads, the first; of a control, which one it is; and where that
+    /// is, as names of pools and policies are not unique.
     fn label(&self, sources: &Sources) -> Vec<String> {
         let more = self.workloads.len().saturating_sub(1);
         let name = if more == 0 { self.name.clone() } else { format!("{} and {more} alike", self.name) };
         let is_named = |object: &str| self.name.ends_with(&format!(" {object}"));
         let object = self.object.as_ref().filter(|object| !is_named(&object.name)).map(object_name);
-        let at = self.at.filter(|_| self.kind == Kind::Control).map(|at| Place::new(at, sources));
+        let is_placed = matches!(self.kind, Kind::Control | Kind::Gateway | Kind::NodePool);
+        let at = self.at.filter(|_| is_placed).map(|at| Place::new(at, sources));
         let line = at.map(|place| format!("{}:{}", place.source.path(), place.start.line));
         [Some(name), object, line].into_iter().flatten().collect()
     }
