@@ -57,7 +57,7 @@ spec: {networkRef: {name: vpc}, direction: EGRESS, priority: 9, destinationRange
 ";
 
 /// Names that mean something to every language that they are written in.
-const ODD: &str = r##"
+const ODD: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: 'a"b\]<script>alert(1)</script>`x`{{*y*}}#35;|', namespace: 'team "x" \'}
@@ -75,7 +75,7 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: 'p"\]', namespace: end}
 spec: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}
-"##;
+"#;
 
 fn estates() -> Vec<PathBuf> {
     common::entries(&common::project("fixtures/estates"))

@@ -211,7 +211,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let service = door.service.map_or_else(String::new, |service| format!("virtual service {}", service.name));
         let onward = format!("the gateway sends `{}` on to `{}`", door.asked, door.upstream);
         let mut said = vec![
-            self.by_proxy(door, caller, tier, led),
+            Self::by_proxy(door, caller, tier, led),
             met.reach.clone(),
             self.by_listener(door, caller, tier, led),
             self.by_consent(door, met.consent),
@@ -248,7 +248,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 
     /// The first hop: the proxy leads the application there, or code in it goes by itself.
-    fn by_proxy(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
+    fn by_proxy(door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
         let said = |decision, reason: String, at| Said::own(Control::Mesh, decision, reason, at);
         match (led, tier) {
             (Some(destination), _) => {
