@@ -26,6 +26,8 @@ pub enum FormatName {
     /// A flowchart, as Markdown holds them
     Mermaid,
     Json,
+    /// One page that stands alone
+    Html,
 }
 
 /// Draws the estate. Answers with the exit code.
@@ -41,6 +43,7 @@ pub fn run(command: &Graph) -> Result<u8, Fault> {
             FormatName::Dot => graph::dot(&picture, &walk.sources),
             FormatName::Mermaid => graph::mermaid(&picture, &walk.sources),
             FormatName::Json => graph::json(&picture, &walk.sources),
+            FormatName::Html => graph::html(&picture, &inputs, &walk.sources),
         };
         asked.write(|out| out.write_all(text.as_bytes()))?;
         Ok(inputs)

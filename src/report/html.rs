@@ -9,10 +9,12 @@ use super::{Place, by_object, by_topic, counted, level_counts, object_name, rule
 use crate::finding::{Hop, Level};
 use crate::rule::Rule;
 use crate::source::Sources;
-use crate::triage::{Report, Reported, Verdict};
+use crate::triage::{Inputs, Report, Reported, Verdict};
 use markup::{escaped, prose};
 
-pub(super) use figure::figures;
+use figure::figures;
+
+pub(super) use figure::passage;
 pub(super) use frame::document;
 
 const SCRIPT: &str = include_str!("html/script.js");
@@ -25,13 +27,26 @@ pub fn html(report: &Report, sources: &Sources, rules: &[&'static Rule]) -> Stri
         &page.head(),
         "<main>\n",
         &page.filter(),
-        &page.unaudited(),
+        &unread(&report.inputs, sources, report.verdict == Verdict::Incomplete),
         &page.findings(),
         &page.silenced(),
         &page.pages(),
         "</main>\n",
     ];
     document(&format!("palisade: {}", report.verdict.as_str()), "", &body.concat(), SCRIPT)
+}
+
+/// The documents that were not understood, which may be an error.
+pub(super) fn unread(inputs: &Inputs, sources: &Sources, is_error: bool) -> String {
+    let items = unaudited(inputs, sources).map(|(place, reason)| {
+        format!("<li><span class=\"place\">{}</span>: {}</li>\n", escaped(&place.position()), prose(&reason))
+    });
+    let items: String = items.collect();
+    if items.is_empty() {
+        return items;
+    }
+    let class = if is_error { "error" } else { "warning" };
+    format!("<h2 class=\"{class}\">Not audited</h2>\n<ul>\n{items}</ul>\n")
 }
 
 struct Page<'a> {
@@ -76,18 +91,6 @@ impl Page<'_> {
             boxes.collect::<String>(),
             topics.collect::<String>()
         )
-    }
-
-    fn unaudited(&self) -> String {
-        let items = unaudited(self.report, self.sources).map(|(place, reason)| {
-            format!("<li><span class=\"place\">{}</span>: {}</li>\n", escaped(&place.position()), prose(&reason))
-        });
-        let items: String = items.collect();
-        if items.is_empty() {
-            return items;
-        }
-        let class = if self.report.verdict == Verdict::Incomplete { "error" } else { "warning" };
-        format!("<h2 class=\"{class}\">Not audited</h2>\n<ul>\n{items}</ul>\n")
     }
 
     fn findings(&self) -> String {

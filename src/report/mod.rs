@@ -44,7 +44,7 @@ use indexmap::IndexMap;
 use crate::finding::{Level, Object};
 use crate::rule::Rule;
 use crate::source::{LineColumn, Location, Source, Sources};
-use crate::triage::{Report, Reported};
+use crate::triage::{Inputs, Report, Reported};
 
 /// The version of the shapes of our own machine-readable outputs.
 const SCHEMA: u32 = 1;
@@ -128,9 +128,9 @@ fn rule_of(reported: &Reported, rules: &[&'static Rule]) -> Option<&'static Rule
 }
 
 /// What the outputs that have no place for them say of documents that were not understood: the place and the reason.
-fn unaudited<'a>(report: &'a Report, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
+fn unaudited<'a>(inputs: &'a Inputs, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
     let said = |reason: &str| format!("document not understood, and not audited: {reason}");
-    report.inputs.unread(sources).into_iter().map(move |unread| (Place::new(unread.at, sources), said(&unread.reason)))
+    inputs.unread(sources).into_iter().map(move |unread| (Place::new(unread.at, sources), said(&unread.reason)))
 }
 
 /// An object as people name it: `Kind namespace/name`, or `Kind name` where it is in no namespace.

@@ -2,11 +2,13 @@
 //! once; each format writes it down.
 
 mod dot;
+mod html;
 mod json;
 mod mermaid;
 mod picture;
 
 pub use dot::dot;
+pub use html::html;
 pub use json::json;
 pub use mermaid::mermaid;
 pub use picture::{Kind, Node, Picture, Route, picture};
@@ -29,6 +31,17 @@ enum Look {
 }
 
 impl Look {
+    const ALL: [Self; 4] = [Self::Open, Self::Unknown, Self::Approved, Self::Closed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Unknown => "unknown",
+            Self::Approved => "approved",
+            Self::Closed => "closed",
+        }
+    }
+
     fn of(route: &Route) -> Self {
         match (route.verdict, route.approved) {
             (Verdict::Open, false) => Self::Open,

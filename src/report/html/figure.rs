@@ -3,12 +3,20 @@
 use super::markup::{escaped, prose};
 use crate::report::excerpt::{Excerpt, Label, Mark, Window};
 use crate::report::palette::clean;
-use crate::source::Sources;
+use crate::source::{Location, Sources};
 
 /// The lines around some places, the places marked.
 pub(in crate::report) fn figures(marks: &[Mark<'_>], sources: &Sources) -> String {
-    let excerpt = Excerpt::new(marks, sources);
-    excerpt.windows.iter().map(|window| figure(&excerpt, window)).collect()
+    drawn(&Excerpt::new(marks, sources))
+}
+
+/// One place with so many lines above and below it.
+pub(in crate::report) fn passage(at: Location, context: usize, sources: &Sources) -> String {
+    drawn(&Excerpt::around(&[Mark { at, label: None, primary: true }], sources, context))
+}
+
+fn drawn(excerpt: &Excerpt) -> String {
+    excerpt.windows.iter().map(|window| figure(excerpt, window)).collect()
 }
 
 /// Some lines of a file with what is marked in them; what is said of a place stands under its line.

@@ -1,0 +1,151 @@
+//! The map: who is where, what decides and where it leads, in columns from left to right. The script draws the lines.
+
+use super::Page;
+use crate::analysis::exits::Control;
+use crate::report::graph::{Kind, Look, Node};
+use crate::report::html::markup::escaped;
+
+/// How many nodes of a column are shown at once: beyond that, those on no open way are folded.
+const SHOWN: usize = 12;
+
+/// A column of the map, in the order in which traffic comes through them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Workloads,
+    Policies,
+    Gateways,
+    AtGateway,
+    NodePools,
+    Firewall,
+    Nat,
+    Destinations,
+}
+
+impl Column {
+    const ALL: [Self; 8] = [
+        Self::Workloads,
+        Self::Policies,
+        Self::Gateways,
+        Self::AtGateway,
+        Self::NodePools,
+        Self::Firewall,
+        Self::Nat,
+        Self::Destinations,
+    ];
+
+    fn of(node: &Node) -> Self {
+        match (node.kind, node.layer) {
+            (Kind::Namespace | Kind::Workloads, _) => Self::Workloads,
+            (Kind::Gateway, _) => Self::Gateways,
+            (Kind::NodePool, _) | (_, Some(Control::Scheduling)) => Self::NodePools,
+            (Kind::Destination, _) | (Kind::Control | Kind::Missing, None) => Self::Destinations,
+            (_, Some(Control::NetworkPolicy | Control::Admission)) => Self::Policies,
+            (_, Some(Control::Mesh | Control::Authorization)) => Self::AtGateway,
+            (_, Some(Control::Firewall)) => Self::Firewall,
+            (_, Some(Control::Nat)) => Self::Nat,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Workloads => "Workloads",
+            Self::Policies => "Network policies",
+            Self::Gateways => "Egress gateways",
+            Self::AtGateway => "At the gateway",
+            Self::NodePools => "Node pools",
+            Self::Firewall => "Firewall",
+            Self::Nat => "Way to the network",
+            Self::Destinations => "Destinations",
+        }
+    }
+}
+
+impl Page<'_> {
+    /// All columns that hold something.
+    pub(super) fn map(&self) -> String {
+        let columns: String = Column::ALL.into_iter().map(|column| self.column(column)).collect();
+        format!(
+            "<section id=\"map\" aria-labelledby=\"map-title\" tabindex=\"-1\">\n<h2 id=\"map-title\">The estate</h2>\n\
+             <div class=\"columns\">\n<svg aria-hidden=\"true\"><path></path></svg>\n{columns}</div>\n</section>\n"
+        )
+    }
+
+    fn column(&self, column: Column) -> String {
+        let nodes = self.picture.nodes.iter().enumerate().filter(|(_, node)| Column::of(node) == column);
+        let mut nodes: Vec<(usize, &Node)> = nodes.collect();
+        if nodes.is_empty() {
+            return String::new();
+        }
+        nodes.sort_by_key(|(index, _)| self.rank(*index));
+        let inside = if column == Column::Workloads { self.namespaces(&nodes) } else { self.folded(&nodes) };
+        format!("<section class=\"column\">\n<h3>{}</h3>\n{inside}</section>\n", column.title())
+    }
+
+    /// The worst first; what is on no way last.
+    fn rank(&self, node: usize) -> (bool, Option<Look>) {
+        (self.looks[node].is_none(), self.looks[node])
+    }
+
+    /// The nodes; where there are many, those on no open way folded.
+    fn folded(&self, nodes: &[(usize, &Node)]) -> String {
+        let open = nodes.iter().take_while(|(index, _)| self.looks[*index] == Some(Look::Open)).count();
+        if nodes.len() <= SHOWN || open + 1 >= nodes.len() {
+            return self.listed(nodes);
+        }
+        let (first, rest) = nodes.split_at(open);
+        let other = if open == 0 { "" } else { " more" };
+        let folded = format!(
+            "<details><summary>{}{other}, on no open way</summary>\n{}</details>\n",
+            rest.len(),
+            self.listed(rest)
+        );
+        if open == 0 { folded } else { self.listed(first) + &folded }
+    }
+
+    fn listed(&self, nodes: &[(usize, &Node)]) -> String {
+        let items: String = nodes.iter().map(|(index, node)| self.node(*index, node)).collect();
+        format!("<ul>\n{items}</ul>\n")
+    }
+
+    /// The workloads in their namespaces, those with the worst ways first.
+    fn namespaces(&self, nodes: &[(usize, &Node)]) -> String {
+        let groups = nodes.iter().filter(|(_, node)| node.kind == Kind::Workloads).count();
+        let framed = |(_, namespace): &(usize, &Node)| {
+            let own = |node: &Node| node.kind == Kind::Workloads && node.namespace.as_ref() == Some(&namespace.name);
+            let inside: Vec<(usize, &Node)> = nodes.iter().filter(|(_, node)| own(node)).copied().collect();
+            let worst = inside.iter().map(|(index, _)| self.rank(*index)).min()?;
+            let is_open = groups <= SHOWN || worst.1 == Some(Look::Open);
+            let open = if is_open { " open" } else { "" };
+            let name = escaped(&namespace.name);
+            let title = format!("<summary>{name} <span class=\"quiet\">{}</span></summary>", inside.len());
+            Some((worst, format!("<details class=\"namespace\"{open}>{title}\n{}</details>\n", self.folded(&inside))))
+        };
+        let namespaces = nodes.iter().filter(|(_, node)| node.kind == Kind::Namespace);
+        let mut frames: Vec<_> = namespaces.filter_map(framed).collect();
+        frames.sort_by_key(|(worst, _)| *worst);
+        frames.into_iter().map(|(_, frame)| frame).collect()
+    }
+
+    /// A node, as a link to its lines where it has any.
+    fn node(&self, index: usize, node: &Node) -> String {
+        let look = self.looks[index].map_or("idle", Look::as_str);
+        let mut lines = node.label(self.sources).into_iter().skip(1);
+        let more = match node.workloads.len().saturating_sub(1) {
+            0 => String::new(),
+            more => format!(" and {more} alike"),
+        };
+        let name = format!("<strong>{}{more}</strong>", escaped(node.short_name()));
+        let second = lines.next().map(|line| format!(" <span class=\"place\">{}</span>", escaped(&line)));
+        let said = name + &second.unwrap_or_default();
+        let kind = node.kind.as_str();
+        let link = node.at.map_or(String::new(), |at| format!(" href=\"{}\"", self.link(at)));
+        let alike = if more.is_empty() {
+            String::new()
+        } else {
+            let names: String = node.workloads.iter().map(|name| format!("<li>{}</li>", escaped(name))).collect();
+            format!("<details class=\"alike\"><summary>all {}</summary><ul>{names}</ul></details>", node.workloads.len())
+        };
+        let role = if link.is_empty() { " role=\"button\" tabindex=\"0\"" } else { "" };
+        format!("<li><a id=\"n{index}\" class=\"node {kind} {look}\"{link}{role}>{said}</a>{alike}</li>\n")
+    }
+}

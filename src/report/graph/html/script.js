@@ -1,0 +1,187 @@
+"use strict";
+const form = document.querySelector("form");
+const state = document.getElementById("shown");
+const all = document.getElementById("all");
+const panel = document.getElementById("panel");
+const columns = document.querySelector(".columns");
+const picture = columns.querySelector("svg");
+const stroke = picture.firstElementChild;
+// More lines than this are a carpet: then only open ways have theirs, and those of what is chosen.
+const LINES = 400;
+const LOOKS = ["closed", "approved", "unknown", "open"];
+const numbers = (text) => text.split(" ").filter(Boolean);
+const ways = [...document.querySelectorAll(".way")].map((element) => ({
+  element,
+  look: element.dataset.look,
+  from: numbers(element.dataset.from),
+  over: numbers(element.dataset.over),
+  words: element.textContent.toLowerCase(),
+}));
+const nodes = new Map([...columns.querySelectorAll(".node")].map((node) => [node.id.slice(1), node]));
+let chosen = null;
+let opened = null;
+
+const leadsOver = (way, id) => way.from.includes(id) || way.over.includes(id);
+
+function filter() {
+  const looks = new Set([...form.querySelectorAll("input[name=look]:checked")].map((box) => box.value));
+  const { namespace, via, words } = form.elements;
+  const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let count = 0;
+  for (const way of ways) {
+    const { dataset } = way.element;
+    way.fits = looks.has(way.look) && (!namespace.value || namespace.value === dataset.namespace)
+      && (!via.value || via.value === dataset.via) && wanted.every((word) => way.words.includes(word));
+    way.shown = way.fits && (chosen === null || leadsOver(way, chosen));
+    way.element.hidden = !way.shown;
+    count += way.shown;
+  }
+  const name = chosen === null ? "" : nodes.get(chosen).querySelector("strong").textContent;
+  all.hidden = chosen === null;
+  all.textContent = `over ${name} \u2715`;
+  all.setAttribute("aria-label", `Only ways over ${name} are shown: show all`);
+  state.textContent = count === ways.length ? "" : `${count} of ${ways.length} ways out`;
+  draw();
+}
+
+// What stands for a node on the map: itself, or the title of what it is folded into.
+function anchor(id) {
+  const node = nodes.get(id);
+  let shown = node;
+  for (let fold = node.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+    if (!fold.open) shown = fold.querySelector("summary");
+  }
+  return shown;
+}
+
+function draw() {
+  const used = new Set(ways.filter((way) => way.shown).flatMap((way) => [...way.from, ...way.over]));
+  for (const [id, node] of nodes) {
+    node.classList.toggle("off", !used.has(id));
+    node.setAttribute("aria-pressed", String(id === chosen));
+  }
+  picture.replaceChildren();
+  if (getComputedStyle(picture).display === "none") return;
+  const lines = new Map();
+  for (const way of ways.filter((way) => way.shown)) {
+    const pairs = way.over.slice(1).map((to, index) => [way.over[index], to]);
+    if (way.over.length) pairs.push(...way.from.map((from) => [from, way.over[0]]));
+    for (const [from, to] of pairs) lines.set(`${from} ${to} ${way.look}`, [from, to, way.look]);
+  }
+  let kept = [...lines.values()];
+  if (kept.length > LINES && chosen === null) kept = kept.filter(([, , look]) => look === "open");
+  kept.sort((one, other) => LOOKS.indexOf(one[2]) - LOOKS.indexOf(other[2]));
+  const ground = columns.getBoundingClientRect();
+  const drawn = new Set();
+  for (const [from, to, look] of kept) {
+    const [start, end] = [anchor(from).getBoundingClientRect(), anchor(to).getBoundingClientRect()];
+    const [x1, y1] = [start.right - ground.left, start.top + start.height / 2 - ground.top];
+    const [x2, y2] = [end.left - ground.left, end.top + end.height / 2 - ground.top];
+    const bend = Math.max(24, Math.abs(x2 - x1) / 2);
+    const course = `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
+    if (drawn.has(course + look)) continue;
+    drawn.add(course + look);
+    const line = stroke.cloneNode();
+    line.setAttribute("class", look);
+    line.setAttribute("d", course);
+    picture.append(line);
+  }
+}
+
+function button(text, act, isOff = false) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.disabled = isOff;
+  made.addEventListener("click", act);
+  return made;
+}
+
+// The hops beside one that can be opened.
+function beside(link, by) {
+  const row = link.closest(".hops");
+  const hops = row ? [...row.querySelectorAll("a.hop")] : [];
+  return hops[hops.indexOf(link) + by] ?? null;
+}
+
+// Shows the lines behind a hop or a node.
+function open(link) {
+  if (opened) opened.setAttribute("aria-pressed", "false");
+  opened = link;
+  link.setAttribute("aria-pressed", "true");
+  const title = document.createElement("h2");
+  title.id = "panel-title";
+  title.tabIndex = -1;
+  title.textContent = link.querySelector("strong").textContent;
+  panel.replaceChildren(title, button("Close", close));
+  panel.lastElementChild.className = "close";
+  const why = link.querySelector(".why");
+  if (why) {
+    const said = document.createElement("p");
+    said.append(link.querySelector(".decision").cloneNode(true), ": ", ...why.cloneNode(true).childNodes);
+    panel.append(said);
+  } else if (nodes.has(link.id.slice(1))) {
+    const count = ways.filter((way) => way.fits && leadsOver(way, link.id.slice(1))).length;
+    const said = document.createElement("p");
+    said.textContent = count === 1 ? "1 way out leads over it." : `${count} ways out lead over it.`;
+    panel.append(said);
+  }
+  const lines = link.hash && document.getElementById(link.hash.slice(1));
+  if (lines) panel.append(...lines.cloneNode(true).childNodes);
+  if (link.closest(".hops")) {
+    const steps = document.createElement("p");
+    steps.className = "steps";
+    const [before, after] = [beside(link, -1), beside(link, 1)];
+    steps.append(button("\u2190 hop before", () => open(before), !before), button("next hop \u2192", () => open(after), !after));
+    panel.append(steps);
+  }
+  panel.hidden = false;
+  document.body.classList.add("reading");
+  panel.scrollTop = 0;
+  draw();
+  link.scrollIntoView({ block: "nearest" });
+  title.focus({ preventScroll: true });
+}
+
+function close() {
+  panel.hidden = true;
+  document.body.classList.remove("reading");
+  const link = opened;
+  opened = null;
+  if (link) link.setAttribute("aria-pressed", "false");
+  choose(null);
+  if (link) link.focus();
+}
+
+function choose(id) {
+  chosen = id;
+  filter();
+}
+
+function follow(event) {
+  const link = event.target.closest("a.node, a.hop");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (link.classList.contains("node")) choose(link.id.slice(1));
+  open(link);
+}
+
+document.body.classList.add("scripted");
+document.addEventListener("click", follow);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && (opened || chosen !== null)) {
+    close();
+  } else if ((event.key === "Enter" || event.key === " ") && event.target.matches("a.node, a.hop")) {
+    follow(event);
+  } else if (opened && panel.contains(event.target) && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
+    const next = beside(opened, event.key === "ArrowLeft" ? -1 : 1);
+    if (next) open(next);
+  }
+});
+all.addEventListener("click", close);
+columns.addEventListener("toggle", draw, true);
+addEventListener("resize", draw);
+form.hidden = ways.length < 2;
+form.addEventListener("input", filter);
+form.addEventListener("submit", (event) => event.preventDefault());
+filter();

@@ -1,0 +1,130 @@
+//! The ways out, each as a chain of hops that can be opened.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::Page;
+use crate::finding::Hop;
+use crate::report::graph::{Kind, Look, Picture, Route};
+use crate::report::html::markup::{escaped, prose};
+use crate::report::paths::{attacker, leads_to};
+
+/// How many workloads are named before the others are counted.
+const NAMED: usize = 3;
+
+/// A way that workloads of one namespace have in common from the first control on.
+pub(super) struct Entry<'a> {
+    pub look: Look,
+    /// As the first group takes it.
+    pub route: &'a Route,
+    /// The nodes of the groups that take it.
+    pub groups: Vec<usize>,
+    /// `namespace/Kind/name` of all who take it.
+    pub workloads: Vec<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    /// The namespace of those who take it.
+    pub fn namespace(&self) -> &'a str {
+        let name = self.workloads.first().copied().unwrap_or_default();
+        name.split_once('/').map_or(name, |(namespace, _)| namespace)
+    }
+}
+
+/// The ways that are told: the worst first, else in the order of the workloads. Those that differ in nothing but the group
+/// that takes them are one.
+pub(super) fn entries(picture: &Picture) -> Vec<Entry<'_>> {
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    let mut known: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for route in &picture.routes {
+        let Some((&group, rest)) = route.nodes.split_first() else { continue };
+        let node = &picture.nodes[group];
+        let look = Look::of(route);
+        let said: Vec<&str> = route.hops.iter().map(|(hop, ..)| hop.reason.as_str()).collect();
+        let key = (node.namespace.as_deref(), look, route.via, route.tier, route.class, &route.host, said, rest);
+        let alike = known.entry(key).or_default();
+        let same = alike.iter().copied().find(|&entry| entries[entry].route.destinations == route.destinations);
+        let index = same.unwrap_or_else(|| {
+            alike.push(entries.len());
+            entries.push(Entry { look, route, groups: Vec::new(), workloads: Vec::new() });
+            entries.len() - 1
+        });
+        entries[index].groups.push(group);
+        entries[index].workloads.extend(node.workloads.iter().map(String::as_str));
+    }
+    entries.sort_by_key(|entry| entry.look);
+    entries
+}
+
+impl Page<'_> {
+    /// All ways, one after the other.
+    pub(super) fn ways(&self) -> String {
+        let ways: String = self.entries.iter().map(|entry| self.way(entry)).collect();
+        let none = "<p class=\"pass\">No way out is open or unknown.</p>\n";
+        format!(
+            "<section id=\"ways\" aria-labelledby=\"ways-title\" tabindex=\"-1\">\n<h2 id=\"ways-title\">Ways out</h2>\n{}</section>\n",
+            if ways.is_empty() { none } else { &ways }
+        )
+    }
+
+    fn way(&self, entry: &Entry<'_>) -> String {
+        let Entry { look, route, groups, workloads } = entry;
+        let word = look.as_str();
+        let numbers = |nodes: &[usize]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let destinations: Vec<_> = route.destinations.iter().collect();
+        let to = escaped(&leads_to(route.class, route.host.as_deref(), &destinations));
+        let mut text = format!(
+            "<article class=\"way {word}\" data-look=\"{word}\" data-namespace=\"{}\" data-via=\"{}\" data-from=\"{}\" data-over=\"{}\">\n",
+            escaped(entry.namespace()),
+            route.via.as_str(),
+            numbers(groups),
+            numbers(route.nodes.get(1..).unwrap_or_default()),
+        );
+        let _ = write!(
+            text,
+            "<h3><span class=\"badge\">{word}</span> {} <span class=\"quiet\">&rarr;</span> {to}</h3>\n\
+             <p class=\"quiet\">{}, {}</p>\n{}<ol class=\"hops\">\n",
+            escaped(&from(workloads)),
+            route.via.as_str(),
+            attacker(route.tier),
+            others(workloads),
+        );
+        for (hop, _, node) in &route.hops {
+            let is_missing = self.picture.nodes[*node].kind == Kind::Missing;
+            let _ = writeln!(text, "<li>{}</li>", self.hop(hop, is_missing));
+        }
+        text + "</ol>\n</article>\n"
+    }
+
+    /// A hop, as a link to its lines. What is not in the input has none.
+    fn hop(&self, hop: &Hop, is_missing: bool) -> String {
+        let decision = hop.decision.as_str();
+        let said = format!(
+            "<strong>{}</strong> <span class=\"decision\">{decision}</span> <span class=\"why\">{}</span>",
+            escaped(&hop.name),
+            prose(&hop.reason)
+        );
+        if is_missing {
+            return format!("<span class=\"hop {decision}\">{said}</span>");
+        }
+        let (link, position) = (self.link(hop.at), self.position(hop.at));
+        format!("<a class=\"hop {decision}\" href=\"{link}\">{said} <span class=\"place\">{position}</span></a>")
+    }
+}
+
+fn from(workloads: &[&str]) -> String {
+    let named = workloads.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match workloads.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// Everybody, where not all are named.
+fn others(workloads: &[&str]) -> String {
+    if workloads.len() <= NAMED {
+        return String::new();
+    }
+    let all: String = workloads.iter().map(|name| format!("<li>{}</li>", escaped(name))).collect();
+    format!("<details><summary>all {}</summary><ul>{all}</ul></details>\n", workloads.len())
+}
