@@ -55,7 +55,8 @@ impl<'a> Page<'a> {
     fn new(picture: &'a Picture, sources: &'a Sources) -> Self {
         let entries = ways::entries(picture);
         let mut places: BTreeSet<Location> = picture.nodes.iter().filter_map(|node| node.at).collect();
-        places.extend(entries.iter().flat_map(|entry| &entry.route.hops).map(|(hop, ..)| hop.at));
+        let hops = entries.iter().flat_map(|entry| &entry.route.hops);
+        places.extend(hops.filter(|hop| !picture.is_missing(hop.2)).map(|(hop, ..)| hop.at));
         let mut looks = vec![None; picture.nodes.len()];
         for entry in &entries {
             for &node in entry.groups.iter().chain(&entry.route.nodes) {
@@ -81,8 +82,8 @@ impl<'a> Page<'a> {
             counted(of_kind(Kind::NodePool), "node pool"),
         ];
         format!(
-            "<header>\n<nav class=\"skip\"><a href=\"#map\">to the map</a> <a href=\"#ways\">to the ways out</a></nav>\n\
-             <h1>palisade: <span class=\"{class}\">{said}</span></h1>\n<p>{}, as far as the input shows.</p>\n",
+            "<header>\n<h1>palisade: <span class=\"{class}\">{said}</span></h1>\n<p>{}, as far as the input shows.</p>\n\
+             <nav><a href=\"#map\">The estate</a> <a href=\"#ways\">Ways out</a></nav>\n",
             all.join(", ")
         )
     }
@@ -140,8 +141,13 @@ impl<'a> Page<'a> {
     /// The line of a place, as people name it.
     fn position(&self, at: Location) -> String {
         let place = Place::new(at, self.sources);
-        escaped(&format!("{}:{}", place.source.path(), place.start.line))
+        format!("{}:{}", place.source.path(), place.start.line)
     }
+}
+
+/// A name or a path as it may stand in the page; where it is too long for its line, it breaks at a slash.
+fn breakable(text: &str) -> String {
+    escaped(text).replace('/', "/<wbr>")
 }
 
 impl Node {

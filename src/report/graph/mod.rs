@@ -18,6 +18,7 @@ pub(super) use dot::quoted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::exits::{Verdict, Via};
+use crate::finding::Object;
 use crate::report::{Place, object_name};
 use crate::source::Sources;
 
@@ -53,13 +54,17 @@ impl Look {
 }
 
 impl Node {
+    /// The object of a control, where its name does not say it already.
+    fn object_beside_name(&self) -> Option<&Object> {
+        self.object.as_ref().filter(|object| !self.name.ends_with(&format!(" {}", object.name)))
+    }
+
     /// What is written on it, line by line. Of alike workloads, the first; of a control, which one it is; and where that
     /// is, as names of pools and policies are not unique.
     fn label(&self, sources: &Sources) -> Vec<String> {
         let more = self.workloads.len().saturating_sub(1);
         let name = if more == 0 { self.name.clone() } else { format!("{} and {more} alike", self.name) };
-        let is_named = |object: &str| self.name.ends_with(&format!(" {object}"));
-        let object = self.object.as_ref().filter(|object| !is_named(&object.name)).map(object_name);
+        let object = self.object_beside_name().map(object_name);
         let is_placed = matches!(self.kind, Kind::Control | Kind::Gateway | Kind::NodePool);
         let at = self.at.filter(|_| is_placed).map(|at| Place::new(at, sources));
         let line = at.map(|place| format!("{}:{}", place.source.path(), place.start.line));
@@ -68,6 +73,11 @@ impl Node {
 }
 
 impl Picture {
+    /// Whether a node stands for a layer of which nothing is in the input.
+    fn is_missing(&self, node: usize) -> bool {
+        self.nodes[node].kind == Kind::Missing
+    }
+
     /// The nodes that are drawn by themselves, each with its number.
     fn free(&self) -> impl Iterator<Item = (usize, &Node)> {
         let is_free = |node: &Node| node.kind != Kind::Namespace && node.namespace.is_none();

@@ -227,7 +227,7 @@ fn drawn(told: &Told<'_>, sources: &Sources, options: &Terminal) -> String {
     text + &hops(&way.witness, sources, options) + "\n"
 }
 
-pub(in crate::report) fn attacker(tier: Tier) -> &'static str {
+pub(super) fn attacker(tier: Tier) -> &'static str {
     match tier {
         Tier::Application => "to the application",
         Tier::CodeExecution => "to code that runs in it",

@@ -1,9 +1,10 @@
 //! The map: who is where, what decides and where it leads, in columns from left to right. The script draws the lines.
 
-use super::Page;
+use super::{Page, breakable};
 use crate::analysis::exits::Control;
 use crate::report::graph::{Kind, Look, Node};
 use crate::report::html::markup::escaped;
+use crate::report::object_name;
 
 /// How many nodes of a column are shown at once: beyond that, those on no open way are folded.
 const SHOWN: usize = 12;
@@ -126,17 +127,23 @@ impl Page<'_> {
         frames.into_iter().map(|(_, frame)| frame).collect()
     }
 
+    /// What tells a node from others of its name: its object, else its line, of whose path there is only room for the end.
+    fn distinction(&self, node: &Node) -> Option<String> {
+        let object = node.object_beside_name().map(object_name);
+        let is_placed = !matches!(node.kind, Kind::Namespace | Kind::Workloads);
+        let line = || self.position(node.at.filter(|_| is_placed)?).rsplit('/').next().map(str::to_owned);
+        object.or_else(line)
+    }
+
     /// A node, as a link to its lines where it has any.
     fn node(&self, index: usize, node: &Node) -> String {
         let look = self.looks[index].map_or("idle", Look::as_str);
-        let mut lines = node.label(self.sources).into_iter().skip(1);
         let more = match node.workloads.len().saturating_sub(1) {
             0 => String::new(),
             more => format!(" and {more} alike"),
         };
-        let name = format!("<strong>{}{more}</strong>", escaped(node.short_name()));
-        let second = lines.next().map(|line| format!(" <span class=\"place\">{}</span>", escaped(&line)));
-        let said = name + &second.unwrap_or_default();
+        let second = self.distinction(node).map(|line| format!(" <span class=\"place\">{}</span>", breakable(&line)));
+        let said = format!("<strong>{}{more}</strong>{}", breakable(node.short_name()), second.unwrap_or_default());
         let kind = node.kind.as_str();
         let link = node.at.map_or(String::new(), |at| format!(" href=\"{}\"", self.link(at)));
         let alike = if more.is_empty() {

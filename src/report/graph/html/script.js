@@ -72,13 +72,18 @@ function draw() {
   if (kept.length > LINES && chosen === null) kept = kept.filter(([, , look]) => look === "open");
   kept.sort((one, other) => LOOKS.indexOf(one[2]) - LOOKS.indexOf(other[2]));
   const ground = columns.getBoundingClientRect();
+  const left = ground.left - columns.scrollLeft;
   const drawn = new Set();
   for (const [from, to, look] of kept) {
     const [start, end] = [anchor(from).getBoundingClientRect(), anchor(to).getBoundingClientRect()];
-    const [x1, y1] = [start.right - ground.left, start.top + start.height / 2 - ground.top];
-    const [x2, y2] = [end.left - ground.left, end.top + end.height / 2 - ground.top];
-    const bend = Math.max(24, Math.abs(x2 - x1) / 2);
-    const course = `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
+    const [x1, y1] = [start.right - left, start.top + start.height / 2 - ground.top];
+    // Within a column, a line leaves and arrives on the right.
+    const isBeside = end.left < start.right && start.left < end.right;
+    const [x2, y2] = [(isBeside ? end.right : end.left) - left, end.top + end.height / 2 - ground.top];
+    const bend = isBeside ? -20 : Math.max(24, Math.abs(x2 - x1) / 2);
+    const tip = isBeside ? 6 : -6;
+    const course = `M${x1},${y1}C${x1 + Math.abs(bend)},${y1} ${x2 - bend},${y2} ${x2},${y2}`
+      + `M${x2 + tip},${y2 - 4}L${x2},${y2}L${x2 + tip},${y2 + 4}`;
     if (drawn.has(course + look)) continue;
     drawn.add(course + look);
     const line = stroke.cloneNode();
@@ -113,8 +118,15 @@ function open(link) {
   title.id = "panel-title";
   title.tabIndex = -1;
   title.textContent = link.querySelector("strong").textContent;
-  panel.replaceChildren(title, button("Close", close));
-  panel.lastElementChild.className = "close";
+  const bar = document.createElement("div");
+  bar.className = "bar";
+  bar.append(title);
+  if (link.closest(".hops")) {
+    const [before, after] = [beside(link, -1), beside(link, 1)];
+    bar.append(button("\u2190 before", () => open(before), !before), button("next \u2192", () => open(after), !after));
+  }
+  bar.append(button("Close", close));
+  panel.replaceChildren(bar);
   const why = link.querySelector(".why");
   if (why) {
     const said = document.createElement("p");
@@ -128,17 +140,9 @@ function open(link) {
   }
   const lines = link.hash && document.getElementById(link.hash.slice(1));
   if (lines) panel.append(...lines.cloneNode(true).childNodes);
-  if (link.closest(".hops")) {
-    const steps = document.createElement("p");
-    steps.className = "steps";
-    const [before, after] = [beside(link, -1), beside(link, 1)];
-    steps.append(button("\u2190 hop before", () => open(before), !before), button("next hop \u2192", () => open(after), !after));
-    panel.append(steps);
-  }
   panel.hidden = false;
   document.body.classList.add("reading");
   panel.scrollTop = 0;
-  draw();
   link.scrollIntoView({ block: "nearest" });
   title.focus({ preventScroll: true });
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Page;
+use super::{Page, breakable};
 use crate::finding::Hop;
-use crate::report::graph::{Kind, Look, Picture, Route};
+use crate::report::graph::{Look, Picture, Route};
 use crate::report::html::markup::{escaped, prose};
-use crate::report::paths::{attacker, leads_to};
+use crate::report::paths::leads_to;
 
 /// How many workloads are named before the others are counted.
 const NAMED: usize = 3;
@@ -83,15 +83,14 @@ impl Page<'_> {
         let _ = write!(
             text,
             "<h3><span class=\"badge\">{word}</span> {} <span class=\"quiet\">&rarr;</span> {to}</h3>\n\
-             <p class=\"quiet\">{}, {}</p>\n{}<ol class=\"hops\">\n",
-            escaped(&from(workloads)),
+             <p class=\"quiet\">via {}, tier {}</p>\n{}<ol class=\"hops\">\n",
+            breakable(&from(workloads)),
             route.via.as_str(),
-            attacker(route.tier),
+            route.tier.as_str(),
             others(workloads),
         );
         for (hop, _, node) in &route.hops {
-            let is_missing = self.picture.nodes[*node].kind == Kind::Missing;
-            let _ = writeln!(text, "<li>{}</li>", self.hop(hop, is_missing));
+            let _ = writeln!(text, "<li>{}</li>", self.hop(hop, self.picture.is_missing(*node)));
         }
         text + "</ol>\n</article>\n"
     }
@@ -101,13 +100,13 @@ impl Page<'_> {
         let decision = hop.decision.as_str();
         let said = format!(
             "<strong>{}</strong> <span class=\"decision\">{decision}</span> <span class=\"why\">{}</span>",
-            escaped(&hop.name),
+            breakable(&hop.name),
             prose(&hop.reason)
         );
         if is_missing {
             return format!("<span class=\"hop {decision}\">{said}</span>");
         }
-        let (link, position) = (self.link(hop.at), self.position(hop.at));
+        let (link, position) = (self.link(hop.at), breakable(&self.position(hop.at)));
         format!("<a class=\"hop {decision}\" href=\"{link}\">{said} <span class=\"place\">{position}</span></a>")
     }
 }
