@@ -59,7 +59,7 @@ impl<'a> Page<'a> {
         places.extend(hops.filter(|hop| !picture.is_missing(hop.2)).map(|(hop, ..)| hop.at));
         let mut looks = vec![None; picture.nodes.len()];
         for entry in &entries {
-            for &node in entry.groups.iter().chain(&entry.route.nodes) {
+            for &node in entry.chains.iter().copied().flatten() {
                 let worst = looks[node].get_or_insert(entry.look);
                 *worst = entry.look.min(*worst);
             }
@@ -70,11 +70,11 @@ impl<'a> Page<'a> {
     fn head(&self) -> String {
         let workloads = self.picture.listing.rows.iter().map(|row| row.workloads.len()).sum();
         let of_kind = |kind: Kind| self.picture.nodes.iter().filter(|node| node.kind == kind).count();
-        let open = self.count(Look::Open);
-        let (class, said) = match open {
-            0 => ("pass", "no way out is open without approval".to_owned()),
-            1 => ("fail", "1 way out is open".to_owned()),
-            more => ("fail", format!("{more} ways out are open")),
+        let are = |count: usize| if count == 1 { "1 way out is".to_owned() } else { format!("{count} ways out are") };
+        let (class, said) = match (self.count(Look::Open), self.count(Look::Unknown)) {
+            (0, 0) => ("pass", "no way out is open without approval".to_owned()),
+            (0, unknown) => ("warning", format!("{} unknown, none is open for certain", are(unknown))),
+            (open, _) => ("fail", format!("{} open", are(open))),
         };
         let all = [
             counted(workloads, "workload"),
@@ -82,7 +82,7 @@ impl<'a> Page<'a> {
             counted(of_kind(Kind::NodePool), "node pool"),
         ];
         format!(
-            "<header>\n<h1>palisade: <span class=\"{class}\">{said}</span></h1>\n<p>{}, as far as the input shows.</p>\n\
+            "<header>\n<h1>palisade: <span class=\"{class}\">{said}</span></h1>\n<p>{}, as far as the input shows. Ways that are alike are told once.</p>\n\
              <nav><a href=\"#map\">The estate</a> <a href=\"#ways\">Ways out</a></nav>\n",
             all.join(", ")
         )
@@ -109,9 +109,7 @@ impl<'a> Page<'a> {
         };
         let select = |name: &str, words| {
             let options = options(words);
-            format!(
-                "<label>{name} <select name=\"{name}\"><option value=\"\">all</option>{options}</select></label>\n"
-            )
+            format!("<label>{name} <select name=\"{name}\"><option value=\"\">all</option>{options}</select></label>\n")
         };
         format!(
             "<form hidden aria-label=\"Filter the ways out\">\n{boxes}{}{}\
@@ -125,11 +123,15 @@ impl<'a> Page<'a> {
 
     /// The lines of the input, one passage for each place; the script shows them where they are asked for.
     fn lines(&self) -> String {
-        let passages = self.places.iter().enumerate().map(|(number, &at)| {
-            format!("<div id=\"at-{number}\">{}</div>\n", passage(at, CONTEXT, self.sources))
-        });
+        let passages = self
+            .places
+            .iter()
+            .enumerate()
+            .map(|(number, &at)| format!("<div id=\"at-{number}\">{}</div>\n", passage(at, CONTEXT, self.sources)));
         let passages: String = passages.collect();
-        format!("<section id=\"lines\" aria-labelledby=\"lines-title\">\n<h2 id=\"lines-title\">The lines</h2>\n{passages}</section>\n")
+        format!(
+            "<section id=\"lines\" aria-labelledby=\"lines-title\">\n<h2 id=\"lines-title\">The lines</h2>\n{passages}</section>\n"
+        )
     }
 
     /// Where a link to the lines at a place leads.

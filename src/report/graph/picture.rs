@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Control, Holder, Step, Verdict, Via};
-use crate::finding::{Hop, Object};
+use crate::finding::{Decision, Hop, Object};
 use crate::model::Estate;
 use crate::report::paths::{Alike, Destination, Filter, Listing, Way, listing, place};
 use crate::source::Location;
@@ -143,6 +143,8 @@ struct Drawing<'e, 'a> {
     objects: &'e dyn Objects,
     /// Each node with a number, in the order in which they were met.
     nodes: BTreeMap<Node, usize>,
+    /// Where each node is written, by its number.
+    places: Vec<Option<Location>>,
     /// Each workload by its display name.
     named: HashMap<String, usize>,
     /// The node of each workload that is drawn.
@@ -155,12 +157,17 @@ impl<'e, 'a> Drawing<'e, 'a> {
         for (index, workload) in estate.workloads.iter().enumerate() {
             named.entry(estate.display(workload)).or_insert(index);
         }
-        Self { estate, facts, objects, nodes: BTreeMap::new(), named, drawn: HashMap::new() }
+        Self { estate, facts, objects, nodes: BTreeMap::new(), places: Vec::new(), named, drawn: HashMap::new() }
     }
 
     fn node(&mut self, node: Node) -> usize {
         let next = self.nodes.len();
-        *self.nodes.entry(node).or_insert(next)
+        let at = node.at;
+        let number = *self.nodes.entry(node).or_insert(next);
+        if number == next {
+            self.places.push(at);
+        }
+        number
     }
 
     fn pool(&mut self, pool: usize) -> usize {
@@ -207,11 +214,18 @@ impl<'e, 'a> Drawing<'e, 'a> {
         }
     }
 
-    fn control(&mut self, hop: &Hop, step: &Step) -> usize {
+    /// What decides. Where no policy does, a hop is told at whoever has the traffic: nothing stands between.
+    fn control(&mut self, hop: &Hop, step: &Step, holder: usize) -> usize {
         let node = if step.is_missing() {
             Node::new(Kind::Missing, format!("{} not in the input", step.control.as_str()), None)
         } else {
             let object = self.objects.object(hop.at);
+            let by_policy = matches!(step.control, Control::Mesh | Control::NetworkPolicy | Control::Authorization);
+            let is_of_holder =
+                || object.is_some() && self.places[holder].and_then(|at| self.objects.object(at)) == object;
+            if by_policy && step.decision != Decision::Deny && is_of_holder() {
+                return holder;
+            }
             Node { object, ..Node::new(Kind::Control, hop.name.clone(), Some(hop.at)) }
         };
         self.node(Node { layer: Some(step.control), ..node })
@@ -220,21 +234,22 @@ impl<'e, 'a> Drawing<'e, 'a> {
     fn route(&mut self, group: usize, way: &Way) -> Route {
         let mut nodes = vec![group];
         let mut hops = Vec::new();
-        let mut last_pool = None;
+        let mut holder = group;
         for (hop, step) in way.witness.iter().zip(&way.steps) {
-            let node = match step.holder() {
-                Some(Holder::Own) => group,
-                Some(Holder::Workload(workload)) => self.workload(workload),
-                Some(Holder::Proxy(proxy)) => self.gateway(proxy),
-                Some(Holder::Pool(pool)) => {
-                    let pool = self.pool(pool);
-                    if last_pool.replace(pool) != Some(pool) {
-                        nodes.push(pool);
-                    }
-                    if step.control == Control::Scheduling { pool } else { self.control(hop, step) }
-                }
-                None => self.control(hop, step),
+            let held = match step.holder() {
+                Some(Holder::Own) => Some(group),
+                Some(Holder::Workload(workload)) => Some(self.workload(workload)),
+                Some(Holder::Proxy(proxy)) => Some(self.gateway(proxy)),
+                Some(Holder::Pool(pool)) => Some(self.pool(pool)),
+                None => None,
             };
+            if let Some(node) = held.filter(|node| *node != holder) {
+                holder = node;
+                nodes.push(node);
+            }
+            // Of the steps on a node, those about its network have controls of their own.
+            let is_own = held.is_some() && !matches!(step.control, Control::Firewall | Control::Nat);
+            let node = if is_own { holder } else { self.control(hop, step, holder) };
             if nodes.last() != Some(&node) {
                 nodes.push(node);
             }

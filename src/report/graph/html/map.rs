@@ -2,12 +2,15 @@
 
 use super::{Page, breakable};
 use crate::analysis::exits::Control;
+use crate::finding::Object;
 use crate::report::graph::{Kind, Look, Node};
 use crate::report::html::markup::escaped;
 use crate::report::object_name;
 
-/// How many nodes of a column are shown at once: beyond that, those on no open way are folded.
+/// How many nodes of a column are shown at once; the others are folded.
 const SHOWN: usize = 12;
+/// How many groups of workloads there may be in namespaces that stand open.
+const UNFOLDED: usize = 24;
 
 /// A column of the map, in the order in which traffic comes through them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,12 +53,12 @@ impl Column {
     fn title(self) -> &'static str {
         match self {
             Self::Workloads => "Workloads",
-            Self::Policies => "Network policies",
-            Self::Gateways => "Egress gateways",
+            Self::Policies => "Policies",
+            Self::Gateways => "Gateways",
             Self::AtGateway => "At the gateway",
             Self::NodePools => "Node pools",
             Self::Firewall => "Firewall",
-            Self::Nat => "Way to the network",
+            Self::Nat => "Out of the VPC",
             Self::Destinations => "Destinations",
         }
     }
@@ -87,20 +90,24 @@ impl Page<'_> {
         (self.looks[node].is_none(), self.looks[node])
     }
 
-    /// The nodes; where there are many, those on no open way folded.
+    /// The nodes; where there are many, the first of them, and the others folded.
     fn folded(&self, nodes: &[(usize, &Node)]) -> String {
-        let open = nodes.iter().take_while(|(index, _)| self.looks[*index] == Some(Look::Open)).count();
-        if nodes.len() <= SHOWN || open + 1 >= nodes.len() {
+        let (first, rest) = nodes.split_at(SHOWN.min(nodes.len()));
+        if rest.len() < 2 {
             return self.listed(nodes);
         }
-        let (first, rest) = nodes.split_at(open);
-        let other = if open == 0 { "" } else { " more" };
-        let folded = format!(
-            "<details><summary>{}{other}, on no open way</summary>\n{}</details>\n",
-            rest.len(),
-            self.listed(rest)
-        );
-        if open == 0 { folded } else { self.listed(first) + &folded }
+        let look = self.looks_of(rest);
+        let folded = self.listed(rest);
+        format!(
+            "{}<details><summary class=\"{look}\">{} more</summary>\n{folded}</details>\n",
+            self.listed(first),
+            rest.len()
+        )
+    }
+
+    /// The worst of some nodes that stand in their order.
+    fn looks_of(&self, nodes: &[(usize, &Node)]) -> &'static str {
+        nodes.first().and_then(|(index, _)| self.looks[*index]).map_or("idle", Look::as_str)
     }
 
     fn listed(&self, nodes: &[(usize, &Node)]) -> String {
@@ -115,10 +122,10 @@ impl Page<'_> {
             let own = |node: &Node| node.kind == Kind::Workloads && node.namespace.as_ref() == Some(&namespace.name);
             let inside: Vec<(usize, &Node)> = nodes.iter().filter(|(_, node)| own(node)).copied().collect();
             let worst = inside.iter().map(|(index, _)| self.rank(*index)).min()?;
-            let is_open = groups <= SHOWN || worst.1 == Some(Look::Open);
-            let open = if is_open { " open" } else { "" };
-            let name = escaped(&namespace.name);
-            let title = format!("<summary>{name} <span class=\"quiet\">{}</span></summary>", inside.len());
+            let open = if groups <= UNFOLDED { " open" } else { "" };
+            let (name, look) = (escaped(&namespace.name), self.looks_of(&inside));
+            let title =
+                format!("<summary class=\"{look}\">{name} <span class=\"quiet\">{}</span></summary>", inside.len());
             Some((worst, format!("<details class=\"namespace\"{open}>{title}\n{}</details>\n", self.folded(&inside))))
         };
         let namespaces = nodes.iter().filter(|(_, node)| node.kind == Kind::Namespace);
@@ -129,7 +136,13 @@ impl Page<'_> {
 
     /// What tells a node from others of its name: its object, else its line, of whose path there is only room for the end.
     fn distinction(&self, node: &Node) -> Option<String> {
-        let object = node.object_beside_name().map(object_name);
+        let of_kind = |object: &Object| {
+            let named = object_name(object);
+            // That a network policy is a NetworkPolicy goes without saying.
+            let is_said = node.name.replace(' ', "").starts_with(&object.kind.to_lowercase());
+            if is_said { named.split_once(' ').map_or(named.clone(), |(_, name)| name.to_owned()) } else { named }
+        };
+        let object = node.object_beside_name().map(of_kind);
         let is_placed = !matches!(node.kind, Kind::Namespace | Kind::Workloads);
         let line = || self.position(node.at.filter(|_| is_placed)?).rsplit('/').next().map(str::to_owned);
         object.or_else(line)
@@ -150,7 +163,10 @@ impl Page<'_> {
             String::new()
         } else {
             let names: String = node.workloads.iter().map(|name| format!("<li>{}</li>", escaped(name))).collect();
-            format!("<details class=\"alike\"><summary>all {}</summary><ul>{names}</ul></details>", node.workloads.len())
+            format!(
+                "<details class=\"alike\"><summary>all {}</summary><ul>{names}</ul></details>",
+                node.workloads.len()
+            )
         };
         let role = if link.is_empty() { " role=\"button\" tabindex=\"0\"" } else { "" };
         format!("<li><a id=\"n{index}\" class=\"node {kind} {look}\"{link}{role}>{said}</a>{alike}</li>\n")

@@ -9,19 +9,17 @@ const stroke = picture.firstElementChild;
 // More lines than this are a carpet: then only open ways have theirs, and those of what is chosen.
 const LINES = 400;
 const LOOKS = ["closed", "approved", "unknown", "open"];
-const numbers = (text) => text.split(" ").filter(Boolean);
 const ways = [...document.querySelectorAll(".way")].map((element) => ({
   element,
   look: element.dataset.look,
-  from: numbers(element.dataset.from),
-  over: numbers(element.dataset.over),
+  chains: element.dataset.chains.split(",").map((chain) => chain.split(" ")),
   words: element.textContent.toLowerCase(),
 }));
 const nodes = new Map([...columns.querySelectorAll(".node")].map((node) => [node.id.slice(1), node]));
 let chosen = null;
 let opened = null;
 
-const leadsOver = (way, id) => way.from.includes(id) || way.over.includes(id);
+const leadsOver = (way, id) => way.chains.some((chain) => chain.includes(id));
 
 function filter() {
   const looks = new Set([...form.querySelectorAll("input[name=look]:checked")].map((box) => box.value));
@@ -54,8 +52,33 @@ function anchor(id) {
   return shown;
 }
 
+// Where a line goes: straight over to the next column, beside its own, and above all columns that it passes by, so that
+// it leads behind nothing that it has nothing to do with.
+function course(from, to, look) {
+  const ground = columns.getBoundingClientRect();
+  const [start, end] = [from.getBoundingClientRect(), to.getBoundingClientRect()];
+  const [left, top] = [ground.left - columns.scrollLeft, ground.top];
+  const edge = (from.closest(".namespace") ?? from).getBoundingClientRect().right;
+  const [x1, y1, y2] = [edge - left, start.top + start.height / 2 - top, end.top + end.height / 2 - top];
+  const step = column(to) - column(from);
+  const x2 = (step === 0 ? end.right : end.left) - left;
+  const tip = step === 0 ? 6 : -6;
+  const arrow = `M${x2 + tip},${y2 - 4}L${x2},${y2}L${x2 + tip},${y2 + 4}`;
+  if (step === 0) return `M${x1},${y1}C${x1 + 20},${y1} ${x2 + 20},${y2} ${x2},${y2}${arrow}`;
+  if (step === 1) return `M${x1},${y1}C${(x1 + x2) / 2},${y1} ${(x1 + x2) / 2},${y2} ${x2},${y2}${arrow}`;
+  const lane = heading.getBoundingClientRect().bottom - top + 6 + 4 * LOOKS.indexOf(look);
+  return `M${x1},${y1}C${x1 + 18},${y1} ${x1 + 2},${lane} ${x1 + 20},${lane}L${x2 - 20},${lane}`
+    + `C${x2 - 2},${lane} ${x2 - 18},${y2} ${x2},${y2}${arrow}`;
+}
+
+const heading = columns.querySelector(".column h3");
+const order = [...columns.querySelectorAll(".column")];
+const column = (element) => order.indexOf(element.closest(".column"));
+const numbers = new Map();
+const number = (element) => numbers.get(element) ?? numbers.set(element, numbers.size).get(element);
+
 function draw() {
-  const used = new Set(ways.filter((way) => way.shown).flatMap((way) => [...way.from, ...way.over]));
+  const used = new Set(ways.filter((way) => way.shown).flatMap((way) => way.chains.flat()));
   for (const [id, node] of nodes) {
     node.classList.toggle("off", !used.has(id));
     node.setAttribute("aria-pressed", String(id === chosen));
@@ -64,31 +87,22 @@ function draw() {
   if (getComputedStyle(picture).display === "none") return;
   const lines = new Map();
   for (const way of ways.filter((way) => way.shown)) {
-    const pairs = way.over.slice(1).map((to, index) => [way.over[index], to]);
-    if (way.over.length) pairs.push(...way.from.map((from) => [from, way.over[0]]));
-    for (const [from, to] of pairs) lines.set(`${from} ${to} ${way.look}`, [from, to, way.look]);
+    // Of a way that leads over what is chosen, only those chains do that have it.
+    for (const chain of way.chains.filter((chain) => chosen === null || chain.includes(chosen))) {
+      const ends = chain.map(anchor);
+      ends.slice(1).forEach((to, index) => {
+        const from = ends[index];
+        if (from !== to) lines.set(`${number(from)} ${number(to)} ${way.look}`, [from, to, way.look]);
+      });
+    }
   }
   let kept = [...lines.values()];
   if (kept.length > LINES && chosen === null) kept = kept.filter(([, , look]) => look === "open");
   kept.sort((one, other) => LOOKS.indexOf(one[2]) - LOOKS.indexOf(other[2]));
-  const ground = columns.getBoundingClientRect();
-  const left = ground.left - columns.scrollLeft;
-  const drawn = new Set();
   for (const [from, to, look] of kept) {
-    const [start, end] = [anchor(from).getBoundingClientRect(), anchor(to).getBoundingClientRect()];
-    const [x1, y1] = [start.right - left, start.top + start.height / 2 - ground.top];
-    // Within a column, a line leaves and arrives on the right.
-    const isBeside = end.left < start.right && start.left < end.right;
-    const [x2, y2] = [(isBeside ? end.right : end.left) - left, end.top + end.height / 2 - ground.top];
-    const bend = isBeside ? -20 : Math.max(24, Math.abs(x2 - x1) / 2);
-    const tip = isBeside ? 6 : -6;
-    const course = `M${x1},${y1}C${x1 + Math.abs(bend)},${y1} ${x2 - bend},${y2} ${x2},${y2}`
-      + `M${x2 + tip},${y2 - 4}L${x2},${y2}L${x2 + tip},${y2 + 4}`;
-    if (drawn.has(course + look)) continue;
-    drawn.add(course + look);
     const line = stroke.cloneNode();
     line.setAttribute("class", look);
-    line.setAttribute("d", course);
+    line.setAttribute("d", course(from, to, look));
     picture.append(line);
   }
 }

@@ -12,13 +12,13 @@ use crate::report::paths::leads_to;
 /// How many workloads are named before the others are counted.
 const NAMED: usize = 3;
 
-/// A way that workloads of one namespace have in common from the first control on.
+/// A way that workloads of one namespace take for the same reasons.
 pub(super) struct Entry<'a> {
     pub look: Look,
     /// As the first group takes it.
     pub route: &'a Route,
-    /// The nodes of the groups that take it.
-    pub groups: Vec<usize>,
+    /// The nodes that each group comes over.
+    pub chains: Vec<&'a [usize]>,
     /// `namespace/Kind/name` of all who take it.
     pub workloads: Vec<&'a str>,
 }
@@ -31,25 +31,27 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The ways that are told: the worst first, else in the order of the workloads. Those that differ in nothing but the group
-/// that takes them are one.
+/// The ways that are told: the worst first, else in the order of the workloads. What groups of a namespace do for the same
+/// reasons is told once.
 pub(super) fn entries(picture: &Picture) -> Vec<Entry<'_>> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut known: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for route in &picture.routes {
-        let Some((&group, rest)) = route.nodes.split_first() else { continue };
+        let Some(&group) = route.nodes.first() else { continue };
         let node = &picture.nodes[group];
         let look = Look::of(route);
-        let said: Vec<&str> = route.hops.iter().map(|(hop, ..)| hop.reason.as_str()).collect();
-        let key = (node.namespace.as_deref(), look, route.via, route.tier, route.class, &route.host, said, rest);
+        // The first hop has the name of the workload.
+        let names: Vec<&str> = route.hops.iter().skip(1).map(|(hop, ..)| hop.name.as_str()).collect();
+        let reasons: Vec<&str> = route.hops.iter().map(|(hop, ..)| hop.reason.as_str()).collect();
+        let key = (node.namespace.as_deref(), look, route.via, route.tier, route.class, &route.host, names, reasons);
         let alike = known.entry(key).or_default();
         let same = alike.iter().copied().find(|&entry| entries[entry].route.destinations == route.destinations);
         let index = same.unwrap_or_else(|| {
             alike.push(entries.len());
-            entries.push(Entry { look, route, groups: Vec::new(), workloads: Vec::new() });
+            entries.push(Entry { look, route, chains: Vec::new(), workloads: Vec::new() });
             entries.len() - 1
         });
-        entries[index].groups.push(group);
+        entries[index].chains.push(&route.nodes);
         entries[index].workloads.extend(node.workloads.iter().map(String::as_str));
     }
     entries.sort_by_key(|entry| entry.look);
@@ -68,25 +70,26 @@ impl Page<'_> {
     }
 
     fn way(&self, entry: &Entry<'_>) -> String {
-        let Entry { look, route, groups, workloads } = entry;
+        let Entry { look, route, chains, workloads } = entry;
         let word = look.as_str();
-        let numbers = |nodes: &[usize]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let numbers = |nodes: &&[usize]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let chains: Vec<String> = chains.iter().map(numbers).collect();
         let destinations: Vec<_> = route.destinations.iter().collect();
         let to = escaped(&leads_to(route.class, route.host.as_deref(), &destinations));
         let mut text = format!(
-            "<article class=\"way {word}\" data-look=\"{word}\" data-namespace=\"{}\" data-via=\"{}\" data-from=\"{}\" data-over=\"{}\">\n",
+            "<article class=\"way {word}\" data-look=\"{word}\" data-namespace=\"{}\" data-via=\"{}\" data-chains=\"{}\">\n",
             escaped(entry.namespace()),
             route.via.as_str(),
-            numbers(groups),
-            numbers(route.nodes.get(1..).unwrap_or_default()),
+            chains.join(","),
         );
         let _ = write!(
             text,
             "<h3><span class=\"badge\">{word}</span> {} <span class=\"quiet\">&rarr;</span> {to}</h3>\n\
-             <p class=\"quiet\">via {}, tier {}</p>\n{}<ol class=\"hops\">\n",
+             <p class=\"quiet\">via {}, tier {}{}</p>\n{}<ol class=\"hops\">\n",
             breakable(&from(workloads)),
             route.via.as_str(),
             route.tier.as_str(),
+            if chains.len() > 1 { "; the hops are those of the first" } else { "" },
             others(workloads),
         );
         for (hop, _, node) in &route.hops {
