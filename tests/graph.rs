@@ -194,7 +194,6 @@ fn who_lets_itself_be_used_is_drawn_as_a_workload() {
             ("workloads", "team-x/Deployment/client"),
             ("control", "network policy to relay"),
             ("workloads", "team-y/Deployment/relay"),
-            ("control", "network policy"),
             ("node-pool", "apps"),
             ("control", "implied firewall rule"),
             ("control", "node"),
@@ -390,7 +389,7 @@ fn a_control_says_which_one_it_is_and_where() {
 fn the_command_refuses_what_it_cannot_draw() {
     let tutorial = common::project("fixtures/estates/tutorial");
     for (arguments, said) in [
-        (&["--format", "png"][..], "dot, mermaid, json"),
+        (&["--format", "png"][..], "dot, mermaid, json, html"),
         (&["--from", "team-z"], "there is no namespace with application workloads `team-z` in the input"),
     ] {
         let ran = run(&tutorial, &[&["graph"], arguments].concat());
@@ -402,4 +401,116 @@ fn the_command_refuses_what_it_cannot_draw() {
     let broken = folder(&[("a.yaml", PIVOT), ("b.yaml", "a: [")]);
     assert_eq!(run(broken.path(), &["graph"]).code, 2);
     assert_eq!(run(broken.path(), &["graph", "--allow-unparsed"]).code, 0);
+}
+
+/// The values of an attribute, wherever it stands in a page.
+fn values<'p>(page: &'p str, attribute: &str) -> Vec<&'p str> {
+    let start = format!(" {attribute}=\"");
+    page.split(&start).skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn the_page_stands_alone_and_nothing_in_the_input_becomes_markup() {
+    let odd = folder(&[("odd.yaml", ODD)]);
+    for estate in estates().iter().map(PathBuf::as_path).chain([odd.path()]) {
+        let page = written(estate, &["graph", "--format", "html"]);
+        assert!(page.contains("http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'"));
+        for door in [" src=", "<link", "<img", "<iframe", "@import", "url(", "fetch(", "import("] {
+            assert!(!page.contains(door), "{}: {door}", estate.display());
+        }
+        let ids: BTreeSet<&str> = values(&page, "id").into_iter().collect();
+        assert_eq!(ids.len(), values(&page, "id").len(), "ids are unique");
+        for link in values(&page, "href") {
+            assert!(link.strip_prefix('#').is_some_and(|id| ids.contains(id)), "{}: {link}", estate.display());
+        }
+        assert_eq!(page.matches("<script").count(), 1, "{}", estate.display());
+        assert_eq!(page.matches("</script").count(), 1, "{}", estate.display());
+    }
+    let page = written(odd.path(), &["graph", "--format", "html"]);
+    assert!(page.contains(r#"a&quot;b\]&lt;script&gt;alert(1)&lt;/<wbr>script&gt;`x`{{*y*}}#35;|</strong>"#));
+    assert!(page.contains(r#"data-namespace="team &quot;x&quot; \""#));
+}
+
+#[test]
+fn the_page_tells_every_way_once_and_the_open_ones_first() {
+    for estate in estates() {
+        let graph = graph(&estate, &["--closed"]);
+        let page = written(&estate, &["graph", "--format", "html", "--closed"]);
+        let looks: Vec<&str> = values(&page, "data-look");
+        let order = |look: &&str| ["open", "unknown", "approved", "closed"].iter().position(|word| word == look);
+        assert!(looks.is_sorted_by_key(order), "{}: {looks:?}", estate.display());
+        let chains = looks.iter().zip(values(&page, "data-chains"));
+        let mut told: Vec<String> =
+            chains.flat_map(|(look, chains)| chains.split(',').map(move |chain| format!("{look} {chain}"))).collect();
+        let way = |edge: &Value| {
+            let look = if edge["approved"] == true { "approved" } else { word(edge, "verdict") };
+            let numbers: Vec<&str> = on_way(edge).iter().map(|id| id.trim_start_matches('n')).collect();
+            format!("{look} {}", numbers.join(" "))
+        };
+        let mut drawn: Vec<String> = list(&graph, "edges").iter().map(way).collect();
+        told.sort();
+        drawn.sort();
+        assert_eq!(told, drawn, "{}", estate.display());
+    }
+}
+
+#[test]
+fn a_hop_on_the_page_leads_to_its_lines() {
+    let estate = common::project("fixtures/estates/no-deny-firewall");
+    let page = written(&estate, &["graph", "--format", "html"]);
+    let mut count = 0;
+    for hop in page.split("<a class=\"hop ").skip(1) {
+        let (hop, _) = hop.split_once("</a>").expect("a link ends");
+        let (_, link) = hop.split_once("href=\"#").expect("a link");
+        let id = link.split('"').next().unwrap_or_default();
+        let (_, place) = hop.split_once("<span class=\"place\">").expect("a place");
+        let place = place.trim_end_matches("</span>").replace("<wbr>", "");
+        let (path, line) = place.rsplit_once(':').expect("a line");
+        let (_, passage) = page.split_once(&format!("<div id=\"{id}\">")).expect("the lines");
+        let (passage, _) = passage.split_once("</div>").expect("the lines end");
+        assert!(passage.contains(&format!(">{path}</figcaption>")), "{place}\n{passage}");
+        let marked = passage.lines().find(|line| line.contains("<mark class=\"wrong\">")).expect("a mark");
+        assert!(marked.contains(&format!("<span class=\"number\">{line}</span>")), "{place}\n{passage}");
+        let text = common::text(&estate.join(path));
+        let number: usize = line.parse().expect("a number");
+        let written = text.lines().nth(number - 1).expect("the line is there");
+        let (_, shown) = marked.split_once("</span>").expect("a line after its number");
+        let plain = shown.replace("<mark class=\"wrong\">", "").replace("</mark>", "").replace("&quot;", "\"");
+        assert_eq!(plain, written, "{place}");
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn many_alike_are_one_on_the_page() {
+    let pod = |number: usize| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: app-{number:03}, namespace: team-x}}\n\
+             spec: {{containers: [{{name: app, image: app}}]}}\n"
+        )
+    };
+    let pods: Vec<String> = (0..200).map(pod).collect();
+    let one = folder(&[("pods.yaml", &pods[0])]);
+    let many = folder(&[("pods.yaml", &pods.join("---\n"))]);
+    let ways = |estate: &Path| {
+        let page = written(estate, &["graph", "--format", "html"]);
+        let titles =
+            page.split("<article ").skip(1).map(|way| way.split("</h3>").next().unwrap_or_default().to_owned());
+        titles.collect::<Vec<String>>()
+    };
+    let (of_one, of_many) = (ways(one.path()), ways(many.path()));
+    assert_eq!(of_one.len(), of_many.len());
+    assert!(of_many.iter().all(|title| title.contains("and 197 more")), "{of_many:#?}");
+}
+
+#[test]
+fn the_page_says_what_was_not_understood() {
+    let estate = folder(&[("a.yaml", PIVOT), ("b.yaml", "a: [")]);
+    let ran = run(estate.path(), &["graph", "--format", "html"]);
+    assert_eq!(ran.code, 2);
+    let (_, said) = ran.stdout.split_once("Not audited</h2>").expect("a heading");
+    assert!(said.contains("<span class=\"place\">b.yaml:1:"), "{said:.300}");
+    let empty = folder(&[("a.yaml", common::program::CLEAN)]);
+    assert!(written(empty.path(), &["graph", "--format", "html"]).contains("no application workload is in the input"));
 }

@@ -70,19 +70,23 @@ impl<'a> Page<'a> {
     fn head(&self) -> String {
         let workloads = self.picture.listing.rows.iter().map(|row| row.workloads.len()).sum();
         let of_kind = |kind: Kind| self.picture.nodes.iter().filter(|node| node.kind == kind).count();
-        let are = |count: usize| if count == 1 { "1 way out is".to_owned() } else { format!("{count} ways out are") };
-        let (class, said) = match (self.count(Look::Open), self.count(Look::Unknown)) {
-            (0, 0) => ("pass", "no way out is open without approval".to_owned()),
-            (0, unknown) => ("warning", format!("{} unknown, none is open for certain", are(unknown))),
-            (open, _) => ("fail", format!("{} open", are(open))),
+        let looks = Look::ALL.into_iter().filter(|&look| self.count(look) > 0);
+        let counts: Vec<String> = looks.clone().map(|look| format!("{} {}", self.count(look), look.as_str())).collect();
+        // It speaks of what was asked for alone, and claims nothing of the rest.
+        let said = match counts.as_slice() {
+            _ if workloads == 0 => "no application workload is in the input".to_owned(),
+            [] => "no way out to show".to_owned(),
+            counts => format!("ways out: {}", counts.join(", ")),
         };
+        let worst = looks.min().map_or("quiet", Look::as_str);
         let all = [
             counted(workloads, "workload"),
             counted(of_kind(Kind::Gateway), "egress gateway"),
             counted(of_kind(Kind::NodePool), "node pool"),
         ];
         format!(
-            "<header>\n<h1>palisade: <span class=\"{class}\">{said}</span></h1>\n<p>{}, as far as the input shows. Ways that are alike are told once.</p>\n\
+            "<header>\n<h1>palisade: <span class=\"said {worst}\">{said}</span></h1>\n\
+             <p>{}, as far as the input shows. Ways that are alike are told once.</p>\n\
              <nav><a href=\"#map\">The estate</a> <a href=\"#ways\">Ways out</a></nav>\n",
             all.join(", ")
         )

@@ -168,7 +168,6 @@ impl Page<'_> {
                 node.workloads.len()
             )
         };
-        let role = if link.is_empty() { " role=\"button\" tabindex=\"0\"" } else { "" };
-        format!("<li><a id=\"n{index}\" class=\"node {kind} {look}\"{link}{role}>{said}</a>{alike}</li>\n")
+        format!("<li><a id=\"n{index}\" class=\"node {kind} {look}\"{link}>{said}</a>{alike}</li>\n")
     }
 }

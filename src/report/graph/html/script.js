@@ -81,7 +81,7 @@ function draw() {
   const used = new Set(ways.filter((way) => way.shown).flatMap((way) => way.chains.flat()));
   for (const [id, node] of nodes) {
     node.classList.toggle("off", !used.has(id));
-    node.setAttribute("aria-pressed", String(id === chosen));
+    node.setAttribute("aria-current", String(id === chosen));
   }
   picture.replaceChildren();
   if (getComputedStyle(picture).display === "none") return;
@@ -125,9 +125,9 @@ function beside(link, by) {
 
 // Shows the lines behind a hop or a node.
 function open(link) {
-  if (opened) opened.setAttribute("aria-pressed", "false");
+  if (opened) opened.setAttribute("aria-current", "false");
   opened = link;
-  link.setAttribute("aria-pressed", "true");
+  link.setAttribute("aria-current", "true");
   const title = document.createElement("h2");
   title.id = "panel-title";
   title.tabIndex = -1;
@@ -166,7 +166,7 @@ function close() {
   document.body.classList.remove("reading");
   const link = opened;
   opened = null;
-  if (link) link.setAttribute("aria-pressed", "false");
+  if (link) link.setAttribute("aria-current", "false");
   choose(null);
   if (link) link.focus();
 }
@@ -185,6 +185,11 @@ function follow(event) {
 }
 
 document.body.classList.add("scripted");
+// What stands in no file has no lines to link to, and can be chosen like the others.
+for (const node of columns.querySelectorAll("a.node:not([href])")) {
+  node.setAttribute("role", "button");
+  node.tabIndex = 0;
+}
 document.addEventListener("click", follow);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && (opened || chosen !== null)) {

@@ -62,7 +62,7 @@ impl Page<'_> {
     /// All ways, one after the other.
     pub(super) fn ways(&self) -> String {
         let ways: String = self.entries.iter().map(|entry| self.way(entry)).collect();
-        let none = "<p class=\"pass\">No way out is open or unknown.</p>\n";
+        let none = "<p>There is none of those that were asked for.</p>\n";
         format!(
             "<section id=\"ways\" aria-labelledby=\"ways-title\" tabindex=\"-1\">\n<h2 id=\"ways-title\">Ways out</h2>\n{}</section>\n",
             if ways.is_empty() { none } else { &ways }
