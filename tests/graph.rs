@@ -427,7 +427,7 @@ fn the_page_stands_alone_and_nothing_in_the_input_becomes_markup() {
         assert_eq!(page.matches("</script").count(), 1, "{}", estate.display());
     }
     let page = written(odd.path(), &["graph", "--format", "html"]);
-    assert!(page.contains(r#"a&quot;b\]&lt;script&gt;alert(1)&lt;/<wbr>script&gt;`x`{{*y*}}#35;|</strong>"#));
+    assert!(page.contains(r"a&quot;b\]&lt;script&gt;alert(1)&lt;/<wbr>script&gt;`x`{{*y*}}#35;|</strong>"));
     assert!(page.contains(r#"data-namespace="team &quot;x&quot; \""#));
 }
 

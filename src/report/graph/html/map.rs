@@ -2,10 +2,9 @@
 
 use super::{Page, breakable};
 use crate::analysis::exits::Control;
-use crate::finding::Object;
 use crate::report::graph::{Kind, Look, Node};
 use crate::report::html::markup::escaped;
-use crate::report::object_name;
+use crate::report::{Place, object_name};
 
 /// How many nodes of a column are shown at once; the others are folded.
 const SHOWN: usize = 12;
@@ -134,18 +133,21 @@ impl Page<'_> {
         frames.into_iter().map(|(_, frame)| frame).collect()
     }
 
-    /// What tells a node from others of its name: its object, else its line, of whose path there is only room for the end.
+    /// What tells a node from others of its name: its object and the line, else its file, of whose path there is only room
+    /// for the end.
     fn distinction(&self, node: &Node) -> Option<String> {
-        let of_kind = |object: &Object| {
-            let named = object_name(object);
-            // That a network policy is a NetworkPolicy goes without saying.
-            let is_said = node.name.replace(' ', "").starts_with(&object.kind.to_lowercase());
-            if is_said { named.split_once(' ').map_or(named.clone(), |(_, name)| name.to_owned()) } else { named }
+        if matches!(node.kind, Kind::Namespace | Kind::Workloads) {
+            return None;
+        }
+        let at = node.at?;
+        let Some(object) = node.object_beside_name() else {
+            return self.position(at).rsplit('/').next().map(str::to_owned);
         };
-        let object = node.object_beside_name().map(of_kind);
-        let is_placed = !matches!(node.kind, Kind::Namespace | Kind::Workloads);
-        let line = || self.position(node.at.filter(|_| is_placed)?).rsplit('/').next().map(str::to_owned);
-        object.or_else(line)
+        let named = object_name(object);
+        // That a network policy is a NetworkPolicy goes without saying.
+        let is_said = node.name.replace(' ', "").starts_with(&object.kind.to_lowercase());
+        let named = named.split_once(' ').filter(|_| is_said).map_or(named.as_str(), |(_, name)| name);
+        Some(format!("{named}, line {}", Place::new(at, self.sources).start.line))
     }
 
     /// A node, as a link to its lines where it has any.
