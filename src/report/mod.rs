@@ -74,6 +74,12 @@ impl<'s> Place<'s> {
     }
 }
 
+/// `path:line` of a place.
+fn line_of(at: Location, sources: &Sources) -> String {
+    let Place { source, start, .. } = Place::new(at, sources);
+    format!("{}:{}", source.path(), start.line)
+}
+
 /// `1 finding`, `2 findings`.
 fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };

@@ -25,7 +25,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// Who has the traffic when the layer decides, where that is not as it was one step before.
+    /// Who has the traffic when the layer decides; none where it is whoever had it one step before.
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
         match self.what {

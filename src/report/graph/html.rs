@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Kind, Look, Node, Picture};
+use crate::report::counted;
 use crate::report::html::markup::escaped;
 use crate::report::html::{document, passage, unread};
-use crate::report::{Place, counted};
 use crate::source::{Location, Sources};
 use crate::triage::Inputs;
 use ways::Entry;
@@ -138,16 +138,9 @@ impl<'a> Page<'a> {
         )
     }
 
-    /// Where a link to the lines at a place leads.
-    fn link(&self, at: Location) -> String {
-        let number = self.places.binary_search(&at).unwrap_or_default();
-        format!("#at-{number}")
-    }
-
-    /// The line of a place, as people name it.
-    fn position(&self, at: Location) -> String {
-        let place = Place::new(at, self.sources);
-        format!("{}:{}", place.source.path(), place.start.line)
+    /// Where a link to the lines at a place leads; none for a place that is not on the page.
+    fn link(&self, at: Location) -> Option<String> {
+        self.places.binary_search(&at).ok().map(|number| format!("#at-{number}"))
     }
 }
 

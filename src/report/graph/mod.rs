@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::exits::{Verdict, Via};
 use crate::finding::Object;
-use crate::report::{Place, object_name};
+use crate::report::{line_of, object_name};
 use crate::source::Sources;
 
 /// How a line of the drawing looks, the worst first.
@@ -66,8 +66,7 @@ impl Node {
         let name = if more == 0 { self.name.clone() } else { format!("{} and {more} alike", self.name) };
         let object = self.object_beside_name().map(object_name);
         let is_placed = matches!(self.kind, Kind::Control | Kind::Gateway | Kind::NodePool);
-        let at = self.at.filter(|_| is_placed).map(|at| Place::new(at, sources));
-        let line = at.map(|place| format!("{}:{}", place.source.path(), place.start.line));
+        let line = self.at.filter(|_| is_placed).map(|at| line_of(at, sources));
         [Some(name), object, line].into_iter().flatten().collect()
     }
 }

@@ -13,7 +13,7 @@ pub use terminal::terminal;
 
 pub(super) use json::{DestinationShape, destination_shape};
 pub(super) use listing::Alike;
-pub(super) use terminal::{leads_to, place};
+pub(super) use terminal::{NAMED, few, leads_to, place};
 
 use std::io;
 

@@ -12,7 +12,7 @@ use crate::source::Sources;
 use crate::traffic::PortSet;
 
 /// How many workloads a line names.
-const NAMED: usize = 5;
+pub(in crate::report) const NAMED: usize = 5;
 
 /// Draws the table, then what is listed: what is open, what is unknown, what is approved, what is closed.
 #[must_use]
@@ -93,7 +93,7 @@ fn approved_ways(listing: &Listing, sources: &Sources, options: &Terminal) -> St
 }
 
 /// The first few names, and how many there are besides.
-pub(super) fn few(names: &[&str]) -> String {
+pub(in crate::report) fn few(names: &[&str]) -> String {
     let named = names.iter().take(NAMED).map(|name| clean(name).into_owned()).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED) {
         0 => named,

@@ -4,7 +4,7 @@ use super::{Page, breakable};
 use crate::analysis::exits::Control;
 use crate::report::graph::{Kind, Look, Node};
 use crate::report::html::markup::escaped;
-use crate::report::{Place, object_name};
+use crate::report::{Place, line_of, object_name};
 
 /// How many nodes of a column are shown at once; the others are folded.
 const SHOWN: usize = 12;
@@ -80,7 +80,7 @@ impl Page<'_> {
             return String::new();
         }
         nodes.sort_by_key(|(index, _)| self.rank(*index));
-        let inside = if column == Column::Workloads { self.namespaces(&nodes) } else { self.folded(&nodes) };
+        let inside = if column == Column::Workloads { self.frames() } else { self.folded(&nodes) };
         format!("<section class=\"column\">\n<h3>{}</h3>\n{inside}</section>\n", column.title())
     }
 
@@ -115,20 +115,18 @@ impl Page<'_> {
     }
 
     /// The workloads in their namespaces, those with the worst ways first.
-    fn namespaces(&self, nodes: &[(usize, &Node)]) -> String {
-        let groups = nodes.iter().filter(|(_, node)| node.kind == Kind::Workloads).count();
-        let framed = |(_, namespace): &(usize, &Node)| {
-            let own = |node: &Node| node.kind == Kind::Workloads && node.namespace.as_ref() == Some(&namespace.name);
-            let inside: Vec<(usize, &Node)> = nodes.iter().filter(|(_, node)| own(node)).copied().collect();
-            let worst = inside.iter().map(|(index, _)| self.rank(*index)).min()?;
-            let open = if groups <= UNFOLDED { " open" } else { "" };
-            let (name, look) = (escaped(&namespace.name), self.looks_of(&inside));
-            let title =
-                format!("<summary class=\"{look}\">{name} <span class=\"quiet\">{}</span></summary>", inside.len());
+    fn frames(&self) -> String {
+        let groups = self.picture.nodes.iter().filter(|node| node.kind == Kind::Workloads).count();
+        let open = if groups <= UNFOLDED { " open" } else { "" };
+        let framed = |(_, namespace, mut inside): (usize, &Node, Vec<(usize, &Node)>)| {
+            inside.retain(|(_, node)| node.kind == Kind::Workloads);
+            inside.sort_by_key(|(index, _)| self.rank(*index));
+            let worst = self.rank(inside.first()?.0);
+            let (name, look, count) = (escaped(&namespace.name), self.looks_of(&inside), inside.len());
+            let title = format!("<summary class=\"{look}\">{name} <span class=\"quiet\">{count}</span></summary>");
             Some((worst, format!("<details class=\"namespace\"{open}>{title}\n{}</details>\n", self.folded(&inside))))
         };
-        let namespaces = nodes.iter().filter(|(_, node)| node.kind == Kind::Namespace);
-        let mut frames: Vec<_> = namespaces.filter_map(framed).collect();
+        let mut frames: Vec<_> = self.picture.namespaces().filter_map(framed).collect();
         frames.sort_by_key(|(worst, _)| *worst);
         frames.into_iter().map(|(_, frame)| frame).collect()
     }
@@ -141,7 +139,7 @@ impl Page<'_> {
         }
         let at = node.at?;
         let Some(object) = node.object_beside_name() else {
-            return self.position(at).rsplit('/').next().map(str::to_owned);
+            return line_of(at, self.sources).rsplit('/').next().map(str::to_owned);
         };
         let named = object_name(object);
         // That a network policy is a NetworkPolicy goes without saying.
@@ -160,7 +158,8 @@ impl Page<'_> {
         let second = self.distinction(node).map(|line| format!(" <span class=\"place\">{}</span>", breakable(&line)));
         let said = format!("<strong>{}{more}</strong>{}", breakable(node.short_name()), second.unwrap_or_default());
         let kind = node.kind.as_str();
-        let link = node.at.map_or(String::new(), |at| format!(" href=\"{}\"", self.link(at)));
+        let link = node.at.and_then(|at| self.link(at));
+        let link = link.map_or(String::new(), |link| format!(" href=\"{link}\""));
         let alike = if more.is_empty() {
             String::new()
         } else {

@@ -7,10 +7,8 @@ use super::{Page, breakable};
 use crate::finding::Hop;
 use crate::report::graph::{Look, Picture, Route};
 use crate::report::html::markup::{escaped, prose};
-use crate::report::paths::leads_to;
-
-/// How many workloads are named before the others are counted.
-const NAMED: usize = 3;
+use crate::report::line_of;
+use crate::report::paths::{NAMED, few, leads_to};
 
 /// A way that workloads of one namespace take for the same reasons.
 pub(super) struct Entry<'a> {
@@ -86,7 +84,7 @@ impl Page<'_> {
             text,
             "<h3><span class=\"badge\">{word}</span> {} <span class=\"quiet\">&rarr;</span> {to}</h3>\n\
              <p class=\"quiet\">via {}, tier {}{}</p>\n{}<ol class=\"hops\">\n",
-            breakable(&from(workloads)),
+            breakable(&few(workloads)),
             route.via.as_str(),
             route.tier.as_str(),
             if chains.len() > 1 { "; the hops are those of the first" } else { "" },
@@ -106,19 +104,13 @@ impl Page<'_> {
             breakable(&hop.name),
             prose(&hop.reason)
         );
-        if is_missing {
-            return format!("<span class=\"hop {decision}\">{said}</span>");
+        match self.link(hop.at).filter(|_| !is_missing) {
+            None => format!("<span class=\"hop {decision}\">{said}</span>"),
+            Some(link) => {
+                let line = breakable(&line_of(hop.at, self.sources));
+                format!("<a class=\"hop {decision}\" href=\"{link}\">{said} <span class=\"place\">{line}</span></a>")
+            }
         }
-        let (link, position) = (self.link(hop.at), breakable(&self.position(hop.at)));
-        format!("<a class=\"hop {decision}\" href=\"{link}\">{said} <span class=\"place\">{position}</span></a>")
-    }
-}
-
-fn from(workloads: &[&str]) -> String {
-    let named = workloads.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    match workloads.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
     }
 }
 
