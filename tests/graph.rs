@@ -412,8 +412,9 @@ fn values<'p>(page: &'p str, attribute: &str) -> Vec<&'p str> {
 #[test]
 fn the_page_stands_alone_and_nothing_in_the_input_becomes_markup() {
     let odd = folder(&[("odd.yaml", ODD)]);
-    for estate in estates().iter().map(PathBuf::as_path).chain([odd.path()]) {
-        let page = written(estate, &["graph", "--format", "html"]);
+    let real = common::shared("real").map(|folder| common::entries(&folder)).unwrap_or_default();
+    for estate in estates().iter().chain(&real).map(PathBuf::as_path).chain([odd.path()]) {
+        let page = run(estate, &["graph", "--format", "html"]).stdout;
         assert!(page.contains("http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'"));
         for door in [" src=", "<link", "<img", "<iframe", "@import", "url(", "fetch(", "import("] {
             assert!(!page.contains(door), "{}: {door}", estate.display());

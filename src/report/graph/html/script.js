@@ -99,12 +99,14 @@ function draw() {
   let kept = [...lines.values()];
   if (kept.length > LINES && chosen === null) kept = kept.filter(([, , look]) => look === "open");
   kept.sort((one, other) => LOOKS.indexOf(one[2]) - LOOKS.indexOf(other[2]));
-  for (const [from, to, look] of kept) {
+  // First everything is measured, then everything is drawn: each change of the page makes the next measure dear.
+  const courses = kept.map(([from, to, look]) => [look, course(from, to, look)]);
+  picture.append(...courses.map(([look, way]) => {
     const line = stroke.cloneNode();
     line.setAttribute("class", look);
-    line.setAttribute("d", course(from, to, look));
-    picture.append(line);
-  }
+    line.setAttribute("d", way);
+    return line;
+  }));
 }
 
 function button(text, act, isOff = false) {
