@@ -185,6 +185,12 @@ pub struct Destination<'a> {
 }
 
 impl<'a> VirtualService<'a> {
+    /// One of its hosts as a fully qualified name: one without dots is a service of its own namespace.
+    #[must_use]
+    pub fn full_host(&self, host: &str) -> String {
+        full_host(host, self.namespace)
+    }
+
     /// Every gateway that it or one of its matches names, with the name as written.
     pub fn named_gateways(&self) -> impl Iterator<Item = (GatewayReference<'a>, Text<'a>)> + '_ {
         let whole = self.gateways.iter().zip(&self.gateway_names);
