@@ -105,7 +105,7 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
             Kind::Injector(injector) => add_injector(&mut found, injector),
             Kind::Operator(operator) => {
                 add_values(&mut found, &operator.injection);
-                add_proxy(&mut found, &operator.mesh.proxy);
+                operator.meshes.iter().for_each(|config| add_proxy(&mut found, &config.proxy));
                 add_cni(&mut found.cni, &operator.cni);
             }
             Kind::MeshConfig(config) => add_proxy(&mut found, &config.proxy),

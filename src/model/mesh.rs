@@ -168,7 +168,9 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
     for resource in list {
         match &resource.kind {
             Kind::MeshConfig(config) => configure(&mut mesh, &mut exports, config),
-            Kind::Operator(operator) => configure(&mut mesh, &mut exports, &operator.mesh),
+            Kind::Operator(operator) => {
+                operator.meshes.iter().for_each(|config| configure(&mut mesh, &mut exports, config));
+            }
             _ => {}
         }
     }

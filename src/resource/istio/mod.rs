@@ -32,7 +32,7 @@ pub(super) use destination_rule::destination_rule;
 pub(super) use extension::{envoy_filter, plugin};
 pub(super) use gateway::gateway;
 pub(super) use injection::{cni_config, injector, proxy_config};
-pub(super) use installation::installed_mesh;
+pub(super) use installation::installation;
 pub(super) use mesh_config::mesh_config;
 pub(super) use operator::operator;
 pub(super) use service_entry::{service_entry, workload_entry};
