@@ -4,8 +4,9 @@ use ipnet::IpNet;
 
 use crate::analysis::capture::{Exclusion, ExclusionKind, Injection, NARROWING, mesh_wide};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Match, Role};
+use crate::model::{Entity, Match, Role};
 use crate::rule::{Audit, Rule};
+use crate::source::Location;
 use crate::traffic::AddressSet;
 
 pub(crate) static RULE: Rule = Rule {
@@ -99,19 +100,30 @@ fn second_family(audit: &Audit<'_>) -> Option<Finding> {
     let meshed = |&(index, _): &(usize, &crate::model::Workload<'_>)| {
         matches!(audit.facts.capture[index].injection, Injection::In { .. })
     };
-    let affected: Vec<usize> = audit.estate.tenants().filter(meshed).map(|(index, _)| index).collect();
-    let mut clusters = audit.estate.clusters.iter();
-    let (cluster, stack) = clusters.find_map(|cluster| {
+    let mut affected: Vec<usize> = audit.estate.tenants().filter(meshed).map(|(index, _)| index).collect();
+    let of_cluster = audit.estate.clusters.iter().find_map(|cluster| {
         let stack = cluster.written.stack_type.known().filter(|stack| stack.value == "IPV4_IPV6")?;
-        Some((cluster, stack))
-    })?;
-    let message = format!(
-        "pods of cluster `{}` have IPv6 addresses besides, and the mesh redirects one family of addresses alone",
-        cluster.name
-    );
-    let finding = RULE.finding("ipv6", stack.at, message).severity(Severity::Medium);
+        Some((format!("pods of cluster `{}`", cluster.name), stack.at))
+    });
+    let (whose, at) = of_cluster.or_else(|| of_service(&mut affected, audit))?;
+    let message = format!("{whose} have IPv6 addresses besides, and the mesh redirects one family of addresses alone");
+    let finding = RULE.finding("ipv6", at, message).severity(Severity::Medium);
     let finding =
         settings.dual_stack.into_iter().fold(finding, |finding, off| finding.see(off.at, "where it is switched off"));
     let finding = audit.name_workloads(finding, &affected, "is in the mesh");
     (!affected.is_empty()).then(|| finding.help("set `ISTIO_DUAL_STACK` for the control plane and for proxies"))
+}
+
+/// The first service with addresses of both families in front of workloads of the mesh, which are all that are known to
+/// have both.
+fn of_service(affected: &mut Vec<usize>, audit: &Audit<'_>) -> Option<(String, Location)> {
+    let relations = &audit.estate.relations;
+    let (name, at, behind) = audit.estate.services.iter().enumerate().find_map(|(index, service)| {
+        let at = service.dual_stack?;
+        let selected = relations.selected(Entity::Service(index));
+        let behind: Vec<usize> = selected.filter(|workload| affected.binary_search(workload).is_ok()).collect();
+        (!behind.is_empty()).then_some((service.name, at, behind))
+    })?;
+    *affected = behind;
+    Some((format!("pods behind service `{name}`"), at))
 }
