@@ -27,6 +27,7 @@ pub(super) fn gateway<'a>(
         name: resource.meta.name,
         selector: Some(&written.pods),
         servers: written.listeners.iter().map(server).collect(),
+        left_out: Vec::new(),
         egress: false,
         of_gateway_api: true,
         spec_at: resource.meta.spec_at,

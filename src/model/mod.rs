@@ -13,6 +13,7 @@ mod gateway_api;
 mod iam;
 mod injection;
 mod link;
+mod listeners;
 mod mesh;
 mod namespace;
 mod network;
@@ -39,6 +40,7 @@ pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet
 pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
 pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook};
 pub use link::{Identity, Link};
+pub use listeners::{Clash, LeftOut, clash};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network::{

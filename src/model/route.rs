@@ -1,5 +1,6 @@
 //! Gateways and the routes through them.
 
+use super::listeners::{LeftOut, opened};
 use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
 use super::{Labels, Text};
@@ -17,7 +18,10 @@ pub struct Gateway<'a> {
     pub name: Text<'a>,
     /// None selects every gateway proxy of the mesh.
     pub selector: Option<&'a Labels<'a>>,
+    /// The servers that are opened, as far as the Gateway itself tells.
     pub servers: Vec<Server<'a>>,
+    /// Those that an earlier one keeps from being opened.
+    pub left_out: Vec<LeftOut>,
     /// Whether it lets traffic out of the mesh, by name, by place or by where its routes lead.
     pub egress: bool,
     /// Whether it is one of the Gateway API, of which pods are made.
@@ -292,12 +296,14 @@ pub(super) fn gateway<'a>(
     resource: &'a Resource<'a>,
     namespace: &'a str,
 ) -> Gateway<'a> {
+    let (servers, left_out) = opened(written.servers.iter().map(server).collect());
     Gateway {
         namespace,
         namespace_at: resource.namespace_at(),
         name: resource.meta.name,
         selector: written.selector.as_ref(),
-        servers: written.servers.iter().map(server).collect(),
+        servers,
+        left_out,
         egress: false,
         of_gateway_api: false,
         spec_at: resource.meta.spec_at,
