@@ -100,6 +100,7 @@ pub enum Kind<'a> {
     Extension(istio::Extension<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
+    RequestAuthentication(istio::RequestAuthentication<'a>),
     Telemetry(istio::Telemetry<'a>),
     /// A Gateway of the Gateway API.
     ApiGateway(gateway_api::Gateway<'a>),
@@ -390,6 +391,7 @@ fn istio_security<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
     Some(Some(match object.kind {
         "AuthorizationPolicy" => Kind::AuthorizationPolicy(istio::authorization_policy(reader, node)),
         "PeerAuthentication" => Kind::PeerAuthentication(istio::peer_authentication(reader, node)),
+        "RequestAuthentication" => Kind::RequestAuthentication(istio::request_authentication(reader, node)),
         _ => return None,
     }))
 }

@@ -14,7 +14,8 @@ mod telemetry;
 mod virtual_service;
 
 pub use authorization::{
-    AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, Source, TargetRef,
+    AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, RequestAuthentication, Source,
+    TargetRef,
 };
 pub use destination_rule::{ClientTls, DestinationRule, PortTls, Subset, TrafficPolicy};
 pub use extension::Extension;
@@ -27,7 +28,7 @@ pub use sidecar::{Sidecar, SidecarEgress};
 pub use telemetry::{AccessLogging, MeshAccessLog, Telemetry};
 pub use virtual_service::{Delegate, Destination, Route, RouteKind, RouteMatch, VirtualService};
 
-pub(super) use authorization::{authorization_policy, peer_authentication};
+pub(super) use authorization::{authorization_policy, peer_authentication, request_authentication};
 pub(super) use destination_rule::destination_rule;
 pub(super) use extension::{envoy_filter, plugin};
 pub(super) use gateway::gateway;
