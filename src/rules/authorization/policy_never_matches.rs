@@ -3,6 +3,7 @@
 use crate::analysis::authorization::{
     Chain, Pattern, Place, Ruling, Tokens, chain, foreign_domain, is_dropped, rulings, tokens_at,
 };
+use crate::analysis::capture::Injection;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Match, Role, Server, Text};
 use crate::rule::{Audit, Rule};
@@ -32,6 +33,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for policy in &estate.mesh.authorization_policies {
         let tests = policy.clauses.iter().flat_map(Clause::tests);
         findings.extend(tests.flat_map(|test| values(policy, test, audit)));
+        findings.extend(request_at_node(policy, audit));
     }
 }
 
@@ -88,6 +90,38 @@ fn request_on_connection(ruling: &Ruling<'_, '_>) -> Option<Finding> {
     let finding = RULE.finding("http-on-tcp", at, message).severity(severity);
     let help = "limit the rule to ports where the gateway reads requests, and decide by `connection.sni` on others";
     Some(finding.see(first.mode_at, "this listener passes on what it does not read").help(help))
+}
+
+/// A property of requests in a policy for pods in ambient mode, where the node's proxy sees connections alone. Policies for
+/// waypoints, which read requests, name targets.
+fn request_at_node(policy: &AuthorizationPolicy<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let estate = audit.estate;
+    if policy.targets.is_some() || policy.dry_run.is_some() || policy.namespace == estate.mesh.root_namespace {
+        return None;
+    }
+    let mut picked = estate.workloads.iter().enumerate().filter(|(_, workload)| {
+        estate.namespace_of(workload).name == policy.namespace
+            && policy.selector.is_none_or(|own| own.is_subset(workload.labels))
+    });
+    let (first, workload) = picked.next()?;
+    let is_ambient = |index: usize| matches!(audit.facts.capture[index].injection, Injection::Ambient { .. });
+    if !is_ambient(first) || !picked.all(|(index, _)| is_ambient(index)) {
+        return None;
+    }
+    let test = policy.clauses.iter().flat_map(Clause::tests).find(|test| test.attribute.is_of_request())?;
+    let what = match policy.action {
+        Action::Allow => "so it allows nothing there",
+        Action::Deny => "so it denies whatever else it names there, and all of that",
+        _ => return None,
+    };
+    let name = policy.name.value;
+    let message = format!(
+        "`{name}` looks at requests, which the node's proxy of `{}` does not read, {what}",
+        estate.display(workload)
+    );
+    let at = test.values.first().map_or(test.at, |value| value.at);
+    let finding = RULE.finding("http-on-tcp", at, message).severity(Severity::Medium);
+    Some(finding.help("send the pods' services through a waypoint, and name those in `targetRefs`"))
 }
 
 /// A token that nobody looks at, or an issuer whose tokens are refused.
