@@ -62,7 +62,7 @@ pub fn clash(one: &Server<'_>, other: &Server<'_>) -> Option<Clash> {
 }
 
 /// The name in an entry of `hosts`, without the namespace.
-fn bare<'a>(host: Text<'a>) -> &'a str {
+fn bare(host: Text<'_>) -> &str {
     host.value.split_once('/').map_or(host.value, |(_, name)| name)
 }
 

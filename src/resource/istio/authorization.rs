@@ -1,4 +1,4 @@
-//! AuthorizationPolicy, PeerAuthentication and RequestAuthentication as written.
+//! AuthorizationPolicy, PeerAuthentication and `RequestAuthentication` as written.
 
 use super::{Setting, workload_selector};
 use crate::resource::reader::{Labels, Reader, Text};
