@@ -207,6 +207,7 @@ fn layer_of(resource: &Resource<'_>) -> Option<Layer> {
         | Kind::DestinationRule(_)
         | Kind::ServiceEntry(_)
         | Kind::Sidecar(_)
+        | Kind::ProxyVariables(_)
         | Kind::Extension(_)
         | Kind::MeshConfig(_)
         | Kind::Operator(_) => Some(Layer::Mesh),

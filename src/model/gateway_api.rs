@@ -158,6 +158,7 @@ fn route<'a>(
         gateway_names: &[],
         port: None,
         sni_hosts: if kind == RouteKind::Tls { &route.hostnames } else { &[] },
+        subnets: &[],
         source_labels: Labels::NONE,
         source_namespace: None,
         partial,

@@ -38,7 +38,7 @@ pub use evidence::{Evidence, Layer};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
-pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook};
+pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook, ProxyVariables};
 pub use link::{Identity, Link};
 pub use listeners::{Clash, LeftOut, clash};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};

@@ -168,6 +168,8 @@ pub struct Hop<'a> {
     pub gateway_names: &'a [Text<'a>],
     pub port: Option<i64>,
     pub sni_hosts: &'a [Text<'a>],
+    /// The only addresses of the host that are meant.
+    pub subnets: &'a [Text<'a>],
     pub source_labels: &'a Labels<'a>,
     pub source_namespace: Option<Text<'a>>,
     /// Whether only requests with certain properties, such as a path, are meant.
@@ -271,6 +273,7 @@ fn route<'a>(written: &'a istio::Route<'a>, namespace: &'a str) -> Route<'a> {
         gateway_names: &one.gateways,
         port: one.port.map(|port| port.value),
         sni_hosts: &one.sni_hosts,
+        subnets: &one.subnets,
         source_labels: &one.source_labels,
         source_namespace: one.source_namespace,
         partial: one.partial,

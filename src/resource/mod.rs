@@ -96,6 +96,8 @@ pub enum Kind<'a> {
     ServiceEntry(istio::ServiceEntry<'a>),
     WorkloadEntry(istio::WorkloadEntry<'a>),
     Sidecar(istio::Sidecar<'a>),
+    /// A `ProxyConfig`.
+    ProxyVariables(istio::ProxyVariables<'a>),
     /// `EnvoyFilter`, `WasmPlugin` or `TrafficExtension`.
     Extension(istio::Extension<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
@@ -372,6 +374,7 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
         "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
         "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
+        "ProxyConfig" => istio::proxy_variables(reader, node).map(Kind::ProxyVariables),
         _ => return None,
     })
 }

@@ -88,7 +88,7 @@ pub(super) fn flows<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>, clients: &[
                     entry,
                     host,
                     port,
-                    ways: resolver.ways(client, host.value, port),
+                    ways: resolver.ways(client, host.value, (entry, port)),
                 }));
             }
         }

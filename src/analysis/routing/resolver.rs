@@ -1,5 +1,8 @@
 //! Which routes take a request at a sidecar, and where they lead (semantics C.7).
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 
 use super::clients::Client;
@@ -7,9 +10,10 @@ use super::flows::{Target, Unrouted, Way};
 use super::hosts::{MeshRoutes, Outside};
 use crate::analysis::egress::Egress;
 use crate::model::{
-    Destination, Entity, EntryPort, Estate, GatewayReference, Hop, PortProtocol, Route, RouteKind, VirtualService,
+    Destination, Entity, EntryPort, Estate, GatewayReference, Hop, PortProtocol, Route, RouteKind, ServiceEntry, Text,
+    VirtualService,
 };
-use crate::traffic::HostPattern;
+use crate::traffic::{AddressSet, HostPattern};
 
 /// The hosts by which sidecars reach egress proxies.
 fn gateway_hosts<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>) -> FxHashMap<String, usize> {
@@ -39,6 +43,8 @@ struct Request<'q, 'a> {
     host: &'q str,
     /// None where the port is not known: any may be meant.
     port: Option<i64>,
+    /// The addresses by which the host is known besides.
+    addresses: &'q [Text<'q>],
 }
 
 impl<'a> Resolver<'a> {
@@ -48,7 +54,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// The ways of what a client sends to a port of a host outside.
-    pub(super) fn ways(&self, client: &Client<'a>, host: &str, port: &EntryPort<'_>) -> Vec<Way<'a>> {
+    pub(super) fn ways(
+        &self,
+        client: &Client<'a>,
+        host: &str,
+        (entry, port): (&ServiceEntry<'a>, &EntryPort<'_>),
+    ) -> Vec<Way<'a>> {
         let candidates = self.routes.of(host, client);
         let unrouted = |to| vec![Way { to: Target::Host(to), by: None, partial: false, doubt: None }];
         let mut ways = self.some_of(client, host, port);
@@ -58,12 +69,14 @@ impl<'a> Resolver<'a> {
             ways.extend(unrouted(unknown.map_or(Unrouted::NoVirtualService, Unrouted::NotKnown)));
             return ways;
         }
-        let request = Request { client, host, port: Some(port.number) };
+        let request = Request { client, host, port: Some(port.number), addresses: entry.addresses };
         for (service, doubt) in candidates {
             for kind in kinds(port.protocol) {
                 let (taken, mut found) = self.taken(service, *kind, &request);
                 if !taken {
-                    found.extend(unrouted(Unrouted::NotCovered(service)));
+                    let partial = !found.is_empty();
+                    let rest = unrouted(Unrouted::NotCovered(service)).into_iter().map(|way| Way { partial, ..way });
+                    found.extend(rest);
                 }
                 ways.extend(found.into_iter().map(|way| Way { doubt, ..way }));
             }
@@ -77,7 +90,7 @@ impl<'a> Resolver<'a> {
         let below = self.routes.below(wildcard).filter(|(host, _)| !self.outside.registers(host));
         let mut ways = Vec::new();
         for (host, service) in below.filter(|(_, service)| client.knows(service)) {
-            let request = Request { client, host, port: Some(port.number) };
+            let request = Request { client, host, port: Some(port.number), addresses: &[] };
             for kind in kinds(port.protocol) {
                 let (_, found) = self.taken(service, *kind, &request);
                 ways.extend(found.into_iter().map(|way| Way { partial: true, ..way }));
@@ -94,7 +107,7 @@ impl<'a> Resolver<'a> {
         (port, protocol): (Option<i64>, Option<PortProtocol>),
     ) -> Vec<Way<'a>> {
         const ALL: &[RouteKind] = &[RouteKind::Http, RouteKind::Tls, RouteKind::Tcp];
-        let request = Request { client, host, port };
+        let request = Request { client, host, port, addresses: &[] };
         let mut ways = Vec::new();
         for (service, doubt) in self.routes.of(host, client) {
             for kind in protocol.map_or(ALL, kinds) {
@@ -116,7 +129,8 @@ impl<'a> Resolver<'a> {
         let (mut taken, mut ways) = (false, Vec::new());
         for route in service.routes.iter().filter(|route| route.kind == kind) {
             let Some(partial) = applies(route, request) else { continue };
-            taken = true;
+            // What is left of connections goes to the host, what is left of requests nowhere.
+            taken |= kind != RouteKind::Tcp || !partial;
             ways.extend(self.along(service, route, partial, request));
             if !partial {
                 break;
@@ -221,6 +235,10 @@ fn takes(kind: RouteKind, hop: &Hop<'_>, request: &Request<'_, '_>) -> Option<bo
         return None;
     }
     let mut partial = hop.partial || hop.port.is_some() && request.port.is_none();
+    if kind != RouteKind::Http && !hop.subnets.is_empty() {
+        let (meant, all) = (blocks(hop.subnets), blocks(request.addresses));
+        partial |= all.is_empty() || !all.is_subset(&meant);
+    }
     // An HTTP match that names gateways does not look at where a request comes from (semantics C.7).
     if kind != RouteKind::Http || hop.gateways.is_empty() {
         if hop.source_namespace.is_some_and(|namespace| namespace.value != request.client.namespace) {
@@ -241,4 +259,10 @@ fn takes(kind: RouteKind, hop: &Hop<'_>, request: &Request<'_, '_>) -> Option<bo
         partial |= !patterns.into_iter().any(|pattern| host.subset_of(&pattern));
     }
     Some(partial)
+}
+
+/// The addresses in a list of blocks and single addresses, as far as they can be read.
+fn blocks(list: &[Text<'_>]) -> AddressSet {
+    let single = |text: &str| text.parse::<IpAddr>().ok().map(IpNet::from);
+    list.iter().filter_map(|text| text.parse().ok().or_else(|| single(text.value))).collect()
 }

@@ -20,7 +20,7 @@ pub use authorization::{
 pub use destination_rule::{ClientTls, DestinationRule, PortTls, Subset, TrafficPolicy};
 pub use extension::Extension;
 pub use gateway::{Gateway, Server, ServerTls};
-pub use injection::{CniConfig, InjectionValues, Injector, ProxyConfig};
+pub use injection::{CniConfig, InjectionValues, Injector, ProxyConfig, ProxyVariables};
 pub use mesh_config::{ExtensionProvider, MeshConfig};
 pub use operator::{Operator, OperatorGateway};
 pub use service_entry::{ServiceEntry, ServiceEntryPort, WorkloadEntry};
@@ -32,7 +32,7 @@ pub(super) use authorization::{authorization_policy, peer_authentication, reques
 pub(super) use destination_rule::destination_rule;
 pub(super) use extension::{envoy_filter, plugin};
 pub(super) use gateway::gateway;
-pub(super) use injection::{cni_config, injector, proxy_config};
+pub(super) use injection::{cni_config, injector, proxy_config, proxy_variables};
 pub(super) use installation::installation;
 pub(super) use mesh_config::mesh_config;
 pub(super) use operator::operator;

@@ -2,9 +2,9 @@
 
 use ipnet::IpNet;
 
-use crate::analysis::capture::{Exclusion, ExclusionKind, Injection, NARROWING, mesh_wide};
+use crate::analysis::capture::{Exclusion, ExclusionKind, Injection, NARROWING, mesh_wide, sets};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Entity, Match, Role};
+use crate::model::{Entity, Match, ProxyVariables, Role, Workload};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 use crate::traffic::AddressSet;
@@ -29,6 +29,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let message = format!("the mesh narrows what is redirected to every proxy by `{name}`");
         RULE.finding("proxy-config", value.at, message).help(HELP)
     }));
+    findings.extend(audit.estate.mesh.injection.variables.iter().filter_map(|variables| by_object(variables, audit)));
     findings.extend(skipped_namespaces(audit));
     findings.extend(second_family(audit));
 }
@@ -73,6 +74,21 @@ fn finding(exclusion: &Exclusion<'_>, audit: &Audit<'_>) -> Option<Finding> {
     Some(audit.name_workloads(finding, &affected, "says nothing else").help(HELP))
 }
 
+/// An object that narrows what is redirected to the proxies of applications.
+fn by_object(variables: &ProxyVariables<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let (name, value) = variables.list.iter().find(|(name, _)| NARROWING.contains(&name.value))?;
+    let whose = match variables.selector {
+        _ if variables.namespace == audit.estate.mesh.root_namespace => "of the mesh".to_owned(),
+        Some(_) => format!("of some pods of `{}`", variables.namespace),
+        None => format!("of `{}`", variables.namespace),
+    };
+    let takes_part = |(_, workload): &(usize, &Workload<'_>)| sets(variables, workload, audit.estate);
+    let affected: Vec<usize> = audit.estate.tenants().filter(takes_part).map(|(index, _)| index).collect();
+    let message = format!("`{}` narrows what is redirected to the proxies {whose} by `{name}`", variables.name);
+    let finding = RULE.finding("proxy-config", value.at, message);
+    Some(audit.name_workloads(finding, &affected, "is one of these").help(HELP))
+}
+
 /// Namespaces of applications that the network plugin leaves alone.
 fn skipped_namespaces(audit: &Audit<'_>) -> Vec<Finding> {
     let cni = &audit.estate.mesh.injection.cni;
@@ -80,7 +96,7 @@ fn skipped_namespaces(audit: &Audit<'_>) -> Vec<Finding> {
     let skipped = cni.excluded.iter().filter(|name| cni.installed != Match::No && is_tenant(name.value));
     let finding = |name: &crate::model::Text<'_>| {
         let message = format!("the mesh's network plugin redirects nothing in `{name}`");
-        let of_namespace = |&(index, _): &(usize, &crate::model::Workload<'_>)| {
+        let of_namespace = |&(index, _): &(usize, &Workload<'_>)| {
             audit.estate.namespace_of(&audit.estate.workloads[index]).name == name.value
         };
         let affected: Vec<usize> = audit.estate.tenants().filter(of_namespace).map(|(index, _)| index).collect();
@@ -97,9 +113,8 @@ fn second_family(audit: &Audit<'_>) -> Option<Finding> {
     if settings.dual_stack.is_some_and(|dual| dual.value) {
         return None;
     }
-    let meshed = |&(index, _): &(usize, &crate::model::Workload<'_>)| {
-        matches!(audit.facts.capture[index].injection, Injection::In { .. })
-    };
+    let meshed =
+        |&(index, _): &(usize, &Workload<'_>)| matches!(audit.facts.capture[index].injection, Injection::In { .. });
     let mut affected: Vec<usize> = audit.estate.tenants().filter(meshed).map(|(index, _)| index).collect();
     let of_cluster = audit.estate.clusters.iter().find_map(|cluster| {
         let stack = cluster.written.stack_type.known().filter(|stack| stack.value == "IPV4_IPV6")?;

@@ -40,7 +40,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         findings.extend(covering(entry, &inside));
     }
     findings.extend(mesh.workload_entries.iter().filter_map(|entry| workload_entry(entry, &public)));
-    for service in &audit.estate.services {
+    let nobody = Visibility::Namespaces(Vec::new());
+    for service in audit.estate.services.iter().filter(|service| service.visibility != nobody) {
         findings.extend(alias(service, audit));
         findings.extend(endpoints(service, &public, audit));
         findings.extend(external_ips(service, &public));
