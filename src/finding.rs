@@ -1,6 +1,6 @@
 //! What a rule says: plain data, worded by the rule and placed in the user's files.
 
-use crate::source::Location;
+use crate::source::{Edit, Location};
 
 /// How bad a true finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +148,54 @@ pub struct Finding {
     pub estate_wide: bool,
     /// Which other findings it explains; none for most rules.
     pub parts: Option<Parts>,
+    /// The edit that is right, where there is exactly one.
+    pub fix: Option<Fix>,
+}
+
+/// The one edit that makes a finding go away and that its author must have meant. A finding that can be answered in two
+/// ways, or whose answer breaks what the input does not show, has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, as a command in lower case without a full stop.
+    pub title: String,
+    pub edits: Vec<Edit>,
+}
+
+impl Fix {
+    /// Has the scalar at a place say something else.
+    #[must_use]
+    pub fn set(at: Location, value: impl Into<String>) -> Self {
+        let value = value.into();
+        Self { title: format!("write `{value}`"), edits: vec![Edit::Set { at, value }] }
+    }
+
+    /// Gives the mapping at a place, or that of the key there, another key.
+    #[must_use]
+    pub fn insert(into: Location, key: &'static str, value: impl Into<String>) -> Self {
+        let value = value.into();
+        Self { title: format!("add `{key}: {value}`"), edits: vec![Edit::Insert { into, key, value }] }
+    }
+
+    /// Gives a list more items: the list at a place, that of the key there, or that of the item there.
+    #[must_use]
+    pub fn append(to: Location, items: Vec<String>) -> Self {
+        let named: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
+        Self { title: format!("add {} to the list", named.join(" and ")), edits: vec![Edit::Append { to, items }] }
+    }
+
+    /// Makes the edits of another one as well, under a title that says what both do.
+    #[must_use]
+    pub fn and(mut self, other: Self, title: impl Into<String>) -> Self {
+        self.edits.extend(other.edits);
+        self.titled(title)
+    }
+
+    /// Says in other words what it does.
+    #[must_use]
+    pub fn titled(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
 }
 
 /// The findings that one about a path explains, so that they need not be told by themselves.
@@ -173,6 +221,13 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
+        self
+    }
+
+    /// Sets the one edit that is right.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<Option<Fix>>) -> Self {
+        self.fix = fix.into();
         self
     }
 

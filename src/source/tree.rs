@@ -75,6 +75,15 @@ impl<'s> Document<'s> {
         self.comments.iter().map(|&span| self.source.location(span))
     }
 
+    /// The nodes from the top down to the one that stands exactly at a place; nothing where none does. Aliases are not
+    /// followed.
+    pub(super) fn trail(&self, span: Span) -> Vec<Node<'_>> {
+        let Some(found) = self.nodes.iter().rposition(|raw| raw.span == span) else { return Vec::new() };
+        let found = as_offset(found);
+        let holds = |&index: &u32| index == found || self.nodes[index as usize].next > found;
+        (0..=found).filter(holds).map(|index| Node { document: self, index }).collect()
+    }
+
     /// The path of the smallest value or key that holds a place, such as `spec.servers[443].tls.mode`; empty where the place
     /// is outside of this document. An item of a list is called by what it is rather than where it stands, wherever
     /// it has a name or is a word, so that the path outlives another order.
@@ -144,6 +153,25 @@ impl<'a> Node<'a> {
     fn target(self) -> Self {
         let raw = self.raw();
         if raw.kind == Kind::Alias { Self { index: raw.value.start, ..self } } else { self }
+    }
+
+    /// Whether an alias stands for this node or for one around it, so that it counts in several places.
+    pub(super) fn is_shared(self) -> bool {
+        let mut aliases = self.document.nodes.iter().filter(|raw| raw.kind == Kind::Alias);
+        aliases.any(|alias| {
+            let target = Self { index: alias.value.start, ..self };
+            (target.index..target.raw().next).contains(&self.index)
+        })
+    }
+
+    /// Whether this is an alias rather than what it stands for.
+    pub(super) fn is_alias(self) -> bool {
+        self.raw().kind == Kind::Alias
+    }
+
+    /// What a collection holds as it was written: items, or keys and values in turn.
+    pub(super) fn children(self) -> impl Iterator<Item = Node<'a>> {
+        Children { document: self.document, index: self.index + 1, end: self.raw().next }
     }
 
     fn decoded(self) -> &'a str {
@@ -234,7 +262,7 @@ impl<'a> Node<'a> {
     }
 
     /// The entries that stand in the mapping itself, merge keys as they were written.
-    fn own_entries(self) -> impl Iterator<Item = Entry<'a>> {
+    pub(super) fn own_entries(self) -> impl Iterator<Item = Entry<'a>> {
         let node = self.target();
         let raw = node.raw();
         let end = if raw.kind == Kind::Mapping { raw.next } else { node.index };
