@@ -1,6 +1,6 @@
 //! What a rule says: plain data, worded by the rule and placed in the user's files.
 
-use crate::source::{Edit, Location};
+use crate::source::{self, Edit, Location};
 
 /// How bad a true finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,18 +169,28 @@ impl Fix {
         Self { title: format!("write `{value}`"), edits: vec![Edit::Set { at, value }] }
     }
 
-    /// Gives the mapping at a place, or that of the key there, another key.
+    /// Gives the mapping that is the value of the key at a place another key, and below it those that follow.
     #[must_use]
-    pub fn insert(into: Location, key: &'static str, value: impl Into<String>) -> Self {
-        let value = value.into();
-        Self { title: format!("add `{key}: {value}`"), edits: vec![Edit::Insert { into, key, value }] }
+    pub fn insert_under(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
+        Self::insert(at, source::Into::Value, keys, value.into())
     }
 
-    /// Gives a list more items: the list at a place, that of the key there, or that of the item there.
+    /// Gives the mapping that the key or value at a place is of another key, and below it those that follow.
     #[must_use]
-    pub fn append(to: Location, items: Vec<String>) -> Self {
+    pub fn insert_beside(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
+        Self::insert(at, source::Into::Parent, keys, value.into())
+    }
+
+    fn insert(at: Location, into: source::Into, keys: &[&'static str], value: String) -> Self {
+        let title = format!("add `{}: {value}`", keys.join("."));
+        Self { title, edits: vec![Edit::Insert { at, into, keys: keys.to_vec(), value }] }
+    }
+
+    /// Gives the list that the item at a place is of more items.
+    #[must_use]
+    pub fn append(at: Location, items: Vec<String>) -> Self {
         let named: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
-        Self { title: format!("add {} to the list", named.join(" and ")), edits: vec![Edit::Append { to, items }] }
+        Self { title: format!("add {} to the list", named.join(" and ")), edits: vec![Edit::Append { at, items }] }
     }
 
     /// Makes the edits of another one as well, under a title that says what both do.

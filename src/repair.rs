@@ -1,9 +1,9 @@
 //! Making the fixes of findings: those that can be made together, and of these the ones after which an audit confirms that
 //! the finding is gone and that nothing new has appeared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::source::{Location, Replacement, Sources};
 use crate::triage::{Repair, Report, Reported};
 
@@ -23,8 +23,12 @@ pub struct Repaired<'r> {
 pub enum Left {
     /// Another fix changes the same text.
     Meets,
-    /// The audit of the result still has the finding, or has one that was not there before.
-    Unconfirmed,
+    /// An audit of the result still has the finding.
+    Stays,
+    /// An audit of the result has a finding of this rule that was not there before, or that is worse.
+    Brings(&'static str),
+    /// The result cannot be read as it could before.
+    Unread,
 }
 
 /// One edit, and the findings that propose it.
@@ -52,21 +56,22 @@ pub fn tried<'r>(
         return Repaired { sources: sources.edited(&[]), made: Vec::new(), left };
     }
     let before = Standing::of(&audit(sources.edited(&[])));
-    let confirms = |set: &[&Candidate<'_>]| {
+    let objection = |set: &[&Candidate<'_>]| {
         let after = Standing::of(&audit(sources.edited(&replacements(set))));
-        before.without(set.iter().flat_map(|candidate| &candidate.findings)).covers(&after)
+        let gone = || set.iter().flat_map(|candidate| &candidate.findings).copied();
+        before.without(gone()).objection(&after, &gone().map(name).collect())
     };
     let mut made: Vec<&Candidate<'_>> = Vec::new();
     let mut waiting: Vec<&[Candidate<'_>]> = vec![&candidates];
     while let Some(part) = waiting.pop() {
         let together: Vec<_> = made.iter().copied().chain(part).collect();
-        if confirms(&together) {
-            made = together;
-        } else if let [candidate] = part {
-            left.extend(candidate.findings.iter().map(|finding| (*finding, Left::Unconfirmed)));
-        } else {
-            let (first, rest) = part.split_at(part.len() / 2);
-            waiting.extend([rest, first]);
+        match (objection(&together), part) {
+            (None, _) => made = together,
+            (Some(why), [candidate]) => left.extend(candidate.findings.iter().map(|finding| (*finding, why))),
+            (Some(_), several) => {
+                let (first, rest) = several.split_at(several.len() / 2);
+                waiting.extend([rest, first]);
+            }
         }
     }
     let sources = sources.edited(&replacements(&made));
@@ -107,37 +112,49 @@ fn apart<'r>(
     kept
 }
 
-/// What is there, told or silenced: how often each finding is, and how bad at most; and how much could not be read.
+/// What is there, told or silenced, and how much could not be read.
 struct Standing {
-    findings: BTreeMap<String, (usize, Severity)>,
+    findings: BTreeMap<String, Same>,
     unread: usize,
+}
+
+/// The findings of one name: how many there are, how bad the worst is, and whose they are.
+#[derive(Clone, Copy)]
+struct Same {
+    count: usize,
+    worst: Severity,
+    rule: &'static str,
 }
 
 impl Standing {
     fn of(report: &Report) -> Self {
-        let mut findings = BTreeMap::new();
+        let mut findings: BTreeMap<String, Same> = BTreeMap::new();
         for reported in report.findings.iter().chain(&report.suppressed) {
-            let severity = reported.finding.severity;
-            let (count, worst) = findings.entry(name(reported)).or_insert((0, severity));
-            (*count, *worst) = (*count + 1, severity.max(*worst));
+            let Finding { severity, rule, .. } = reported.finding;
+            let same = findings.entry(name(reported)).or_insert(Same { count: 0, worst: severity, rule });
+            (same.count, same.worst) = (same.count + 1, severity.max(same.worst));
         }
         Self { findings, unread: report.inputs.unparsed.len() + report.inputs.problems.len() }
     }
 
-    fn without<'r>(&self, gone: impl Iterator<Item = &'r &'r Reported>) -> Self {
+    fn without<'r>(&self, gone: impl Iterator<Item = &'r Reported>) -> Self {
         let mut findings = self.findings.clone();
         for reported in gone {
-            findings.entry(name(reported)).and_modify(|(count, _)| *count = count.saturating_sub(1));
+            findings.entry(name(reported)).and_modify(|same| same.count = same.count.saturating_sub(1));
         }
         Self { findings, unread: self.unread }
     }
 
-    /// Whether the other has nothing that is not here, and nothing that is worse there.
-    fn covers(&self, other: &Self) -> bool {
-        let has = |(name, (count, worst)): (&String, &(usize, Severity))| {
-            self.findings.get(name).is_some_and(|(own, bad)| own >= count && bad >= worst)
+    /// What the state afterwards has that must not be: less to read, a finding that should be gone, one that is new or worse.
+    fn objection(&self, after: &Self, gone: &BTreeSet<String>) -> Option<Left> {
+        if after.unread > self.unread {
+            return Some(Left::Unread);
+        }
+        let is_covered = |(name, same): &(&String, &Same)| {
+            self.findings.get(*name).is_some_and(|own| own.count >= same.count && own.worst >= same.worst)
         };
-        other.unread <= self.unread && other.findings.iter().all(has)
+        let (name, same) = after.findings.iter().find(|found| !is_covered(found))?;
+        Some(if gone.contains(name) { Left::Stays } else { Left::Brings(same.rule) })
     }
 }
 

@@ -49,8 +49,10 @@ pub fn run(
     for (reported, left) in &repaired.left {
         let position = messages::position(reported.finding.at, &walk.sources);
         let why = match left {
-            Left::Meets => "another fix changes the same text; run again for this one",
-            Left::Unconfirmed => "with the edit an audit still has the finding, or a new one",
+            Left::Meets => "another fix changes the same text; run again for this one".to_owned(),
+            Left::Stays => "an audit of the result still finds it".to_owned(),
+            Left::Brings(rule) => format!("the edit would bring a finding of `{rule}`"),
+            Left::Unread => "the result could not be read".to_owned(),
         };
         messages::tell(format_args!("{position}: not fixed: {why} [{}]", reported.finding.rule));
     }

@@ -4,17 +4,26 @@
 use super::parse::is_terraform;
 use super::place::{Location, Source, Span, as_offset};
 use super::scalar::{Scalar, resolve};
-use super::tree::{Document, Node, Shape};
+use super::tree::{Document, Entry, Node, Shape};
 
-/// What is to change, in words and places alone. A value is a word without blanks and quotes.
+/// What is to change, in words and places alone. Values, keys and items are words without blanks and quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// The scalar at a place gets another value; its quotes stay.
     Set { at: Location, value: String },
-    /// A mapping gets another key with a string: the mapping at the place, or the value of the key there.
-    Insert { into: Location, key: &'static str, value: String },
-    /// A list of strings gets more items: the list at the place, the value of the key there, or the list of the item there.
-    Append { to: Location, items: Vec<String> },
+    /// A mapping gets another key at its end, and below it the keys that follow, down to a string.
+    Insert { at: Location, into: Into, keys: Vec<&'static str>, value: String },
+    /// The list that the item at a place is of gets more strings at its end.
+    Append { at: Location, items: Vec<String> },
+}
+
+/// Which mapping is meant by a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Into {
+    /// The value of the key at the place.
+    Value,
+    /// The one that the key or value at the place is of.
+    Parent,
 }
 
 impl Edit {
@@ -22,7 +31,7 @@ impl Edit {
     #[must_use]
     pub fn at(&self) -> Location {
         match self {
-            Self::Set { at, .. } | Self::Insert { into: at, .. } | Self::Append { to: at, .. } => *at,
+            Self::Set { at, .. } | Self::Insert { at, .. } | Self::Append { at, .. } => *at,
         }
     }
 }
@@ -60,37 +69,39 @@ impl Document<'_> {
             return None;
         }
         let trail = self.trail(edit.at().span);
-        let node = *trail.last()?;
+        let (&node, above) = trail.split_last()?;
         let (span, text) = match edit {
             Edit::Set { value, .. } => set(source, node, value)?,
-            Edit::Insert { key, value, .. } => {
-                let mapping = own(&trail, Shape::Mapping)?;
-                if mapping.own_entries().any(|own| own.name() == *key || own.name() == "<<") {
+            Edit::Insert { into, keys, value, .. } => {
+                let parent = *above.last()?;
+                let mapping = match into {
+                    Into::Parent => parent,
+                    Into::Value => parent.own_entries().find(|entry| entry.key.at() == node.at())?.value,
+                };
+                let key = *keys.first()?;
+                let is_taken = |entry: Entry<'_>| entry.name() == key || entry.name() == "<<";
+                if mapping.shape() != Shape::Mapping || mapping.own_entries().any(is_taken) {
                     return None;
                 }
-                let quotes = neighbour(source, &trail, mapping);
-                let entry = format!("{}: {}", written(key, quotes)?, written(value, quotes)?);
-                insertion(source, mapping, &[entry])?
+                let quotes = quotes_beside(source, &trail, mapping);
+                insertion(source, mapping, &[nested(keys, value, quotes)?])?
             }
             Edit::Append { items, .. } => {
-                let list = own(&trail, Shape::Sequence)?;
-                let quotes = neighbour(source, &trail, list);
+                let list = above.last().filter(|parent| parent.shape() == Shape::Sequence)?;
+                let quotes = quotes(source, node)?;
                 let items: Vec<String> = items.iter().map(|item| written(item, quotes)).collect::<Option<_>>()?;
-                insertion(source, list, &items)?
+                insertion(source, *list, &items)?
             }
         };
         Some(Replacement { at: source.location(span), text })
     }
 }
 
-/// The collection that a place means: what is there, the value of the key there, or the list that the item there is of.
-fn own<'a>(trail: &[Node<'a>], shape: Shape) -> Option<Node<'a>> {
-    let (node, above) = trail.split_last()?;
-    let parent = above.last().copied();
-    let entry = parent.and_then(|parent| parent.own_entries().find(|entry| entry.key.at() == node.at()));
-    let candidates = [Some(*node), entry.map(|entry| entry.value), parent];
-    let own = candidates.into_iter().flatten().find(|one| one.shape() == shape)?;
-    (!own.is_alias() && !own.is_shared()).then_some(own)
+/// A key with what is below it: more keys in braces, and a value at the end.
+fn nested(keys: &[&str], value: &str, quotes: Quotes) -> Option<String> {
+    let (key, rest) = keys.split_first()?;
+    let value = if rest.is_empty() { written(value, quotes)? } else { format!("{{{}}}", nested(rest, value, quotes)?) };
+    Some(format!("{}: {value}", written(key, quotes)?))
 }
 
 /// Another value for a scalar, of the same type.
@@ -100,7 +111,7 @@ fn set(source: &Source, node: Node<'_>, value: &str) -> Option<(Span, String)> {
     if node.shape() != Shape::Scalar || node.is_alias() || node.is_shared() || raw.contains('\n') {
         return None;
     }
-    let quotes = quotes(raw)?;
+    let quotes = quotes(source, node)?;
     let alike = |one: &Scalar<'_>, other: &Scalar<'_>| std::mem::discriminant(one) == std::mem::discriminant(other);
     let old = node.scalar()?;
     let text = match old {
@@ -112,13 +123,17 @@ fn set(source: &Source, node: Node<'_>, value: &str) -> Option<(Span, String)> {
     Some((span, text))
 }
 
-/// How a scalar is quoted; nothing for block scalars and for what has a tag or an anchor.
-fn quotes(raw: &str) -> Option<Quotes> {
-    match raw.chars().next()? {
-        '"' => Some(Quotes::Double),
-        '\'' => Some(Quotes::Single),
-        '|' | '>' | '!' | '&' | '*' => None,
-        _ => Some(Quotes::Plain),
+/// How a scalar is quoted; nothing for block scalars and for what has a tag.
+fn quotes(source: &Source, node: Node<'_>) -> Option<Quotes> {
+    let raw = source.slice(node.at().span);
+    let first = raw.chars().next()?;
+    match (first, node.is_plain()) {
+        (_, true) => Some(Quotes::Plain),
+        // What a block scalar holds may begin with quotes as well, and is not decoded.
+        _ if node.text() == Some(raw) => None,
+        ('"', false) => Some(Quotes::Double),
+        ('\'', false) => Some(Quotes::Single),
+        _ => None,
     }
 }
 
@@ -139,29 +154,21 @@ fn is_word(value: &str) -> bool {
     !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic() && !"\"'\\".contains(c))
 }
 
-/// The quotes of what stands beside something new: of the collection's last scalar, of its keys, or of the key above it.
-fn neighbour(source: &Source, trail: &[Node<'_>], collection: Node<'_>) -> Quotes {
-    let of = |node: Node<'_>| quotes(source.slice(node.at().span));
-    let children = || collection.children().filter(|child| child.shape() == Shape::Scalar && !child.is_alias());
-    if collection.shape() == Shape::Sequence
-        && let Some(last) = children().last()
-    {
-        return of(last).unwrap_or(Quotes::Plain);
-    }
-    // Where keys are in quotes, as in JSON, so is everything.
-    let key = children().next().or_else(|| key_above(trail, collection));
-    if key.and_then(of) == Some(Quotes::Double) { Quotes::Double } else { Quotes::Plain }
-}
-
-/// The key whose value a collection is.
-fn key_above<'a>(trail: &[Node<'a>], collection: Node<'a>) -> Option<Node<'a>> {
+/// The quotes of a new entry: where keys are in double quotes, as in JSON, so is everything.
+fn quotes_beside(source: &Source, trail: &[Node<'_>], mapping: Node<'_>) -> Quotes {
     let mut entries = trail.iter().flat_map(|node| node.own_entries());
-    entries.find(|entry| entry.value.at() == collection.at()).map(|entry| entry.key)
+    let above = || entries.find(|entry| entry.value.at() == mapping.at()).map(|entry| entry.key);
+    let key = mapping.children().next().or_else(above);
+    let quotes = key.and_then(|key| quotes(source, key));
+    quotes.filter(|quotes| *quotes == Quotes::Double).unwrap_or(Quotes::Plain)
 }
 
 /// Where more entries go behind the last one of a collection, and the text that they are there.
 fn insertion(source: &Source, collection: Node<'_>, entries: &[String]) -> Option<(Span, String)> {
     let span = collection.at().span;
+    if collection.is_alias() || collection.is_shared() {
+        return None;
+    }
     if source.slice(span).starts_with(['{', '[']) {
         in_flow(source, collection, entries)
     } else {
@@ -201,16 +208,16 @@ fn in_flow(source: &Source, collection: Node<'_>, entries: &[String]) -> Option<
 
 /// On lines of their own, indented as the others are.
 fn in_block(source: &Source, collection: Node<'_>, entries: &[String]) -> Option<(Span, String)> {
-    let mut last = collection.children().last()?;
-    while let Some(child) = last.children().last() {
-        last = child;
-    }
+    let last = std::iter::successors(Some(collection), |node| node.children().last());
+    // A block collection is known to end where its last scalar does, which may stand in brackets.
+    let inside = last.clone().map(|node| node.at().span.end).max()? as usize;
+    let leaf = last.last()?;
     // The last line of a block scalar is not known for certain, nor is the line of a value that is left out.
-    if source.slice(last.at().span).is_empty() || source.slice(last.at().span).starts_with(['|', '>']) {
+    if leaf.shape() == Shape::Scalar && !leaf.is_alias() && quotes(source, leaf).is_none() {
         return None;
     }
-    let (end, eol) = line_end(source, collection.at().span.end as usize);
-    let rest = source.text().get(collection.at().span.end as usize..end)?;
+    let (end, eol) = line_end(source, inside);
+    let rest = source.text().get(inside..end)?;
     let is_comment = rest.trim_start().starts_with('#') && rest.starts_with([' ', '\t']);
     if !rest.trim().is_empty() && !is_comment {
         return None;

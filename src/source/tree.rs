@@ -169,6 +169,11 @@ impl<'a> Node<'a> {
         self.raw().kind == Kind::Alias
     }
 
+    /// Whether this is a scalar whose type follows from its text.
+    pub(super) fn is_plain(self) -> bool {
+        self.raw().kind == Kind::Plain
+    }
+
     /// What a collection holds as it was written: items, or keys and values in turn.
     pub(super) fn children(self) -> impl Iterator<Item = Node<'a>> {
         Children { document: self.document, index: self.index + 1, end: self.raw().next }

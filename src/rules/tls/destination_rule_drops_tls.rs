@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::tls::{Cause, ClientView, approaches, departures};
 use crate::finding::{Confidence, Finding, Fix, Severity};
-use crate::model::ClientMode;
+use crate::model::{ClientMode, ClientTls};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -68,7 +68,7 @@ fn finding(at: Location, loss: &Loss<'_, '_>) -> Option<Finding> {
         let message =
             format!("`tls` in destination rule `{own}` leaves its mode out, which means DISABLE for {clients}");
         let help = "write the mode that is meant: `ISTIO_MUTUAL` inside of the mesh, `SIMPLE` or `MUTUAL` outside";
-        let fix = loss.is_certain.then(|| Fix::insert(at, "mode", "ISTIO_MUTUAL"));
+        let fix = loss.is_certain.then(|| Fix::insert_under(at, &["mode"], "ISTIO_MUTUAL"));
         return Some(RULE.finding("mode-missing", at, message).help(help).fix(fix));
     };
     let mode = lost.instead.mode.as_str();
@@ -110,7 +110,15 @@ fn finding(at: Location, loss: &Loss<'_, '_>) -> Option<Finding> {
         ),
     };
     let is_broken = lost.cause == Cause::ClientNamespace && loss.view.subset_missing;
-    let finding = RULE.finding(variant, at, message).help(help);
+    let is_of_port = matches!(lost.cause, Cause::Port | Cause::Subset);
+    let is_repeatable = is_of_port && loss.is_certain && is_bare(&lost.instead);
+    let fix = is_repeatable.then(|| Fix::insert_beside(at, &["tls", "mode"], "ISTIO_MUTUAL"));
+    let finding = RULE.finding(variant, at, message).help(help).fix(fix);
     let finding = if is_broken { finding.severity(Severity::Medium) } else { finding };
     Some(finding.see(lost.instead.at, "these settings do not hold"))
+}
+
+/// Whether settings are the mesh's mode and nothing besides, so that they are known in full.
+fn is_bare(tls: &ClientTls<'_>) -> bool {
+    tls.mode == ClientMode::IstioMutual && tls.sni.is_none() && tls.names.is_none()
 }
