@@ -65,6 +65,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         help: String::new(),
         estate_wide: false,
         parts: None,
+        fix: None,
     }
 }
 
