@@ -233,7 +233,9 @@ impl Sources {
             // From the end, so that the places before stay what they are.
             own.sort_by_key(|edit| std::cmp::Reverse(edit.at.span));
             let mut text = source.text.clone();
-            own.iter().for_each(|edit| text.replace_range(edit.at.span.range(), &edit.text));
+            for edit in own {
+                text.replace_range(edit.at.span.range(), &edit.text);
+            }
             let contents = source.fault.clone().map_or(Ok(text), Err);
             Source { is_settings: source.is_settings, ..Source::new(source.id, source.path.clone(), contents) }
         };

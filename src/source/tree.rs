@@ -56,6 +56,7 @@ pub struct Document<'s> {
     side: String,
     comments: Vec<Span>,
     merges: bool,
+    aliases: bool,
 }
 
 impl<'s> Document<'s> {
@@ -78,10 +79,17 @@ impl<'s> Document<'s> {
     /// The nodes from the top down to the one that stands exactly at a place; nothing where none does. Aliases are not
     /// followed.
     pub(super) fn trail(&self, span: Span) -> Vec<Node<'_>> {
-        let Some(found) = self.nodes.iter().rposition(|raw| raw.span == span) else { return Vec::new() };
-        let found = as_offset(found);
-        let holds = |&index: &u32| index == found || self.nodes[index as usize].next > found;
-        (0..=found).filter(holds).map(|index| Node { document: self, index }).collect()
+        let after = self.nodes.partition_point(|raw| raw.span.start <= span.start);
+        let starting = (0..after).rev().take_while(|&index| self.nodes[index].span.start == span.start);
+        let Some(found) = starting.into_iter().find(|&index| self.nodes[index].span == span).map(as_offset) else {
+            return Vec::new();
+        };
+        let mut trail = vec![self.root()];
+        while let Some(node) = trail.last().filter(|node| node.index < found) {
+            let Some(next) = node.children().find(|child| found < child.raw().next) else { return Vec::new() };
+            trail.push(next);
+        }
+        trail
     }
 
     /// The path of the smallest value or key that holds a place, such as `spec.servers[443].tls.mode`; empty where the place
@@ -157,7 +165,8 @@ impl<'a> Node<'a> {
 
     /// Whether an alias stands for this node or for one around it, so that it counts in several places.
     pub(super) fn is_shared(self) -> bool {
-        let mut aliases = self.document.nodes.iter().filter(|raw| raw.kind == Kind::Alias);
+        let all = if self.document.aliases { self.document.nodes.as_slice() } else { &[] };
+        let mut aliases = all.iter().filter(|raw| raw.kind == Kind::Alias);
         aliases.any(|alias| {
             let target = Self { index: alias.value.start, ..self };
             (target.index..target.raw().next).contains(&self.index)
@@ -384,7 +393,14 @@ struct Open {
 
 impl<'s> Builder<'s> {
     pub fn new(source: &'s Source) -> Self {
-        let document = Document { source, nodes: Vec::new(), side: String::new(), comments: Vec::new(), merges: false };
+        let document = Document {
+            source,
+            nodes: Vec::new(),
+            side: String::new(),
+            comments: Vec::new(),
+            merges: false,
+            aliases: false,
+        };
         Self { document, open: Vec::new(), duplicate_keys: Vec::new(), expanded: Vec::new() }
     }
 
@@ -447,6 +463,7 @@ impl<'s> Builder<'s> {
             return Err(Fault { span, reason: "an alias refers to a value that contains it".to_owned() });
         }
         let value = Span::new(target, target);
+        self.document.aliases = true;
         self.push(Raw { span, next: self.next_index() + 1, kind: Kind::Alias, aside: false, value }, size)
     }
 
