@@ -12,7 +12,7 @@ use common::program::{Ran, folder, parsed, run, run_with_stdin};
 use common::repository::{commit, repository, write};
 use palisade::config::{Config, Date};
 use palisade::rules::RULES;
-use palisade::source::{self, Edit, Into, Span, Walk};
+use palisade::source::{self, Edit, Into, Node, Scalar, Shape, Span, Walk};
 use palisade::triage::Report;
 
 /// What has exactly one right edit in an example of some page. Where other things are wrong besides, an edit may bring them
@@ -252,6 +252,103 @@ fn an_item_is_written_as_the_one_before_it_is() {
     ] {
         assert_eq!(append(text, word), None, "{text}");
     }
+}
+
+/// A key or an index on the way from the top of a document.
+type Step = serde_yaml::Value;
+
+/// Every edit of a kind that a document offers a place for, with the steps to the collection or scalar that it is about.
+fn places(node: Node<'_>, steps: &[Step], all: &mut Vec<(Vec<Step>, Edit)>) {
+    let (value, keys) = ("NEW".to_owned(), vec!["added"]);
+    let below = |step: Step| [steps, &[step]].concat();
+    for entry in node.entries() {
+        if entry.key.at() == node.head() {
+            let edit = Edit::Insert { at: node.head(), into: Into::Parent, keys: keys.clone(), value: value.clone() };
+            all.push((steps.to_vec(), edit));
+        }
+        let steps = below(entry.name().into());
+        if entry.value.shape() == Shape::Mapping {
+            let edit = Edit::Insert { at: entry.key.at(), into: Into::Value, keys: keys.clone(), value: value.clone() };
+            all.push((steps.clone(), edit));
+        }
+        places(entry.value, &steps, all);
+    }
+    for (index, item) in node.items().enumerate() {
+        if item.shape() == Shape::Scalar {
+            all.push((steps.to_vec(), Edit::Append { at: item.at(), items: vec![value.clone()] }));
+        }
+        places(item, &below(index.into()), all);
+    }
+    if let Some(Scalar::Text(_)) = node.scalar() {
+        all.push((steps.to_vec(), Edit::Set { at: node.at(), value }));
+    }
+}
+
+/// The documents of a text, as another parser reads them.
+fn values(text: &str) -> Vec<serde_yaml::Value> {
+    use serde::Deserialize as _;
+    let read = |document| serde_yaml::Value::deserialize(document).expect("a document can be read");
+    serde_yaml::Deserializer::from_str(text).map(read).filter(|value| !value.is_null()).collect()
+}
+
+/// What an edit is meant to do.
+fn apply(value: &mut serde_yaml::Value, steps: &[Step], edit: &Edit) {
+    let mut place = value;
+    for step in steps {
+        place = match step.as_u64().filter(|_| place.is_sequence()) {
+            Some(index) => place.get_mut(usize::try_from(index).expect("a small number")),
+            None => place.get_mut(step),
+        }
+        .expect("both parsers see the same");
+    }
+    match edit {
+        Edit::Set { value, .. } => *place = value.as_str().into(),
+        Edit::Insert { keys, value, .. } => {
+            place.as_mapping_mut().expect("a mapping").insert(keys[0].into(), value.as_str().into());
+        }
+        Edit::Append { items, .. } => {
+            place.as_sequence_mut().expect("a list").extend(items.iter().map(|item| item.as_str().into()));
+        }
+    }
+}
+
+#[test]
+fn an_edit_changes_what_it_is_about_and_nothing_else() {
+    /// One of so many places of each text is tried.
+    const SHARE: usize = 11;
+    let pages = RULES.iter().flat_map(|rule| blocks(rule.page)).filter(|block| block.info.starts_with("yaml"));
+    let texts: Vec<String> = pages.map(|block| block.text).collect();
+    let json = texts.iter().flat_map(|text| values(text)).map(|value| serde_json::to_string_pretty(&value));
+    let json: Vec<String> = json.map(|text| text.expect("a value can be written")).collect();
+    let (mut made, mut left) = (0, 0);
+    for (number, text) in texts.iter().chain(&json).enumerate() {
+        let walk = source::from_text("input", text.clone());
+        let only = walk.sources.iter().next().expect("there is one source");
+        let parsed = source::parse(only);
+        let before = values(text);
+        assert_eq!(before.len(), parsed.documents.len(), "{text}");
+        for (index, document) in parsed.documents.iter().enumerate() {
+            let mut all = Vec::new();
+            places(document.root(), &[], &mut all);
+            for (steps, edit) in all.iter().skip(number % SHARE).step_by(SHARE) {
+                let Some(replacement) = document.replacement(edit) else {
+                    left += 1;
+                    continue;
+                };
+                made += 1;
+                let edited = walk.sources.edited(&[&replacement]);
+                let after = edited.iter().next().expect("there is one source").text().to_owned();
+                let mut wanted = before.clone();
+                apply(&mut wanted[index], steps, edit);
+                assert_eq!(values(&after), wanted, "{edit:?} in\n{text}\ngives\n{after}");
+                let lines =
+                    |text: &str| text.lines().filter(|line| line.contains('#')).map(str::to_owned).collect::<Vec<_>>();
+                assert_eq!(lines(&after).len(), lines(text).len(), "{after}");
+            }
+        }
+    }
+    println!("{made} edits made, {left} left");
+    assert!(made > 1_000 && left * 20 < made, "{made} edits made, {left} left");
 }
 
 /// One error: the clauses of `egress` have no effect.
