@@ -33,7 +33,7 @@ pub(super) fn add(
     groups: &mut [Group],
     estate: &Estate<'_>,
     facts: &Facts<'_>,
-    direct: &mut dyn FnMut(usize) -> Option<Arc<Exit>>,
+    direct: &dyn Fn(usize) -> Option<Arc<Exit>>,
 ) {
     let mut pivots: Vec<Pivot> = candidates(estate, facts)
         .into_iter()
