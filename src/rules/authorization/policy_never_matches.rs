@@ -57,7 +57,7 @@ fn port(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
     let severity = if policy.action == Action::Deny { Severity::Critical } else { RULE.severity };
     let is_alone = |test: &Condition<'_>| test.values.len() == 1 && test.values[0].at == value.at;
     let meant = pods.first().filter(|_| pods.len() == 1 && clause.tests().any(is_alone));
-    let fix = meant.map(|pod| Fix::set(value.at, pod));
+    let fix = meant.map(|pod| Fix::set(value.at, pod).titled(format!("name port `{pod}`")));
     Some(RULE.finding("port", value.at, message).severity(severity).help("name the port of the pods").fix(fix))
 }
 

@@ -51,8 +51,10 @@ fn no_effect(policy: &NetworkPolicy<'_>) -> Option<Finding> {
     let clauses = policy.section(direction).at;
     let finding = clauses.into_iter().fold(finding, |finding, at| finding.see(at, "the clauses"));
     let missing = [(Direction::Egress, "Egress"), (Direction::Ingress, "Ingress")];
-    let missing = missing.into_iter().filter(|(direction, _)| dead(*direction)).map(|(_, word)| word.to_owned());
-    Some(finding.help(format!("add `{word}` to `policyTypes`")).fix(Fix::append(types, missing.collect())))
+    let missing = missing.into_iter().filter(|(direction, _)| dead(*direction));
+    let missing: Vec<String> = missing.map(|(_, word)| word.to_owned()).collect();
+    let help = format!("add `{}` to `policyTypes`", missing.join("` and `"));
+    Some(finding.help(help.clone()).fix(Fix::append(types, missing).titled(help)))
 }
 
 /// An empty list of clauses isolates egress only if the types say so.

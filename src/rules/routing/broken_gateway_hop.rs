@@ -85,7 +85,8 @@ fn no_such_port(to: &Destination<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'
     let message =
         format!("port {port} is none of service `{}`, by which sidecars reach the egress gateway", service.name);
     let finding = RULE.finding("port-mismatch", to.port_at, message).see(service.name.at, "has other ports");
-    let fix = port_meant(port, service, proxy, estate).map(|meant| Fix::set(to.port_at, meant.to_string()));
+    let fix = port_meant(port, service, proxy, estate)
+        .map(|meant| Fix::set(to.port_at, meant.to_string()).titled(format!("send to port `{meant}`")));
     Some(finding.help("use a port of the gateway's service, not one of its pods").fix(fix))
 }
 

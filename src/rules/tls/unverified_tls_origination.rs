@@ -45,7 +45,7 @@ fn finding(
     if let Some(at) = tls.skip_verify {
         let message = format!("{name} takes any certificate for `{host}`");
         let help = "remove `insecureSkipVerify`, and name the authority in `caCertificates`";
-        let fix = tls.authority.map(|_| Fix::set(at, "false"));
+        let fix = tls.authority.map(|_| Fix::set(at, "false").titled("check the server's certificate"));
         return Some(RULE.finding("skip-verify", at, message).confidence(Confidence::High).help(help).fix(fix));
     }
     if let Some(credential) = tls.credential.filter(|_| is_for_sidecars(rule, departures, audit)) {
