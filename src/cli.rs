@@ -4,6 +4,7 @@ pub mod connections;
 pub mod diff;
 pub mod fix;
 pub mod git;
+pub mod graph;
 pub mod install;
 pub mod lsp;
 pub mod messages;
@@ -68,6 +69,8 @@ pub enum Command {
     Connections(Box<connections::Connections>),
     /// Say what a change opens and closes, between two folders or git revisions
     Diff(Box<diff::Diff>),
+    /// Draw the estate: who is where, what decides, and which ways lead out
+    Graph(Box<graph::Graph>),
     /// List every way out of every workload: who can leave, how, and what stops them
     Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead

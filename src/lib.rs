@@ -153,13 +153,40 @@ pub struct Paths {
 /// Works out every way out of every application workload: who can leave, how, and what stops them.
 #[must_use]
 pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
+    let (listing, inputs) = analyzed(walk, config, |estate, facts, _| report::paths::listing(estate, facts, filter));
+    Paths { listing, inputs }
+}
+
+/// The estate as a graph, and what was wrong with the input.
+#[derive(Debug)]
+pub struct Graph {
+    pub picture: report::graph::Picture,
+    pub inputs: Inputs,
+}
+
+/// Draws the estate with its ways out.
+#[must_use]
+pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
+    let draw = |estate: &Estate<'_>, facts: &Facts<'_>, places: &Places<'_>| {
+        report::graph::picture(estate, facts, filter, places)
+    };
+    let (picture, inputs) = analyzed(walk, config, draw);
+    Graph { picture, inputs }
+}
+
+/// Takes something from the estate, the facts and what stands where, without asking any rule.
+fn analyzed<T>(
+    walk: &Walk,
+    config: &Config,
+    take: impl FnOnce(&Estate<'_>, &Facts<'_>, &Places<'_>) -> T,
+) -> (T, Inputs) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
-    let listing = report::paths::listing(&estate, &facts, filter);
-    Paths { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+    let taken = take(&estate, &facts, &Places::new(&resources, &parsed.documents, &walk.sources));
+    (taken, inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed))
 }
 
 /// What was read.

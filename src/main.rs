@@ -12,8 +12,8 @@ use cli::outputs::print;
 use cli::settings::Fault;
 use cli::written::Written;
 use cli::{
-    Check, Cli, Color, Command, ListFormat, connections, diff, fix, install, lsp, messages, paths, screen, settings,
-    show, sources,
+    Check, Cli, Color, Command, ListFormat, connections, diff, fix, graph, install, lsp, messages, paths, screen,
+    settings, show, sources,
 };
 use palisade::config::Config;
 use palisade::report;
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Check(command) => check(&command, color),
         Command::Connections(command) => connections::run(&command),
         Command::Diff(command) => diff::run(&command, color),
+        Command::Graph(command) => graph::run(&command),
         Command::Paths(command) => paths::run(&command, color),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),

@@ -482,7 +482,7 @@ fn without_type(name: &str) -> String {
 }
 
 /// What an editor is offered at a range of a document.
-fn actions(editor: &mut Editor, uri: &str, range: &Value, context: Value) -> Vec<Value> {
+fn actions(editor: &mut Editor, uri: &str, range: &Value, context: &Value) -> Vec<Value> {
     let params = json!({"textDocument": {"uri": uri}, "range": range, "context": context});
     let answer = editor.ask("textDocument/codeAction", params);
     answer["result"].as_array().cloned().unwrap_or_else(|| panic!("{answer}"))
@@ -522,7 +522,7 @@ fn a_fix_is_an_action_for_the_text_on_the_screen() {
     let [found] = of(&published, "policy-type-mismatch")[..] else { panic!("{published:#?}") };
 
     let range = &found["range"];
-    let offered = actions(&mut editor, &policy, range, json!({"diagnostics": [found]}));
+    let offered = actions(&mut editor, &policy, range, &json!({"diagnostics": [found]}));
     let [action] = &offered[..] else { panic!("{offered:#?}") };
     assert_eq!((&action["title"], &action["kind"]), (&json!("add `Egress` to `policyTypes`"), &json!("quickfix")));
     assert_eq!((&action["diagnostics"], &action["isPreferred"]), (&json!([found]), &json!(true)));
@@ -533,17 +533,17 @@ fn a_fix_is_an_action_for_the_text_on_the_screen() {
 
     // Nothing is offered elsewhere, nor to who asks for something else.
     let head = json!({"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}});
-    assert_eq!(actions(&mut editor, &policy, &head, json!({"diagnostics": []})), [Value::Null; 0]);
+    assert_eq!(actions(&mut editor, &policy, &head, &json!({"diagnostics": []})), [Value::Null; 0]);
     let refactor = json!({"diagnostics": [], "only": ["refactor"]});
-    assert_eq!(actions(&mut editor, &policy, range, refactor), [Value::Null; 0]);
+    assert_eq!(actions(&mut editor, &policy, range, &refactor), [Value::Null; 0]);
     let fixes = json!({"diagnostics": [], "only": ["quickfix"]});
-    assert_eq!(actions(&mut editor, &policy, range, fixes).len(), 1);
+    assert_eq!(actions(&mut editor, &policy, range, &fixes).len(), 1);
     let whole = json!({"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}});
-    assert_eq!(actions(&mut editor, &policy, &whole, json!({"diagnostics": []})).len(), 1);
+    assert_eq!(actions(&mut editor, &policy, &whole, &json!({"diagnostics": []})).len(), 1);
 
     // A request right after a change is about the changed text.
     editor.change(&policy, 3, &fixed);
-    assert_eq!(actions(&mut editor, &policy, &whole, json!({"diagnostics": []})), [Value::Null; 0]);
+    assert_eq!(actions(&mut editor, &policy, &whole, &json!({"diagnostics": []})), [Value::Null; 0]);
     editor.leave();
 }
 
@@ -557,7 +557,7 @@ fn an_action_that_would_bring_something_new_is_not_offered() {
     let count = |editor: &mut Editor, path: &str| {
         let uri = uri(&estate.path().join(path));
         editor.open(&uri, &fs::read_to_string(estate.path().join(path)).expect("a file can be read"));
-        actions(editor, &uri, &whole, json!({"diagnostics": []})).len()
+        actions(editor, &uri, &whole, &json!({"diagnostics": []})).len()
     };
     assert_eq!((count(&mut editor, "a.yaml"), count(&mut editor, "b.yaml")), (0, 1));
     editor.leave();
@@ -574,7 +574,7 @@ fn an_editor_gets_the_edits_that_it_can_make() {
         let folders = json!([{"uri": uri(estate.path()), "name": "estate"}]);
         editor.initialize(json!({"workspaceFolders": folders, "capabilities": capabilities}));
         editor.open(&policy, &without_type("deny"));
-        let offered = actions(&mut editor, &policy, &whole, json!({"diagnostics": []}));
+        let offered = actions(&mut editor, &policy, &whole, &json!({"diagnostics": []}));
         assert_eq!(offered.len(), count);
         for action in offered {
             assert_eq!(action["edit"]["changes"][&policy][0]["newText"], ", Egress");

@@ -161,7 +161,7 @@ struct SuppressedShape<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ResourceShape<'a> {
+pub(super) struct ResourceShape<'a> {
     api_version: &'a str,
     kind: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -295,7 +295,7 @@ fn absorbed<'a>(part: &'a Reported, sources: &'a Sources) -> AbsorbedShape<'a> {
     }
 }
 
-fn resource(object: &Object) -> ResourceShape<'_> {
+pub(super) fn resource(object: &Object) -> ResourceShape<'_> {
     ResourceShape {
         api_version: &object.api_version,
         kind: &object.kind,

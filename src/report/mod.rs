@@ -7,6 +7,7 @@ pub mod difference;
 mod excerpt;
 mod github;
 mod gitlab;
+pub mod graph;
 mod hops;
 mod html;
 mod json;
@@ -45,7 +46,7 @@ use indexmap::IndexMap;
 use crate::finding::{Level, Object};
 use crate::rule::Rule;
 use crate::source::{LineColumn, Location, Source, Sources};
-use crate::triage::{Report, Reported};
+use crate::triage::{Inputs, Report, Reported};
 
 /// The version of the shapes of our own machine-readable outputs.
 const SCHEMA: u32 = 1;
@@ -73,6 +74,12 @@ impl<'s> Place<'s> {
     fn position(&self) -> String {
         format!("{}:{}:{}", self.source.path(), self.start.line, self.start.column)
     }
+}
+
+/// `path:line` of a place.
+fn line_of(at: Location, sources: &Sources) -> String {
+    let Place { source, start, .. } = Place::new(at, sources);
+    format!("{}:{}", source.path(), start.line)
 }
 
 /// `1 finding`, `2 findings`.
@@ -130,9 +137,9 @@ fn rule_of(reported: &Reported, rules: &[&'static Rule]) -> Option<&'static Rule
 }
 
 /// What the outputs that have no place for them say of documents that were not understood: the place and the reason.
-fn unaudited<'a>(report: &'a Report, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
+fn unaudited<'a>(inputs: &'a Inputs, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
     let said = |reason: &str| format!("document not understood, and not audited: {reason}");
-    report.inputs.unread(sources).into_iter().map(move |unread| (Place::new(unread.at, sources), said(&unread.reason)))
+    inputs.unread(sources).into_iter().map(move |unread| (Place::new(unread.at, sources), said(&unread.reason)))
 }
 
 /// An object as people name it: `Kind namespace/name`, or `Kind name` where it is in no namespace.

@@ -31,7 +31,7 @@ use crate::traffic::{Sample, Traffic};
 
 pub use gateway::Broken;
 pub use kinds::{Class, Control, Verdict, Via};
-pub use step::Step;
+pub use step::{Holder, Step};
 
 use profile::profile;
 use sheet::Desk;

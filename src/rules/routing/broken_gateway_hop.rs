@@ -7,7 +7,7 @@ use crate::analysis::routing::{Onward, Target as Leads, leads_to_gateway, onward
 use crate::analysis::tls::{Client, DestinationRules, Target, departures};
 use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{
-    Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Service, Text, VirtualService,
+    Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Service, Text, VirtualService, Visibility,
 };
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
@@ -36,6 +36,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         dangling(service, audit).into_iter().for_each(&mut add);
     }
     missing_subsets(audit).into_iter().for_each(&mut add);
+    hidden_services(audit).into_iter().for_each(&mut add);
     findings.extend(found.into_values());
 }
 
@@ -231,6 +232,28 @@ fn missing_subsets(audit: &Audit<'_>) -> Vec<Finding> {
         Some(unknown_subset(subset, &departure.destination.host, namespace))
     });
     found.chain(second).collect()
+}
+
+/// Services in front of the gateway that clients do not see, so that their sidecars have nowhere to send to.
+fn hidden_services(audit: &Audit<'_>) -> Vec<Finding> {
+    let (estate, routing) = (audit.estate, &audit.facts.routing);
+    let hidden: Vec<_> =
+        estate.services.iter().filter(|service| service.visibility != Visibility::Everywhere).collect();
+    let led = routing.flows.iter().flat_map(|flow| flow.ways.iter().map(move |way| (flow.client, way)));
+    let found = led.filter_map(|(client, way)| {
+        let Leads::Gateway(_, to) = way.to else { return None };
+        let service = hidden.iter().find(|service| service.host(&estate.namespaces) == to.host)?;
+        let client = &routing.clients[client];
+        let message = format!(
+            "service `{}` is not exported to `{}`, whose sidecars are told to send there",
+            service.name, client.namespace
+        );
+        let finding = RULE.finding("service-hidden", to.host_at, message);
+        let finding = finding.see(service.name.at, "its annotation `networking.istio.io/exportTo` says who sees it");
+        (!service.visibility.from(client.namespace))
+            .then(|| finding.help("export the gateway's service to every namespace that routes lead to it from"))
+    });
+    found.collect()
 }
 
 /// Whether some destination rule for a host has a subset, whoever sees it.
