@@ -2,6 +2,7 @@
 
 pub mod connections;
 pub mod diff;
+pub mod fix;
 pub mod git;
 pub mod graph;
 pub mod install;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
+use fix::Mode;
 use outputs::Outputs;
 use palisade::config::{Part, failing_word, istio_version, suggestion};
 use palisade::finding::{Confidence, Level, Severity};
@@ -55,6 +57,7 @@ Where to put it:
 
 const INPUT: &str = "Input";
 const JUDGEMENT: &str = "Judgement";
+const FIXES: &str = "Fixes";
 const OUTPUT: &str = "Output";
 
 #[derive(Subcommand)]
@@ -145,6 +148,21 @@ pub struct Check {
     /// Silence nothing: show what ignores hide
     #[arg(long, help_heading = JUDGEMENT)]
     pub no_ignores: bool,
+
+    /// Make the edits of findings that have exactly one right edit, and audit what comes of it; `diff` only shows them
+    #[arg(
+        long,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "write",
+        help_heading = FIXES
+    )]
+    pub fix: Option<Mode>,
+
+    /// Let `--fix` write files with changes that are not committed
+    #[arg(long, requires = "fix", help_heading = FIXES)]
+    pub allow_dirty: bool,
 
     #[command(flatten)]
     pub outputs: Outputs,

@@ -15,6 +15,7 @@ mod junit;
 mod markdown;
 mod page;
 mod palette;
+mod patch;
 pub mod paths;
 mod relative;
 mod sarif;
@@ -32,6 +33,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use page::page;
 pub use palette::clean;
+pub use patch::patch;
 pub use relative::Paths;
 pub use sarif::{Sarif, file_uri, sarif};
 pub use schema::config_schema;
@@ -81,7 +83,8 @@ fn line_of(at: Location, sources: &Sources) -> String {
 }
 
 /// `1 finding`, `2 findings`.
-fn counted(count: usize, noun: &str) -> String {
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }

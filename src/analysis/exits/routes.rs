@@ -48,7 +48,7 @@ impl<'e, 'a> Routes<'e, 'a> {
         let mut closed: Option<Exit> = None;
         for (flow, way) in self.direct.get(&client).into_iter().flatten() {
             let port = u16::try_from(flow.port.target.unwrap_or(flow.port.number)).ok();
-            if !wanted(flow.host.value, port) {
+            if !wanted(host(flow, way), port) {
                 continue;
             }
             let exit = self.exit(flow, way, port, workload, profile);
