@@ -200,7 +200,7 @@ fn comments(text: &str) -> Vec<String> {
     let walk = source::from_text("input", text.to_owned());
     let only = walk.sources.iter().next().expect("there is one source");
     let parsed = source::parse(only);
-    let all = parsed.documents.iter().flat_map(|document| document.comments());
+    let all = parsed.documents.iter().flat_map(source::Document::comments);
     all.map(|at| only.slice(at.span).to_owned()).collect()
 }
 
