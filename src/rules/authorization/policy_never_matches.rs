@@ -4,7 +4,7 @@ use crate::analysis::authorization::{
     Chain, Pattern, Place, Ruling, Tokens, chain, foreign_domain, is_dropped, rulings, tokens_at,
 };
 use crate::analysis::capture::Injection;
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Match, Role, Server, Text};
 use crate::rule::{Audit, Rule};
 use crate::traffic::HostPattern;
@@ -61,7 +61,10 @@ fn port(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
         so(policy.action)
     );
     let severity = if policy.action == Action::Deny { Severity::Critical } else { RULE.severity };
-    Some(RULE.finding("port", value.at, message).severity(severity).help("name the port of the pods"))
+    let is_alone = |test: &Condition<'_>| test.values.len() == 1 && test.values[0].at == value.at;
+    let meant = pods.first().filter(|_| pods.len() == 1 && clause.tests().any(is_alone));
+    let fix = meant.map(|pod| Fix::set(value.at, pod).titled(format!("name port `{pod}`")));
+    Some(RULE.finding("port", value.at, message).severity(severity).help("name the port of the pods").fix(fix))
 }
 
 /// A property of requests on listeners that see connections alone.
@@ -212,10 +215,14 @@ fn values(policy: &AuthorizationPolicy<'_>, test: &Condition<'_>, audit: &Audit<
         };
         let severity = if variant.starts_with("no-such") { severity.min(Severity::Medium) } else { severity };
         let message = format!("`{name}` names `{}`, {what}, {then}", value.value);
-        Some(RULE.finding(variant, value.at, message).severity(severity).help(help))
+        let fix = value.value.strip_prefix(SCHEME).filter(|_| variant == "scheme").map(|rest| Fix::set(value.at, rest));
+        Some(RULE.finding(variant, value.at, message).severity(severity).help(help).fix(fix))
     };
     if test.open { Vec::new() } else { test.values.iter().filter_map(of_value).collect() }
 }
+
+/// What Istio itself puts in front of a principal.
+const SCHEME: &str = "spiffe://";
 
 type Fault = (&'static str, String, &'static str);
 
@@ -230,7 +237,7 @@ fn fault(policy: &AuthorizationPolicy<'_>, attribute: Attribute<'_>, value: &str
             let help = "name the paths with a star at one end, or upgrade";
             Some(("version", "a template that Istio knows from 1.22 on".to_owned(), help))
         }
-        Attribute::Principal if value.starts_with("spiffe://") => {
+        Attribute::Principal if value.starts_with(SCHEME) => {
             let help = "write the principal without `spiffe://`, which is added to it";
             Some(("scheme", "which starts with `spiffe://` a second time".to_owned(), help))
         }
