@@ -1,7 +1,7 @@
 //! Static policy linter and auditor for egress control in Kubernetes with an Istio egress gateway on Google Cloud.
 //!
 //! ```text
-//! walk → parse → resource → model → analysis → rules → triage → report
+//! walk → parse → resource → scope → model → analysis → rules → triage → report
 //! ```
 //!
 //! The library reads no file past [`source::walk`] and never panics on any input. [`audit`] is the whole pipeline.
@@ -14,21 +14,23 @@ pub mod report;
 pub mod resource;
 pub mod rule;
 pub mod rules;
+pub mod scope;
 pub mod source;
 pub mod traffic;
 pub mod triage;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use analysis::Facts;
 use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
-use finding::Object;
+use finding::{Finding, Object};
 use model::Estate;
 use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
-use source::{Document, Location, Problem, Source, SourceId, Sources, Span, Unparsed, Walk};
+use source::{Document, Location, Problem, Skipped, Source, SourceId, Sources, Span, Unparsed, Walk};
 use triage::{Inputs, Marked, Objects, Report, Unmodelled};
 
 /// Reads the settings that stand among the sources of a walk; the defaults where there are none.
@@ -55,30 +57,84 @@ pub fn settings(walk: &Walk) -> Result<Config, Vec<Problem>> {
 /// Audits everything that a walk has found: parses, models, analyzes, runs the rules and judges.
 #[must_use]
 pub fn audit(walk: &Walk, config: &Config) -> Report {
-    audit_with(walk, config, |_, _| ()).0
+    audit_with(walk, config, |_, _, _| ()).0
 }
 
 /// Audits, and keeps the ways out for a comparison with those of another state.
 #[must_use]
 pub fn audit_and_ways(walk: &Walk, config: &Config) -> (Report, report::paths::Snapshot) {
-    audit_with(walk, config, report::paths::Snapshot::new)
+    let (report, parts) = audit_with(walk, config, report::paths::Snapshot::new);
+    (report, parts.into_iter().collect())
 }
 
-/// Audits, and takes something else from the estate and the facts while they are there.
-fn audit_with<T>(walk: &Walk, config: &Config, take: impl FnOnce(&Estate<'_>, &Facts<'_>) -> T) -> (Report, T) {
+/// Audits each estate of the input, and takes something else from each while it is there.
+fn audit_with<T>(walk: &Walk, config: &Config, take: impl Fn(&Estate<'_>, &Facts<'_>, &str) -> T) -> (Report, Vec<T>) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
-    let resources = resource::read(&parsed.documents, &embedded);
-    let estate = model::lower(&resources, config);
-    let facts = analysis::analyze(&estate);
-    let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
-    let findings = rules::run(&audit);
+    let whole = resource::read(&parsed.documents, &embedded);
+    let scopes = scope::scopes(&walk.sources, &parsed.documents, &whole, config);
+    let left = scope::left_out(&walk.sources, &scopes);
+    let resources = if left.is_empty() {
+        whole
+    } else {
+        resource::read_where(&parsed.documents, &embedded, |id| !left.contains(&id))
+    };
+
+    let mut run = Run { problems: scope::empty_sections(&walk.sources, config), ..Run::default() };
+    if scopes.is_empty() {
+        run.estate(&resources, config, "", &take);
+    }
+    for scope in &scopes {
+        let own = resource::read_where(&parsed.documents, &embedded, |id| scope.sources.contains(&id));
+        run.estate(&own, config, &scope.name, &take);
+    }
+
     let places = Places::new(&resources, &parsed.documents, &walk.sources);
     let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
-    let (mut findings, ignores) = triage::silence(findings, comments, &places, config);
-    findings.extend(rules::about_ignores(&Audit { ignores: &ignores, ..audit }).into_iter().map(Marked::from));
-    let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
-    (triage::triage(findings, inputs, &places, config), take(&estate, &facts))
+    let told = triage::together(run.findings);
+    let (mut findings, ignores) = triage::silence(told, comments, &places, config, |rule| run.spoke.contains(rule));
+    findings.extend(rules::about_ignores(&ignores).into_iter().map(Marked::from));
+    let estates = scopes.iter().map(|scope| (scope.name.clone(), scope.sources.len())).collect();
+    let problems = [parsed.problems, run.problems].concat();
+    let inputs = Inputs { estates, ..inputs(walk, &resources, problems, parsed.unparsed, &left) };
+    (triage::triage(findings, inputs, &places, config), run.taken)
+}
+
+/// What came of the estates so far.
+struct Run<T> {
+    /// The findings of each estate, with its name.
+    findings: Vec<(String, Vec<Finding>)>,
+    problems: Vec<Problem>,
+    /// The rules that had what they need in one of the estates.
+    spoke: BTreeSet<&'static str>,
+    taken: Vec<T>,
+}
+
+impl<T> Default for Run<T> {
+    fn default() -> Self {
+        Self { findings: Vec::new(), problems: Vec::new(), spoke: BTreeSet::new(), taken: Vec::new() }
+    }
+}
+
+impl<T> Run<T> {
+    fn estate(
+        &mut self,
+        resources: &Resources<'_>,
+        config: &Config,
+        name: &str,
+        take: &impl Fn(&Estate<'_>, &Facts<'_>, &str) -> T,
+    ) {
+        let estate = model::lower(resources, config);
+        let facts = analysis::analyze(&estate);
+        let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
+        self.findings.push((name.to_owned(), rules::run(&audit)));
+        self.spoke
+            .extend(rules::RULES.iter().filter(|rule| rule.missing(&estate).next().is_none()).map(|rule| rule.id));
+        self.problems.extend(
+            estate.problems.iter().filter(|problem| !self.problems.contains(problem)).cloned().collect::<Vec<_>>(),
+        );
+        self.taken.push(take(&estate, &facts, name));
+    }
 }
 
 /// Holds settings against an earlier state of the input and its settings: what that did not accept is not accepted now.
@@ -126,7 +182,16 @@ pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) ->
     let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(&estate));
     let ends = (options.from.clone(), options.to.clone());
     let listing = report::connections::listing(&estate, &policies, dataplane, ends, options.explain);
-    Connected { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+    Connected {
+        listing,
+        inputs: inputs(
+            walk,
+            &resources,
+            [parsed.problems, estate.problems.clone()].concat(),
+            parsed.unparsed,
+            &BTreeSet::new(),
+        ),
+    }
 }
 
 /// The ways out of an estate, and what was wrong with the input.
@@ -145,27 +210,41 @@ pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Pa
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
     let listing = report::paths::listing(&estate, &facts, filter);
-    Paths { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+    Paths {
+        listing,
+        inputs: inputs(
+            walk,
+            &resources,
+            [parsed.problems, estate.problems.clone()].concat(),
+            parsed.unparsed,
+            &BTreeSet::new(),
+        ),
+    }
 }
 
 /// What was read.
 fn inputs(
     walk: &Walk,
     resources: &Resources<'_>,
-    estate: &Estate<'_>,
     problems: Vec<Problem>,
-    unparsed: Vec<Unparsed>,
+    mut unparsed: Vec<Unparsed>,
+    left: &BTreeSet<SourceId>,
 ) -> Inputs {
+    unparsed.retain(|unparsed| !left.contains(&unparsed.at.source));
+    let reason = "in none of the `estates` of the settings";
+    let left_out =
+        left.iter().map(|&id| Skipped { path: walk.sources[id].path().to_owned(), reason: reason.to_owned() });
     Inputs {
-        files: walk.sources.manifests().count(),
+        files: walk.sources.manifests().count() - left.len(),
         bytes: walk.sources.bytes(),
         documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + unparsed.len(),
         resources: resources.list.len(),
         unmodelled: unmodelled(resources),
-        problems: [problems, resources.problems.clone(), estate.problems.clone()].concat(),
+        problems: [problems, resources.problems.clone()].concat(),
         charts: triage::charts(&walk.sources, &unparsed),
         unparsed,
-        skipped: walk.skipped.clone(),
+        skipped: walk.skipped.iter().cloned().chain(left_out).collect(),
+        estates: Vec::new(),
         placed: resources.placed,
     }
 }

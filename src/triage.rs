@@ -68,6 +68,8 @@ pub struct Inputs {
     /// Kinds that are read but not modelled, with how many there are; sorted.
     pub unmodelled: Vec<Unmodelled>,
     pub skipped: Vec<Skipped>,
+    /// The estates that were audited apart, by name, with how many files each has; nothing where the input is one.
+    pub estates: Vec<(String, usize)>,
     /// What was understood, but not as the API server would take it.
     pub problems: Vec<Problem>,
     /// Namespaced objects that name no namespace and were placed in `default` or their kustomization's.
@@ -95,12 +97,54 @@ pub struct Unmodelled {
 pub struct Marked {
     pub finding: Finding,
     pub ignore: Option<Ignore>,
+    /// The estates that it is about; all where there are none.
+    pub estates: Vec<String>,
 }
 
 impl From<Finding> for Marked {
     fn from(finding: Finding) -> Self {
-        Self { finding, ignore: None }
+        Self { finding, ignore: None, estates: Vec::new() }
     }
+}
+
+/// A finding, and the estates that it is about; all where there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub finding: Finding,
+    pub estates: Vec<String>,
+}
+
+/// The findings of all estates of an input, each with the estates that have it. What is said of an estate as a whole is
+/// said once, wherever each of them has the place for it.
+#[must_use]
+pub fn together(estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
+    let count = estates.len();
+    let mut all: Vec<(Finding, String)> = Vec::new();
+    for (name, findings) in estates {
+        all.extend(findings.into_iter().map(|finding| (finding, name.clone())));
+    }
+    all.sort_by(|(one, _), (other, _)| order(one, other));
+    let mut wide: HashMap<(&'static str, &'static str, String), usize> = HashMap::new();
+    let mut told: Vec<Told> = Vec::new();
+    for (finding, name) in all {
+        let known = match finding.estate_wide {
+            true => wide.get(&(finding.rule, finding.variant, finding.message.clone())).copied(),
+            false => told.len().checked_sub(1).filter(|&last| order(&told[last].finding, &finding) == Ordering::Equal),
+        };
+        match known {
+            Some(index) if told[index].estates.contains(&name) => {}
+            Some(index) => told[index].estates.push(name),
+            None => {
+                if finding.estate_wide {
+                    wide.insert((finding.rule, finding.variant, finding.message.clone()), told.len());
+                }
+                told.push(Told { finding, estates: vec![name] });
+            }
+        }
+    }
+    // What all have is about none in particular.
+    told.iter_mut().filter(|told| told.estates.len() == count).for_each(|told| told.estates.clear());
+    told
 }
 
 /// A finding with what triage adds to it.
@@ -112,6 +156,8 @@ pub struct Reported {
     pub object: Option<Object>,
     /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
     pub fingerprint: String,
+    /// The estates that it is about; all of the input where there are none.
+    pub estates: Vec<String>,
     /// The findings that it explains and that are told with it.
     pub absorbed: Vec<Reported>,
     /// The ignore that silences it.
@@ -197,15 +243,15 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         .filter(|(level, marked)| keeps(*level, &marked.finding, config))
         .collect();
     kept.sort_by(|(_, one), (_, other)| order(&one.finding, &other.finding));
-    kept.dedup_by(|(_, one), (_, other)| one.finding == other.finding);
+    kept.dedup_by(|(_, one), (_, other)| one.finding == other.finding && one.estates == other.estates);
     sort_inputs(&mut inputs);
 
     // Names are given before anything is set aside: what an ignore hides must not rename what it leaves.
     let mut seen = HashMap::new();
-    let report = |(order, (level, Marked { finding, ignore })): (usize, (Level, Marked))| {
+    let report = |(order, (level, Marked { finding, ignore, estates })): (usize, (Level, Marked))| {
         let object = objects.object(finding.at);
-        let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
-        Reported { finding, level, object, fingerprint, absorbed: Vec::new(), ignore, order }
+        let fingerprint = numbered(fingerprint(&finding, object.as_ref(), &estates, objects), &mut seen);
+        Reported { finding, level, object, fingerprint, estates, absorbed: Vec::new(), ignore, order }
     };
     let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
     let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, config));

@@ -106,7 +106,16 @@ fn findings(sources: &Sources) -> Vec<Reported> {
         finding("incomplete-evidence", "nodes", Severity::Info, at(sources, "größer"), "the node pools are unknown");
     let reported = |finding: Finding, object| {
         let level = finding.severity.level();
-        Reported { finding, level, object, fingerprint: String::new(), absorbed: Vec::new(), ignore: None, order: 0 }
+        Reported {
+            finding,
+            level,
+            object,
+            fingerprint: String::new(),
+            estates: Vec::new(),
+            absorbed: Vec::new(),
+            ignore: None,
+            order: 0,
+        }
     };
     vec![
         reported(mutual, Some(object("DestinationRule", "istio-egress", "egressgateway"))),
@@ -118,6 +127,8 @@ fn findings(sources: &Sources) -> Vec<Reported> {
 
 fn report(sources: &Sources) -> Report {
     let inputs = Inputs {
+        charts: Vec::new(),
+        estates: Vec::new(),
         files: 3,
         bytes: sources.bytes(),
         documents: 9,
@@ -196,6 +207,7 @@ fn a_hop_in_a_long_line_is_shown_where_it_is() {
         level: Level::Error,
         object: None,
         fingerprint: String::new(),
+        estates: Vec::new(),
         absorbed: Vec::new(),
         ignore: None,
         order: 0,

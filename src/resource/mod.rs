@@ -17,7 +17,7 @@ pub use config_map::{Embedded, embedded_documents};
 pub use meta::Meta;
 pub use reader::{Labels, Text};
 
-use crate::source::{Document, Location, Node, Problem, Shape};
+use crate::source::{Document, Location, Node, Problem, Shape, SourceId};
 use kubernetes::WorkloadKind;
 use reader::Reader;
 
@@ -120,10 +120,23 @@ pub struct Resources<'a> {
 /// Reads all documents, in order.
 #[must_use]
 pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Resources<'a> {
+    read_where(documents, embedded, |_| true)
+}
+
+/// Reads the documents of some sources, in order.
+#[must_use]
+pub fn read_where<'a>(
+    documents: &'a [Document<'a>],
+    embedded: &'a Embedded<'a>,
+    is_part: impl Fn(SourceId) -> bool + Sync,
+) -> Resources<'a> {
     let kustomizations = placement::kustomizations(documents);
     let folders = gcp::folders(documents);
-    let parts: Vec<Resources<'a>> =
-        documents.par_iter().map(|document| read_document(document, embedded, &kustomizations, &folders)).collect();
+    let parts: Vec<Resources<'a>> = documents
+        .par_iter()
+        .filter(|document| is_part(document.source().id()))
+        .map(|document| read_document(document, embedded, &kustomizations, &folders))
+        .collect();
     let mut all = Resources { problems: embedded.problems.clone(), ..Resources::default() };
     for part in parts {
         all.list.extend(part.list);

@@ -6,10 +6,16 @@ use super::Objects;
 use crate::finding::{Finding, Object};
 
 /// What a finding is about, in words that moving lines or other objects does not change.
-pub(super) fn fingerprint(finding: &Finding, object: Option<&Object>, objects: &dyn Objects) -> u128 {
+pub(super) fn fingerprint(
+    finding: &Finding,
+    object: Option<&Object>,
+    estates: &[String],
+    objects: &dyn Objects,
+) -> u128 {
     let mut hash = Fnv::new();
     hash.word(finding.rule);
     hash.word(finding.variant);
+    estates.iter().for_each(|estate| hash.word(estate));
     if finding.estate_wide {
         return hash.0;
     }

@@ -36,17 +36,25 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Keeps what leaves an estate or may leave it.
+    /// Keeps what leaves an estate or may leave it; `name` tells it from others of the same input.
     #[must_use]
-    pub fn new(estate: &Estate<'_>, facts: &Facts<'_>) -> Self {
+    pub fn new(estate: &Estate<'_>, facts: &Facts<'_>, name: &str) -> Self {
+        let named = |workload: String| if name.is_empty() { workload } else { format!("{workload} of {name}") };
         let mut by_workload = BTreeMap::new();
         for group in &facts.exits.groups {
             let ways = Arc::new(ways(group, estate, facts));
             for &workload in &group.workloads {
-                by_workload.insert(estate.display(&estate.workloads[workload]), Arc::clone(&ways));
+                by_workload.insert(named(estate.display(&estate.workloads[workload])), Arc::clone(&ways));
             }
         }
         Self { by_workload }
+    }
+}
+
+impl FromIterator<Snapshot> for Snapshot {
+    /// The ways out of several estates.
+    fn from_iter<I: IntoIterator<Item = Snapshot>>(snapshots: I) -> Self {
+        Self { by_workload: snapshots.into_iter().flat_map(|snapshot| snapshot.by_workload).collect() }
     }
 }
 
