@@ -114,31 +114,30 @@ pub struct Told {
     pub estates: Vec<String>,
 }
 
-/// The findings of all estates of an input, each with the estates that have it. What is said of an estate as a whole is
-/// said once, wherever each of them has the place for it.
+/// The findings of all estates of an input, each with the estates that have it. Two estates may word it differently, where
+/// one has more workloads than the other; it is told once, in the words of the first. What is said of an estate as a whole
+/// is said once, wherever each of them has the place for it.
 #[must_use]
 pub fn together(estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
     let count = estates.len();
-    let mut all: Vec<(Finding, String)> = Vec::new();
-    for (name, findings) in estates {
-        all.extend(findings.into_iter().map(|finding| (finding, name.clone())));
-    }
-    all.sort_by(|(one, _), (other, _)| order(one, other));
-    let mut wide: HashMap<(&'static str, &'static str, String), usize> = HashMap::new();
+    let mut known: HashMap<(&'static str, &'static str, Option<Location>), Vec<usize>> = HashMap::new();
     let mut told: Vec<Told> = Vec::new();
-    for (finding, name) in all {
-        let known = match finding.estate_wide {
-            true => wide.get(&(finding.rule, finding.variant, finding.message.clone())).copied(),
-            false => told.len().checked_sub(1).filter(|&last| order(&told[last].finding, &finding) == Ordering::Equal),
-        };
-        match known {
-            Some(index) if told[index].estates.contains(&name) => {}
-            Some(index) => told[index].estates.push(name),
-            None => {
-                if finding.estate_wide {
-                    wide.insert((finding.rule, finding.variant, finding.message.clone()), told.len());
+    for (name, mut findings) in estates {
+        findings.sort_by(order);
+        for finding in findings {
+            let at = (!finding.estate_wide).then_some(finding.at);
+            let same = known.entry((finding.rule, finding.variant, at)).or_default();
+            let is_same = |index: &&usize| {
+                let other: &Told = &told[**index];
+                let is_worded_alike = other.finding.message == finding.message || !finding.estate_wide;
+                is_worded_alike && !other.estates.contains(&name)
+            };
+            match same.iter().find(is_same) {
+                Some(&index) => told[index].estates.push(name.clone()),
+                None => {
+                    same.push(told.len());
+                    told.push(Told { finding, estates: vec![name.clone()] });
                 }
-                told.push(Told { finding, estates: vec![name] });
             }
         }
     }
