@@ -62,6 +62,8 @@ def fill(text, values):
 
 def main():
     folder = pathlib.Path(sys.argv[1]).resolve()
+    # The binary is kept from run to run, as the cache does, but not from one day to the next.
+    shutil.rmtree(folder, ignore_errors=True)
     cases = [
         ("reference", {}, 0, True),
         ("tutorial", {"paths": "deploy\n", "arguments": "--quiet\n"}, 1, True),

@@ -63,10 +63,10 @@ pub enum Command {
     Check(Box<Check>),
     /// List which workload may open which connection, by network policies alone
     Connections(Box<connections::Connections>),
-    /// List every way out of every workload: who can leave, how, and what stops them
-    Paths(Box<paths::Paths>),
     /// Say what a change opens and closes, between two folders or git revisions
     Diff(Box<diff::Diff>),
+    /// List every way out of every workload: who can leave, how, and what stops them
+    Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
     Explain(Explain),
     /// List the rules

@@ -114,7 +114,7 @@ pub struct Config {
     pub admins: Vec<Spanned<String>>,
     /// Parts of the estate that the input holds completely.
     pub complete: Vec<Part>,
-    /// The Istio version, as major and minor; the newest where unknown.
+    /// The Istio version, as major and minor; where unknown, the worse reading of what depends on it counts.
     pub istio_version: Option<(u32, u32)>,
     /// The level of a rule where it is not the one of its severity.
     pub levels: BTreeMap<String, Level>,

@@ -22,8 +22,8 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Check(command) => check(&command, color),
         Command::Connections(command) => connections::run(&command),
-        Command::Paths(command) => paths::run(&command, color),
         Command::Diff(command) => diff::run(&command, color),
+        Command::Paths(command) => paths::run(&command, color),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
         Command::Lsp(_) => Ok(lsp::run()),

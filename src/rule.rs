@@ -51,8 +51,8 @@ impl Rule {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
-            parts: None,
             estate_wide: false,
+            parts: None,
         }
     }
 

@@ -377,8 +377,8 @@ mod tests {
             related: Vec::new(),
             witness: Vec::new(),
             help: String::new(),
-            parts: None,
             estate_wide: false,
+            parts: None,
         }
         .into()
     }

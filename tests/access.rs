@@ -245,6 +245,8 @@ fn policy_engines_are_recognised_by_what_they_name() {
     assert_eq!(held(&constraint("K8sPSPHostNetworkingPorts", "{enforcementAction: dryrun}"), &host), ["weak"]);
     let excluded = constraint("K8sPSPHostNetworkingPorts", "{match: {excludedNamespaces: ['team-*']}}");
     assert_eq!(held(&excluded, &host), ["weak"]);
+    let of_others = constraint("K8sPSPHostNetworkingPorts", "{match: {namespaces: [team-y]}}");
+    assert_eq!(held(&of_others, &host), ["open"], "a constraint for others leaves nobody out");
     let others =
         constraint("K8sPSPHostNetworkingPorts", "{match: {kinds: [{apiGroups: [apps], kinds: [Deployment]}]}}");
     assert_eq!(held(&others, &host), ["open"]);
@@ -300,4 +302,14 @@ fn a_guard_may_ask_who_writes() {
         + &bound("[Deny]", "{}");
     assert_eq!(may(&text, Target::NETWORK_POLICIES, "team-x"), "unknown");
     assert_eq!(may(&text, Target::SERVICES, "team-x"), "certain");
+}
+
+#[test]
+fn a_role_of_the_cloud_leaves_it_open() {
+    let observer = with_role("[{apiGroups: [''], resources: [pods], verbs: [get]}]");
+    assert_eq!(may(&observer, Target::SIDECARS, "team-x"), "no");
+    let developer = "apiVersion: iam.cnrm.cloud.google.com/v1beta1\nkind: IAMPolicyMember\nmetadata: {name: d, namespace: i}\n\
+                     spec: {member: 'group:all@example.com', role: roles/container.developer, \
+                     resourceRef: {kind: Project, external: projects/p}}\n---\n";
+    assert_eq!(may(&(observer + developer), Target::SIDECARS, "team-x"), "unknown");
 }

@@ -13,9 +13,17 @@ use serde_json::{Value, json};
 
 const FAMILIES: [&str; 4] = ["config-connector", "gcloud", "plan", "hcl"];
 
+/// A plain estate, and one with every layer of the firewall, pools that differ and a NAT that does not last.
+const ESTATES: [&str; 2] = ["formats", "formats-layers"];
+
 fn audited(family: &str) -> (Walk, Report) {
-    let folder = common::project("fixtures/formats");
-    let walk = source::walk(&[folder.join(family), folder.join("kubernetes")]).expect("the estate can be read");
+    audited_in(ESTATES[0], family)
+}
+
+fn audited_in(estate: &str, family: &str) -> (Walk, Report) {
+    let folder = common::project(&format!("fixtures/{estate}")).join(family);
+    let kubernetes = common::project("fixtures/formats/kubernetes");
+    let walk = source::walk(&[folder, kubernetes]).expect("the estate can be read");
     let report = palisade::audit(&walk, &Config::default());
     assert!(report.inputs.unparsed.is_empty(), "{family}: {:?}", report.inputs.unparsed);
     assert!(report.inputs.problems.is_empty(), "{family}: {:?}", report.inputs.problems);
@@ -46,44 +54,50 @@ fn sayings(report: &Report) -> Vec<String> {
 
 #[test]
 fn every_format_has_the_same_findings() {
-    let (_, first) = audited(FAMILIES[0]);
-    let wanted = sayings(&first);
-    assert!(wanted.len() > 25, "{wanted:#?}");
-    for family in &FAMILIES[1..] {
-        let (_, report) = audited(family);
-        let got = sayings(&report);
-        let missing: Vec<_> = wanted.iter().filter(|one| !got.contains(one)).collect();
-        let extra: Vec<_> = got.iter().filter(|one| !wanted.contains(one)).collect();
-        assert!(missing.is_empty() && extra.is_empty(), "{family}: missing {missing:#?}, extra {extra:#?}");
-        assert_eq!(wanted.len(), got.len(), "{family}");
+    for estate in ESTATES {
+        let wanted = sayings(&audited_in(estate, FAMILIES[0]).1);
+        assert!(wanted.len() > 30, "{estate}: {wanted:#?}");
+        for family in &FAMILIES[1..] {
+            let got = sayings(&audited_in(estate, family).1);
+            let missing: Vec<_> = wanted.iter().filter(|one| !got.contains(one)).collect();
+            let extra: Vec<_> = got.iter().filter(|one| !wanted.contains(one)).collect();
+            let which = format!("{estate}/{family}");
+            assert!(missing.is_empty() && extra.is_empty(), "{which}: missing {missing:#?}, extra {extra:#?}");
+            assert_eq!(wanted.len(), got.len(), "{which}");
+        }
     }
 }
 
 #[test]
 fn each_finding_is_at_its_own_file_and_line() {
-    let folder = common::project("fixtures/formats");
-    let root = folder.to_string_lossy().into_owned();
-    let mut all = String::new();
-    for family in FAMILIES {
-        let (walk, report) = audited(family);
-        let of_cloud = |rule: &str| {
-            let topic = RULES.iter().find(|one| one.id == rule).map_or("", |one| one.topic);
-            ["cluster", "nodes", "firewall", "dns", "logging"].contains(&topic)
-        };
-        for reported in report.findings.iter().filter(|reported| of_cloud(reported.finding.rule)) {
-            let finding = &reported.finding;
-            let path = walk.sources[finding.at.source].path().trim_start_matches(&root).trim_start_matches('/');
-            let range = common::range(finding.at, &walk.sources);
-            let _ = writeln!(all, "{path}:{range} {}/{}", finding.rule, finding.variant);
+    for estate in ESTATES {
+        let golden = common::project(&format!("fixtures/{estate}/expected.txt"));
+        let all: String = FAMILIES.iter().map(|family| places(estate, family)).collect();
+        if common::updates() {
+            std::fs::write(&golden, &all).expect("the expected findings can be written");
+            continue;
         }
+        let difference = common::difference(&common::text(&golden), &all);
+        assert!(difference.is_none(), "\n{}", difference.unwrap_or_default());
     }
-    let golden = folder.join("expected.txt");
-    if common::updates() {
-        std::fs::write(&golden, &all).expect("the expected findings can be written");
-        return;
+}
+
+/// Where the findings about the cloud are, a line each.
+fn places(estate: &str, family: &str) -> String {
+    let (walk, report) = audited_in(estate, family);
+    let root = common::project("fixtures").to_string_lossy().into_owned();
+    let is_of_cloud = |rule: &str| {
+        let topic = RULES.iter().find(|one| one.id == rule).map_or("", |one| one.topic);
+        ["cluster", "nodes", "firewall", "dns", "logging"].contains(&topic)
+    };
+    let mut all = String::new();
+    for reported in report.findings.iter().filter(|reported| is_of_cloud(reported.finding.rule)) {
+        let finding = &reported.finding;
+        let path = walk.sources[finding.at.source].path().trim_start_matches(&root).trim_start_matches('/');
+        let range = common::range(finding.at, &walk.sources);
+        let _ = writeln!(all, "{path}:{range} {}/{}", finding.rule, finding.variant);
     }
-    let difference = common::difference(&common::text(&golden), &all);
-    assert!(difference.is_none(), "\n{}", difference.unwrap_or_default());
+    all
 }
 
 #[test]

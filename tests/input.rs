@@ -17,7 +17,7 @@ fn broken(name: &str) -> (Walk, palisade::triage::Report) {
 }
 
 /// File, how many documents are resources and unparsed, the line of the first unparsed one, and words of its reason.
-const BROKEN: [(&str, usize, usize, usize, &str); 15] = [
+const BROKEN: [(&str, usize, usize, usize, &str); 20] = [
     ("helm-template.yaml", 1, 1, 3, "helm template"),
     ("tab-indentation.yaml", 0, 1, 4, "tab"),
     ("unclosed-list.yaml", 2, 1, 7, ""),
@@ -33,6 +33,11 @@ const BROKEN: [(&str, usize, usize, usize, &str); 15] = [
     ("deep-nesting.json", 0, 1, 1, "nested deeper"),
     ("only-comments.yaml", 0, 0, 0, ""),
     ("bom-and-crlf.yaml", 1, 0, 0, ""),
+    ("deep-nesting.tf", 0, 1, 3, "nested levels"),
+    ("template.tf", 0, 1, 2, "a template, not Terraform"),
+    ("cut-off.tf", 0, 1, 5, "not Terraform"),
+    ("bom-and-crlf.tf", 1, 0, 0, ""),
+    ("odd-counts.tf", 1, 0, 0, ""),
 ];
 
 #[test]
@@ -133,6 +138,57 @@ proptest! {
             let _ = palisade::audit(&source::from_text("input.yaml", text), &Config::default());
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn no_configuration_panics(text in "[a-z0-9 =\n\\.\\$\\{\\}\\[\\]\"%?:,()*<#/-]{0,200}") {
+        let _ = palisade::audit(&source::from_text("main.tf", text), &Config::default());
+    }
+
+    #[test]
+    fn a_configuration_or_plan_with_one_byte_changed_never_panics(at in 0usize..20_000, byte in 0u8..128) {
+        for (path, text) in [
+            ("main.tf", include_str!("../fixtures/formats-layers/hcl/main.tf")),
+            ("tfplan.json", include_str!("../fixtures/formats-layers/plan/tfplan.json")),
+            ("firewalls.json", include_str!("../fixtures/formats-layers/gcloud/firewalls.json")),
+        ] {
+            let mut bytes = text.as_bytes().to_vec();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(text) = String::from_utf8(bytes) {
+                let _ = palisade::audit(&source::from_text(path, text), &Config::default());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_told_by_what_they_hold_where_their_names_say_nothing() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let plan = include_str!("../fixtures/formats-layers/plan/tfplan.json");
+    let utf_16: Vec<u8> = std::iter::once(0xfeff).chain(plan.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let manifest = "# printed\napiVersion: v1\nkind: Namespace\nmetadata: {name: team-x}\n";
+    for (name, bytes) in [
+        ("plan", plan.as_bytes()),
+        ("plan.txt", utf_16.as_slice()),
+        ("dump.out", manifest.as_bytes()),
+        ("notes.txt", b"apiVersion and kind are keys of a manifest"),
+        ("package", b"{\"name\": \"package\"}"),
+        ("old.yaml.disabled", manifest.as_bytes()),
+        ("terraform.tfstate.backup", b"{\"version\": 4, \"terraform_version\": \"1.9.8\"}"),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).expect("a file can be written");
+    }
+    let walk = source::walk(&[folder.path().to_owned()]).expect("the folder can be read");
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let read: Vec<String> = walk.sources.iter().map(|source| name(source.path())).collect();
+    assert_eq!(read, ["dump.out", "plan", "plan.txt"]);
+    let skipped: Vec<String> = walk.skipped.iter().map(|skipped| name(&skipped.path)).collect();
+    assert_eq!(skipped, ["notes.txt", "old.yaml.disabled", "package", "terraform.tfstate.backup"]);
+    let report = palisade::audit(&walk, &Config::default());
+    assert!(report.inputs.unparsed.is_empty(), "{:?}", report.inputs.unparsed);
+    assert!(report.inputs.resources > 60);
 }
 
 /// Where the structure or a text differs. How plain scalars are typed is where the two readers differ by design.

@@ -55,7 +55,22 @@ fn an_empty_term_of_an_affinity_matches_nothing() {
 
 #[test]
 fn a_soft_taint_counts_as_none() {
-    assert!(lands("[{key: dedicated, value: gateway, effect: PREFER_NO_SCHEDULE}]", "{}"));
+    let soft = "[{key: dedicated, value: gateway, effect: PREFER_NO_SCHEDULE}]";
+    assert!(lands(soft, "{}"));
+    let gateway = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: egress, namespace: istio-egress}\n\
+        spec: {selector: {}, template: {metadata: {labels: {istio: egressgateway}, \
+        annotations: {inject.istio.io/templates: gateway}}, \
+        spec: {nodeSelector: {cloud.google.com/gke-nodepool: gateway}, containers: [{name: istio-proxy, image: auto}]}}}\n";
+    assert!(finds(&[gateway, &pool(soft)], "gateway-taint-missing", "soft"));
+    assert!(!finds(&[gateway, &pool(BOTH)], "gateway-taint-missing", "soft"));
+}
+
+/// Whether an estate has a finding.
+fn finds(objects: &[&str], rule: &str, variant: &str) -> bool {
+    let walk = source::from_text("estate.yaml", objects.join("---\n"));
+    let report = palisade::audit(&walk, &Config::default());
+    let is_it = |finding: &Finding| (finding.rule, finding.variant) == (rule, variant);
+    report.findings.iter().any(|reported| is_it(&reported.finding))
 }
 
 const DENY_ALL: &str = "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewall\n\
@@ -112,18 +127,30 @@ fn of_network(order: &str) -> String {
 fn an_allow_of_the_organization_is_final() {
     let (allowed, denied, _) = fate(&[&hierarchical("allow"), DENY_ALL]);
     assert_eq!((allowed, denied), (true, false));
+    let objects = [&cluster(), &pool("[]"), &hierarchical("allow"), DENY_ALL];
+    assert!(finds(&objects, "firewall-policy-overrides-deny", "hierarchical"));
 }
 
 #[test]
 fn a_policy_after_the_rules_of_the_network_is_too_late() {
-    let (allowed, denied, _) = fate(&[&of_network("AFTER_CLASSIC_FIREWALL"), DENY_ALL]);
+    let policy = of_network("AFTER_CLASSIC_FIREWALL");
+    let (allowed, denied, _) = fate(&[&policy, DENY_ALL]);
     assert_eq!((allowed, denied), (false, true));
+    let objects = [&cluster(), &pool("[]"), &policy, DENY_ALL];
+    assert!(finds(&objects, "ineffective-firewall-rule", "shadowed"));
+    assert!(!finds(&objects, "firewall-policy-overrides-deny", "network"));
+    // Without a word about the order it is the same.
+    let silent = policy.replace("networkFirewallPolicyEnforcementOrder: AFTER_CLASSIC_FIREWALL", "");
+    assert!(fate(&[&silent, DENY_ALL]).1);
 }
 
 #[test]
 fn a_policy_before_the_rules_of_the_network_wins() {
-    let (allowed, denied, _) = fate(&[&of_network("BEFORE_CLASSIC_FIREWALL"), DENY_ALL]);
+    let policy = of_network("BEFORE_CLASSIC_FIREWALL");
+    let (allowed, denied, _) = fate(&[&policy, DENY_ALL]);
     assert_eq!((allowed, denied), (true, false));
+    let objects = [&cluster(), &pool("[]"), &policy, DENY_ALL];
+    assert!(finds(&objects, "firewall-policy-overrides-deny", "network"));
 }
 
 #[test]
@@ -137,17 +164,9 @@ fn a_disabled_denial_leaves_the_implied_rule() {
     let disabled = DENY_ALL.replace("direction: EGRESS", "direction: EGRESS, disabled: true");
     let (allowed, _, decider) = fate(&[&disabled]);
     assert_eq!((allowed, decider), (true, Decider::Implied));
-    let all = [cluster(), pool("[]"), disabled].join("---\n");
-    let walk = source::from_text("estate.yaml", all);
-    let report = palisade::audit(&walk, &Config::default());
-    let has = |rule: &str, variant: &str| {
-        report
-            .findings
-            .iter()
-            .map(|reported| &reported.finding)
-            .any(|finding: &Finding| (finding.rule, finding.variant) == (rule, variant))
-    };
-    assert!(has("implied-egress-allow", "no-deny") && has("ineffective-firewall-rule", "disabled"));
+    let objects = [&cluster(), &pool("[]"), &*disabled];
+    assert!(finds(&objects, "implied-egress-allow", "no-deny"));
+    assert!(finds(&objects, "ineffective-firewall-rule", "disabled"));
 }
 
 #[test]

@@ -203,3 +203,43 @@ fn the_readme_lists_the_rules() {
     let difference = common::difference(&table, listed);
     assert!(difference.is_none(), "\n{}", difference.unwrap_or_default());
 }
+
+#[test]
+fn the_documentation_lists_the_rules_by_topic() {
+    let mut topics: Vec<&str> = RULES.iter().map(|rule| rule.topic).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    let mut page = String::from(
+        "# Rules\n\n<!-- Written by `UPDATE_EXPECTED=1 cargo test --test rules` -->\n\nBy topic. *Speaks where* names the \
+         layers that have to be in the input, at least in part, before a rule says anything.\n*Controls* are those of \
+         standards, where a rule bears on one: `cis-gke` (CIS Google Kubernetes Engine Benchmark), `pci-dss-4.0`,\n\
+         `nsa-cisa` (Kubernetes Hardening Guidance) and others by their own ids.\n",
+    );
+    for topic in topics {
+        write!(page, "\n## {topic}\n\n| rule | finds | severity | confidence | speaks where | controls |\n")
+            .expect("text");
+        page.push_str("|---|---|---|---|---|---|\n");
+        for rule in RULES.iter().filter(|rule| rule.topic == topic) {
+            let needs: Vec<&str> = rule.needs.iter().map(|layer| layer.as_str()).collect();
+            let controls: Vec<String> = rule.controls.iter().map(|control| format!("`{control}`")).collect();
+            writeln!(
+                page,
+                "| [`{id}`](../rules/{topic}/{id}.md) | {} | {} | {} | {} | {} |",
+                rule.summary.replace('|', "\\|"),
+                rule.severity.as_str(),
+                rule.confidence.as_str(),
+                needs.join(", "),
+                controls.join(", "),
+                id = rule.id,
+            )
+            .expect("text");
+        }
+    }
+    let path = common::project("docs/rules.md");
+    if common::updates() {
+        std::fs::write(&path, page).expect("the page can be written");
+        return;
+    }
+    let difference = common::difference(&page, &common::text(&path));
+    assert!(difference.is_none(), "\n{}", difference.unwrap_or_default());
+}

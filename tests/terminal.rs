@@ -63,8 +63,8 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         related,
         witness,
         help: String::new(),
-        parts: None,
         estate_wide: false,
+        parts: None,
     }
 }
 
@@ -138,6 +138,7 @@ fn report(sources: &Sources) -> Report {
         skipped: vec![Skipped { path: "logo.png".to_owned(), reason: "not YAML or JSON".to_owned() }],
         problems: vec![Problem { at: at(sources, "0.0.0.0/0"), message: "`x` is not a range of addresses".to_owned() }],
         placed: 1,
+        charts: Vec::new(),
     };
     Report { verdict: Verdict::Incomplete, inputs, findings: findings(sources), ..Report::default() }
 }

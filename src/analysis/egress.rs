@@ -136,7 +136,9 @@ fn of_workload<'a>(index: usize, gateways: Vec<usize>, estate: &'a Estate<'a>) -
 fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
     let gateway = &estate.mesh.gateways[index];
     let mut hosts: BTreeSet<&str> = route_hosts(index, estate).collect();
-    if hosts.is_empty() {
+    if gateway.of_gateway_api {
+        hosts.extend(made_hosts(gateway, estate));
+    } else if hosts.is_empty() {
         let egress = estate.namespaces.iter().filter(|namespace| namespace.role == Role::Egress);
         let likely: Vec<&str> = egress.map(|namespace| namespace.name).chain([gateway.namespace]).collect();
         hosts = named_hosts(&likely, estate).collect();
@@ -162,16 +164,31 @@ fn named_hosts<'e, 'a>(namespaces: &'e [&'e str], estate: &'a Estate<'a>) -> imp
 where
     'a: 'e,
 {
-    let routes = estate.mesh.virtual_services.iter().flat_map(|service| {
-        let by_sidecars = |(taker, _)| taker == GatewayReference::Mesh;
-        service.routes.iter().filter(move |route| service.taken_by(route).any(by_sidecars))
-    });
-    let hosts = routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str());
+    let hosts = sent_to(estate);
     hosts.filter(move |host| {
         let mut labels = host.split('.');
         let (name, namespace) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
         host.ends_with(".svc.cluster.local") && name.contains("egress") && namespaces.contains(&namespace)
     })
+}
+
+/// The service that is made for a gateway of the Gateway API, where sidecars are told to send to it: it has the gateway's
+/// name, and the class's behind that.
+fn made_hosts<'e, 'a>(gateway: &'e Gateway<'a>, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> + 'e {
+    sent_to(estate).filter(move |host| {
+        let (name, rest) = host.split_once('.').unwrap_or((host, ""));
+        let class = name.strip_prefix(gateway.name.value).and_then(|rest| rest.strip_prefix('-'));
+        class.is_some() && rest.strip_suffix(".svc.cluster.local") == Some(gateway.namespace)
+    })
+}
+
+/// The hosts that sidecars are told to send to.
+fn sent_to<'a>(estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
+    let routes = estate.mesh.virtual_services.iter().flat_map(|service| {
+        let by_sidecars = |(taker, _)| taker == GatewayReference::Mesh;
+        service.routes.iter().filter(move |route| service.taken_by(route).any(by_sidecars))
+    });
+    routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str())
 }
 
 /// The services to which sidecars are told to send what then passes a gateway.

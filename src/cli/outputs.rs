@@ -99,7 +99,7 @@ impl FromArgMatches for Outputs {
         let files: Vec<(usize, PathBuf)> = numbered(matches, "output");
         paired(&formats, files)
             .map(Self)
-            .map_err(|fault| Error::raw(UsageError::ArgumentConflict, format!("{fault}\n")))
+            .map_err(|fault| Error::raw(UsageError::ArgumentConflict, fault))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

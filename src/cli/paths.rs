@@ -16,6 +16,7 @@ use palisade::source::Sources;
 
 /// `palisade paths`.
 #[derive(Args)]
+#[allow(clippy::struct_field_names)] // Paths are read, and paths are asked for.
 pub struct Paths {
     /// Directories and files to read; `-` is standard input, and the default is the working directory
     #[arg(value_name = "PATH")]

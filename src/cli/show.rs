@@ -27,7 +27,9 @@ pub fn config(config: &Config, check: &Check, walk: &Walk) -> String {
         Some((major, minor)) => {
             lines.add("istio-version", &format!("\"{major}.{minor}\""), check.istio_version.is_some());
         }
-        None => lines.lines.push(("# istio-version: the newest".to_owned(), DEFAULT.to_owned())),
+        None => lines
+            .lines
+            .push(("# istio-version: as the input tells, else the worse reading".to_owned(), DEFAULT.to_owned())),
     }
     lines.add("egress-namespaces", &list(&config.egress_namespaces), false);
     lines.add("system-namespaces", &list(&config.system_namespaces), false);

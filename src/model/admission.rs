@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 
 use super::namespace::Namespace;
-use super::{Match, Selector, Text};
+use super::{Match, Requirement, Selector, Text};
 use crate::resource::kubernetes::{
     AdmissionPolicy, AdmissionPolicyBinding, Constraint, EngineMatch, EnginePolicy, EngineRule, LabelSelector,
-    MatchResources, ResourceRule, Webhook,
+    MatchResources, Operator, ResourceRule, Webhook,
 };
 use crate::resource::{Kind, Resource};
 use crate::source::{Location, Spanned};
@@ -121,19 +121,23 @@ impl<'a> Scope<'a> {
         selected.fold(Match::from(listed && owned), Match::and)
     }
 
-    /// The place of what leaves a namespace out: its name in a list, or the list or selector that does not hold it.
+    /// The place of what leaves a namespace out on purpose: its name in a list, or a requirement that excludes it. A scope for
+    /// some namespaces alone leaves out no other.
     #[must_use]
     pub fn leaves_out(&self, namespace: &Namespace<'_>) -> Option<Location> {
         let named = self.except.iter().find(|pattern| is_like(pattern.value, namespace.name)).map(|name| name.at);
-        let is_listed = self.only.iter().any(|pattern| is_like(pattern.value, namespace.name));
-        let unlisted = self.only.first().filter(|_| !is_listed).map(|name| name.at);
-        let unmatched =
-            |selector: &&&LabelSelector<'a>| Selector::Labels(selector).matches_namespace(namespace) == Match::No;
-        let value = |selector: &&'a LabelSelector<'a>| {
-            let mut values = selector.requirements.iter().flat_map(|requirement| &requirement.values);
-            values.find(|value| value.value == namespace.name).map_or(selector.at, |value| value.at)
+        let requirements = self.selectors.iter().flat_map(|selector| &selector.requirements);
+        let excludes = |requirement: &&Requirement<'a>| {
+            matches!(requirement.operator.value, Operator::NotIn | Operator::DoesNotExist)
+                && namespace.labels.get(requirement.key.value).is_some_and(|value| {
+                    requirement.values.is_empty() || requirement.values.iter().any(|out| out.value == value.value)
+                })
         };
-        named.or(unlisted).or_else(|| self.selectors.iter().find(unmatched).map(value))
+        let place = |requirement: &Requirement<'a>| {
+            let value = requirement.values.iter().find(|value| value.value == namespace.name);
+            value.or(requirement.values.first()).map_or(requirement.key.at, |value| value.at)
+        };
+        named.or_else(|| requirements.into_iter().find(excludes).map(place))
     }
 }
 

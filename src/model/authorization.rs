@@ -173,12 +173,17 @@ impl<'a> Clause<'a> {
     /// Whether the clause matches every connection and request.
     #[must_use]
     pub fn is_everything(&self) -> bool {
+        self.is_everything_known() && !self.tests().any(|test| test.attribute.is_identity())
+    }
+
+    /// Whether the clause matches every connection and request of everybody who has an identity: one of `*` means any at
+    /// all, which a connection without one does not have.
+    #[must_use]
+    pub fn is_everything_known(&self) -> bool {
         let any = |blocks: &[Conditions<'_>]| {
             blocks.is_empty() || blocks.iter().any(|block| block.list.iter().all(Condition::is_any))
         };
-        // An identity of `*` means any identity at all, which a connection without one does not have.
-        let names_identity = self.tests().any(|test| test.attribute.is_identity());
-        any(&self.sources) && any(&self.operations) && self.conditions.iter().all(Condition::is_any) && !names_identity
+        any(&self.sources) && any(&self.operations) && self.conditions.iter().all(Condition::is_any)
     }
 
     /// The ports that the clause is limited to; none where it applies to every port. Ports are those of the pod.

@@ -101,8 +101,11 @@ pub(super) fn dns<'a>(list: &'a [Resource<'a>], directory: &Directory<'a>) -> Dn
                 let link = written
                     .policy
                     .map(|policy| directory.resolve(policy, resource, |item| matches!(item, Item::ResponsePolicy(_))));
-                let of =
-                    response_links.iter().position(|own| link.is_some_and(|link| own.is(&link) == super::Match::Yes));
+                let of = match link {
+                    Some(link) => response_links.iter().position(|own| own.is(&link) == super::Match::Yes),
+                    // A dump of rules does not say the policy: it is the only one.
+                    None => (response_links.len() == 1).then_some(0),
+                };
                 if let Some(policy) = of {
                     found.response_policies[policy].rules.push(written);
                 }

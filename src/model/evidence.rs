@@ -1,6 +1,7 @@
 //! Which layers the input speaks of. What was not in the input is unknown, never missing (contract: Absence).
 
 use super::admission::{Admission, ENFORCED_LEVEL, Scope};
+use super::iam::{Holder, Iam};
 use super::mesh::Mesh;
 use super::relations::{Entity, Relations};
 use crate::config::{Config, Part};
@@ -16,12 +17,20 @@ pub enum Layer {
     Scheduling,
     Firewall,
     Admission,
+    Access,
 }
 
 impl Layer {
-    /// Every layer, in the order in which traffic meets them; admission, which objects meet, comes last.
-    pub const ALL: [Self; 6] =
-        [Self::Mesh, Self::NetworkPolicy, Self::Scheduling, Self::Firewall, Self::Authorization, Self::Admission];
+    /// Every layer, in the order in which traffic meets them; what decides about objects instead comes last.
+    pub const ALL: [Self; 7] = [
+        Self::Mesh,
+        Self::NetworkPolicy,
+        Self::Scheduling,
+        Self::Firewall,
+        Self::Authorization,
+        Self::Admission,
+        Self::Access,
+    ];
 
     /// The word used in every output.
     #[must_use]
@@ -33,6 +42,7 @@ impl Layer {
             Self::Scheduling => "scheduling",
             Self::Firewall => "firewall",
             Self::Admission => "admission",
+            Self::Access => "access",
         }
     }
 
@@ -41,7 +51,7 @@ impl Layer {
     pub fn part(self) -> Part {
         match self {
             Self::Mesh | Self::Authorization => Part::Mesh,
-            Self::NetworkPolicy | Self::Admission => Part::Kubernetes,
+            Self::NetworkPolicy | Self::Admission | Self::Access => Part::Kubernetes,
             Self::Scheduling | Self::Firewall => Part::Cloud,
         }
     }
@@ -56,6 +66,7 @@ impl Layer {
             Self::Scheduling => "the node pools (`ContainerNodePool`, `ContainerCluster` or `Node` objects)",
             Self::Firewall => "the VPC firewall rules (`ComputeFirewall`), network or cluster description",
             Self::Admission => "the admission policies and the Namespace objects with their pod security labels",
+            Self::Access => "the `Role`, `ClusterRole`, `RoleBinding` and `ClusterRoleBinding` objects",
         }
     }
 }
@@ -147,6 +158,13 @@ impl<'a> Evidence<'a> {
         }
     }
 
+    /// A role of the cloud that lets somebody write in clusters speaks of access.
+    pub(super) fn note_cloud_roles(&mut self, iam: &Iam<'_>) {
+        if iam.holders.iter().any(Holder::writes_in_clusters) {
+            self.add(Layer::Access);
+        }
+    }
+
     /// An input that holds the gateway's own pods is the gateway's repository: authorization is then part of it.
     pub(super) fn note_gateways(&mut self, mesh: &Mesh<'_>, relations: &Relations) {
         let deployed = |gateway| relations.selected(Entity::Gateway(gateway)).next().is_some();
@@ -183,6 +201,7 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
 fn layer_of(resource: &Resource<'_>) -> Option<Layer> {
     match &resource.kind {
         Kind::Namespace => resource.meta.labels.get(ENFORCED_LEVEL).map(|_| Layer::Admission),
+        Kind::AccessRole(_) | Kind::AccessBinding(_) => Some(Layer::Access),
         Kind::AdmissionPolicy(_) | Kind::AdmissionPolicyBinding(_) => Some(Layer::Admission),
         Kind::Gateway(_)
         | Kind::VirtualService(_)

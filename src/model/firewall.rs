@@ -54,6 +54,8 @@ pub enum RuleSet {
 #[derive(Clone, Debug)]
 pub struct FirewallRule<'a> {
     pub name: Text<'a>,
+    /// The name of its policy, where it is a rule of one that is in the input.
+    pub policy: Option<Text<'a>>,
     pub set: RuleSet,
     /// The VPC network; none where the input does not say. For a rule of a policy, see the policy.
     pub network: Option<Link<'a>>,
@@ -65,7 +67,8 @@ pub struct FirewallRule<'a> {
     /// The place of the priority, where it is written.
     pub priority_at: Option<Location>,
     pub verdict: Verdict,
-    /// The destinations of an egress rule with what may be spoken to them; where a part is open, the most that it may match.
+    /// The destinations of an egress rule, or the sources of an ingress one, with what may be spoken; where a part is open,
+    /// the most that it may match.
     pub traffic: Traffic,
     pub target: Target<'a>,
     /// The place of the target, where there is one.
@@ -80,6 +83,18 @@ pub struct FirewallRule<'a> {
     pub verdict_at: Location,
     /// Whether matches are logged, with the place that says so.
     pub logging: Setting<bool>,
+}
+
+impl FirewallRule<'_> {
+    /// The rule as a message names it: by its own name, or by its policy and the priority that is its name there.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.policy {
+            Some(policy) if self.priority == OPEN_PRIORITY => format!("a rule of `{policy}`"),
+            Some(policy) => format!("rule {} of `{policy}`", self.priority),
+            None => format!("`{}`", self.name),
+        }
+    }
 }
 
 /// A firewall policy.
@@ -117,15 +132,15 @@ pub(super) fn firewall<'a>(
             Item::PolicyRule(written) => {
                 let link = written.policy.map(|policy| directory.resolve(policy, resource, is_policy));
                 let of = link.and_then(|link| policies.iter().position(|policy| policy.link.is(&link) == Match::Yes));
-                let set = RuleSet::Policy(written.level, of);
-                rules.push(policy_rule((resource, cloud), written, set, directory, problems));
+                let of = Membership { level: written.level, policy: of, name: of.map(|of| policies[of].name) };
+                rules.push(policy_rule((resource, cloud), written, &of, directory, problems));
             }
             Item::FirewallPolicy(written) => {
                 let own = directory.own(index);
                 let of = policies.iter().position(|policy| policy.link.is(&own) == Match::Yes);
-                let set = RuleSet::Policy(written.level, of);
+                let of = Membership { level: written.level, policy: of, name: Some(resource.meta.name) };
                 let inside = written.rules.items.iter();
-                rules.extend(inside.map(|rule| policy_rule((resource, cloud), rule, set, directory, problems)));
+                rules.extend(inside.map(|rule| policy_rule((resource, cloud), rule, &of, directory, problems)));
             }
             Item::Module(at) => rules.push(possible_rule(resource, *at)),
             _ => {}
@@ -210,7 +225,11 @@ fn vpc_rule<'a>(
     };
     open.note(if verdict == Verdict::Open { block.at } else { None }, "a verdict");
     let transport = if verdict == Verdict::Open { Transport::all() } else { transport(block, &mut open) };
-    let addresses = destinations(&written.destinations, &mut open, problems);
+    let direction = direction(written.direction);
+    let addresses = match direction {
+        Direction::Egress => ranges(&written.destinations, &mut open, problems),
+        Direction::Ingress => sources(&written.sources, written.source_machines, &mut open, problems),
+    };
     open.note(written.direction.unknown(), "a direction");
     open.note(written.priority.unknown(), "a priority");
     open.note(written.disabled.unknown(), "a switch");
@@ -223,10 +242,11 @@ fn vpc_rule<'a>(
     };
     FirewallRule {
         name: cloud.name.known().unwrap_or(resource.meta.name),
+        policy: None,
         set: RuleSet::Vpc,
         network: written.network.map(|network| directory.resolve(network, resource, is_network)),
         only_networks: Vec::new(),
-        direction: direction(written.direction),
+        direction,
         priority: priority(written.priority),
         priority_at: written.priority.known().map(|priority| priority.at),
         verdict,
@@ -251,10 +271,17 @@ fn vpc_logging(written: &Firewall<'_>) -> Setting<bool> {
     written.log.enable.or(block).or(written.logging)
 }
 
+/// The policy that a rule is part of.
+struct Membership<'a> {
+    level: PolicyLevel,
+    policy: Option<usize>,
+    name: Option<Text<'a>>,
+}
+
 fn policy_rule<'a>(
     (resource, cloud): Object<'a, 'a>,
     written: &'a PolicyRule<'a>,
-    set: RuleSet,
+    of: &Membership<'a>,
     directory: &Directory<'a>,
     problems: &mut Vec<Problem>,
 ) -> FirewallRule<'a> {
@@ -275,10 +302,14 @@ fn policy_rule<'a>(
     open.note(written.secure_tags.unknown, "a target tag");
     open.note(written.networks.unknown, "a network");
     if let Some(at) = written.other_conditions {
-        open.0.get_or_insert_with(|| Unknown { at, reason: "destinations that are no addresses".to_owned() });
+        open.0.get_or_insert_with(|| Unknown { at, reason: "peers that are told by no address".to_owned() });
     }
     let transport = if written.layer4.is_empty() { Transport::all() } else { transport(&written.layer4, &mut open) };
-    let ranges = destinations(&written.destinations, &mut open, problems);
+    let direction = direction(written.direction);
+    let ranges = match direction {
+        Direction::Egress => ranges(&written.destinations, &mut open, problems),
+        Direction::Ingress => sources(&written.sources, written.source_machines, &mut open, problems),
+    };
     // Names, lists and regions add to the ranges, or narrow them.
     let addresses = if written.other_conditions.is_some() { AddressSet::all() } else { ranges };
     let accounts = accounts(&written.accounts, resource, directory, &mut open);
@@ -289,10 +320,11 @@ fn policy_rule<'a>(
     };
     FirewallRule {
         name: resource.meta.name,
-        set,
+        policy: of.name,
+        set: RuleSet::Policy(of.level, of.policy),
         network: None,
         only_networks: super::network::networks(&written.networks, resource, directory),
-        direction: direction(written.direction),
+        direction,
         priority: priority(written.priority),
         priority_at: written.priority.known().map(|priority| priority.at),
         verdict,
@@ -311,6 +343,7 @@ fn policy_rule<'a>(
 fn possible_rule<'a>(resource: &Resource<'a>, at: Location) -> FirewallRule<'a> {
     FirewallRule {
         name: resource.meta.name,
+        policy: None,
         set: RuleSet::Vpc,
         network: None,
         only_networks: Vec::new(),
@@ -370,9 +403,15 @@ fn transport(block: &Listed<Ports<'_>>, open: &mut Open) -> Transport {
     if block.unknown.is_some() { Transport::all() } else { all }
 }
 
-/// The destinations of an egress rule: every IPv4 address where none is given, and never IPv6 unless it is. What is open or
-/// no range may be anything.
-fn destinations(list: &Listed<Text<'_>>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
+/// The sources of an ingress rule; none of them is an address where only machines are given.
+fn sources(list: &Listed<Text<'_>>, machines: Setting<()>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
+    let only_machines = list.is_empty() && machines.known().is_some();
+    if only_machines { AddressSet::default() } else { ranges(list, open, problems) }
+}
+
+/// The ranges of a rule: every IPv4 address where none is given, and never IPv6 unless it is. What is open or no range may be
+/// anything.
+fn ranges(list: &Listed<Text<'_>>, open: &mut Open, problems: &mut Vec<Problem>) -> AddressSet {
     if list.is_empty() {
         return AddressSet::all_v4();
     }

@@ -30,6 +30,17 @@ pub struct Holder<'a> {
     pub is_admin: bool,
 }
 
+/// Roles of the cloud that let somebody write most objects of every cluster (semantics C.12).
+const CLUSTER_ROLES: [&str; 2] = ["roles/container.admin", "roles/container.developer"];
+
+impl Holder<'_> {
+    /// Whether the role lets its member write most objects of every namespace, whatever the cluster's own roles say.
+    #[must_use]
+    pub fn writes_in_clusters(&self) -> bool {
+        CLUSTER_ROLES.contains(&self.role.value)
+    }
+}
+
 /// What the input says of identities and perimeters.
 #[derive(Clone, Debug, Default)]
 pub struct Iam<'a> {

@@ -56,6 +56,12 @@ impl<'a> Link<'a> {
         self.object.is_some() && self.object == other.object
     }
 
+    /// Whether the input says which object it is.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.name.is_some() || self.object.is_some()
+    }
+
     /// The name for a message.
     #[must_use]
     pub fn shown(&self) -> &'a str {

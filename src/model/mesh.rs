@@ -2,6 +2,8 @@
 
 use super::authorization::{AuthorizationPolicy, authorization_policy};
 use super::extension::{Extension, extension};
+use super::gateway_api;
+use super::injection::{InjectionSettings, injection_settings};
 use super::peer::{PeerAuthentication, peer_authentication};
 use super::route::{Gateway, VirtualService, gateway, virtual_service};
 use super::service_entry::{ServiceEntry, service_entry};
@@ -33,8 +35,8 @@ pub struct Mesh<'a> {
     pub outbound: Option<OutboundPolicy>,
     /// Whether the mesh configuration itself is in the input.
     pub configured: bool,
-    /// `defaultConfig.interceptionMode`, where it is set.
-    pub interception_mode: Option<Text<'a>>,
+    /// Whether and how pods get a proxy.
+    pub injection: InjectionSettings<'a>,
     pub gateways: Vec<Gateway<'a>>,
     pub virtual_services: Vec<VirtualService<'a>>,
     pub destination_rules: Vec<DestinationRule<'a>>,
@@ -59,7 +61,7 @@ impl Default for Mesh<'_> {
             auto_mtls_off: None,
             outbound: None,
             configured: false,
-            interception_mode: None,
+            injection: InjectionSettings::default(),
             gateways: Vec::new(),
             virtual_services: Vec::new(),
             destination_rules: Vec::new(),
@@ -161,7 +163,7 @@ fn visibility<'a>(written: &[Text<'a>], default: &[Text<'a>], namespace: &'a str
 
 /// Lowers all objects of the mesh.
 pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<'a> {
-    let mut mesh = Mesh { version, ..Mesh::default() };
+    let mut mesh = Mesh { version, injection: injection_settings(list), ..Mesh::default() };
     let mut exports = Exports::default();
     for resource in list {
         match &resource.kind {
@@ -173,6 +175,9 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
     for resource in list {
         if let Some(namespace) = resource.namespace {
             add(&mut mesh, &exports, resource, namespace.value);
+            if let Kind::ApiRoute(written) = &resource.kind {
+                mesh.virtual_services.extend(gateway_api::routes(written, resource, namespace.value, list));
+            }
         }
     }
     mesh.exports = exports;
@@ -186,7 +191,6 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
 fn configure<'a>(mesh: &mut Mesh<'a>, exports: &mut Exports<'a>, config: &MeshConfig<'a>) {
     mesh.configured |= config.found;
     mesh.root_namespace = config.root_namespace.map_or(mesh.root_namespace, |root| root.value);
-    mesh.interception_mode = mesh.interception_mode.or(config.interception_mode);
     mesh.trust_domain = mesh.trust_domain.or(config.trust_domain);
     mesh.trust_domain_aliases.extend(&config.trust_domain_aliases);
     mesh.providers.extend(&config.providers);
@@ -223,6 +227,7 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
         Kind::ServiceEntry(written) => {
             mesh.service_entries.push(service_entry(written, resource, namespace, exports));
         }
+        Kind::ApiGateway(written) => mesh.gateways.extend(gateway_api::gateway(written, resource, namespace)),
         Kind::WorkloadEntry(written) => mesh.workload_entries.push(WorkloadEntry {
             namespace,
             name,
@@ -244,10 +249,9 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
 /// Whether a gateway lets traffic out: it stands in the egress namespace, it selects proxies that are called egress
 /// gateways, or a host that is registered as external is routed through it under its own name.
 fn is_egress(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
+    const NAMES: [&str; 4] = ["istio", "app", "name", "gateway.networking.k8s.io/gateway-name"];
     let by_label = gateway.selector.is_some_and(|labels| {
-        labels
-            .iter()
-            .any(|(name, value)| matches!(name.value, "istio" | "app" | "name") && value.value.contains("egress"))
+        labels.iter().any(|(name, value)| NAMES.contains(&name.value) && value.value.contains("egress"))
     });
     by_label || gateway.namespace == "istio-egress" || leads_out(gateway, mesh)
 }

@@ -9,7 +9,9 @@ mod dns;
 mod evidence;
 mod extension;
 mod firewall;
+mod gateway_api;
 mod iam;
+mod injection;
 mod link;
 mod mesh;
 mod namespace;
@@ -35,6 +37,7 @@ pub use evidence::{Evidence, Layer};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
+pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook};
 pub use link::{Identity, Link};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
@@ -49,7 +52,7 @@ pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning
 pub use peer::{PeerAuthentication, PeerMode};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
-    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, Server, ServerProtocol, VirtualService,
+    Destination, Gateway, GatewayReference, Hop, Route, RouteKind, RoutesFrom, Server, ServerProtocol, VirtualService,
 };
 pub use scaling::{Autoscaler, Scaling};
 pub use selector::{Match, Requirement, Selector};
@@ -119,6 +122,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
     estate.relations = relations::relations(&estate);
+    estate.evidence.note_cloud_roles(&estate.iam);
     estate.evidence.note_admission(&estate.admission);
     estate.evidence.note_gateways(&estate.mesh, &estate.relations);
     estate

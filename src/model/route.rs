@@ -4,7 +4,7 @@ use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
 use super::{Labels, Text};
 use crate::resource::{Resource, istio};
-use crate::source::Location;
+use crate::source::{Location, Spanned};
 
 pub use crate::resource::istio::RouteKind;
 
@@ -20,6 +20,8 @@ pub struct Gateway<'a> {
     pub servers: Vec<Server<'a>>,
     /// Whether it lets traffic out of the mesh, by name, by place or by where its routes lead.
     pub egress: bool,
+    /// Whether it is one of the Gateway API, of which pods are made.
+    pub of_gateway_api: bool,
     /// The key `spec`: where a field that it leaves out would stand.
     pub spec_at: Location,
 }
@@ -41,6 +43,8 @@ pub struct Server<'a> {
     pub port: Option<i64>,
     pub protocol: ServerProtocol,
     pub hosts: Vec<Text<'a>>,
+    /// Whose routes bind, where that is said apart from the hosts (Gateway API); the hosts say it where it is not.
+    pub routes_from: Option<Spanned<RoutesFrom>>,
     pub mode: ServerMode,
     /// The mode, the `tls` key that leaves it out, or the protocol of a server without TLS.
     pub mode_at: Location,
@@ -53,11 +57,26 @@ pub struct Server<'a> {
     pub at: Location,
 }
 
+/// The namespaces whose routes may bind to a listener of the Gateway API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutesFrom {
+    All,
+    /// The gateway's own, which is the default.
+    Same,
+    /// Those that a selector picks.
+    Selected,
+}
+
 impl<'a> Gateway<'a> {
     /// The name by which virtual services refer to it.
     #[must_use]
     pub fn reference(&self) -> GatewayReference<'a> {
-        GatewayReference::Named { namespace: self.namespace, name: self.name.value }
+        let (namespace, name) = (self.namespace, self.name.value);
+        if self.of_gateway_api {
+            GatewayReference::OfGatewayApi { namespace, name }
+        } else {
+            GatewayReference::Named { namespace, name }
+        }
     }
 }
 
@@ -91,6 +110,11 @@ pub enum GatewayReference<'a> {
         namespace: &'a str,
         name: &'a str,
     },
+    /// One of the Gateway API, which is another object than one of the same name.
+    OfGatewayApi {
+        namespace: &'a str,
+        name: &'a str,
+    },
 }
 
 /// A virtual service.
@@ -104,13 +128,15 @@ pub struct VirtualService<'a> {
     /// Who takes its routes: sidecars alone where it names no gateway.
     pub gateways: Vec<GatewayReference<'a>>,
     /// The names of those gateways as written; none where it names none.
-    pub gateway_names: &'a [Text<'a>],
+    pub gateway_names: Vec<Text<'a>>,
     pub visibility: Visibility<'a>,
     /// What is written of it; empty where it has the mesh's default.
     pub export_to: &'a [Text<'a>],
     pub routes: Vec<Route<'a>>,
     /// The key `spec`: where a field that it leaves out would stand.
     pub spec_at: Location,
+    /// Whether it was written as a route of the Gateway API.
+    pub of_gateway_api: bool,
 }
 
 /// One route of a virtual service.
@@ -161,7 +187,7 @@ pub struct Destination<'a> {
 impl<'a> VirtualService<'a> {
     /// Every gateway that it or one of its matches names, with the name as written.
     pub fn named_gateways(&self) -> impl Iterator<Item = (GatewayReference<'a>, Text<'a>)> + '_ {
-        let whole = self.gateways.iter().zip(self.gateway_names);
+        let whole = self.gateways.iter().zip(&self.gateway_names);
         let hops = self.routes.iter().flat_map(|route| &route.hops);
         let single = hops.flat_map(|hop| hop.gateways.iter().zip(hop.gateway_names));
         whole.chain(single).map(|(reference, name)| (*reference, *name))
@@ -210,10 +236,11 @@ pub(super) fn virtual_service<'a>(
         hosts: written.hosts.clone(),
         // Without a list the virtual service is for sidecars alone.
         gateways: if gateways.is_empty() { vec![GatewayReference::Mesh] } else { gateways },
-        gateway_names: &written.gateways,
+        gateway_names: written.gateways.clone(),
         visibility,
         export_to: &written.export_to,
         spec_at: meta.spec_at,
+        of_gateway_api: false,
         routes: written.routes.iter().map(|one| route(one, namespace)).collect(),
     }
 }
@@ -266,6 +293,7 @@ pub(super) fn gateway<'a>(
         selector: written.selector.as_ref(),
         servers: written.servers.iter().map(server).collect(),
         egress: false,
+        of_gateway_api: false,
         spec_at: resource.meta.spec_at,
     }
 }
@@ -290,6 +318,7 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         port: written.port.map(|port| port.value),
         protocol,
         hosts: written.hosts.clone(),
+        routes_from: None,
         mode,
         mode_at: written.tls.map_or(plain_at, |tls| tls.mode.at()),
         mode_defaulted: written.tls.is_some_and(|tls| tls.mode.value.is_none()),

@@ -14,6 +14,7 @@ pub struct ServiceEntry<'a> {
     /// Where the namespace is said; none where nothing says it.
     pub namespace_at: Option<Location>,
     pub name: Text<'a>,
+    pub labels: &'a Labels<'a>,
     pub hosts: Vec<Text<'a>>,
     /// Whether the host is outside of the mesh, which is the zero value.
     pub external: bool,
@@ -151,6 +152,7 @@ pub(super) fn service_entry<'a>(
         namespace,
         namespace_at: resource.namespace_at(),
         name: meta.name,
+        labels: &meta.labels,
         hosts: written.hosts.clone(),
         external: written.location.is_none_or(|location| location.value != "MESH_INTERNAL"),
         visibility: exports.of_service(&written.export_to, namespace),

@@ -26,7 +26,9 @@ pub struct Meta<'a> {
 impl<'a> Meta<'a> {
     /// What an object of the cloud is called where it is none of Kubernetes' objects.
     pub(super) fn of_cloud(found: &Found<'a>) -> Self {
-        let name = found.view.text(&["name"]).known();
+        // A policy of an organization has a number for a name, and a short one that people know.
+        let names: &[&str] = if found.is_policy() { &["shortName", "name"] } else { &["name"] };
+        let name = found.view.text(names).known();
         let name = name.or(found.label).unwrap_or(Spanned::new("", found.node.head()));
         Self {
             api_version: found.api_version,

@@ -1,6 +1,7 @@
 //! Documents to resources: what the user wrote, typed, with every place kept and no default applied.
 
 mod config_map;
+mod embedded;
 pub mod gateway_api;
 pub mod gcp;
 pub mod istio;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-pub use config_map::{Embedded, embedded_documents};
+pub use embedded::{Embedded, embedded_documents};
 pub use meta::Meta;
 pub use reader::{Labels, Text};
 
@@ -83,6 +84,10 @@ pub enum Kind<'a> {
     Resolvers(kubernetes::Resolvers<'a>),
     /// The ConfigMap of the agent that masquerades pods.
     Masquerade(kubernetes::Masquerade<'a>),
+    /// What the sidecar injector is told.
+    Injector(Box<istio::Injector<'a>>),
+    /// What the mesh's network plugin is told.
+    Cni(istio::CniConfig<'a>),
     MeshConfig(Box<istio::MeshConfig<'a>>),
     Operator(Box<istio::Operator<'a>>),
     Gateway(istio::Gateway<'a>),
@@ -210,6 +215,9 @@ fn expand<'a>(node: Node<'a>, inherited: (&'a str, &'a str), found: &mut Vec<Obj
 /// The typed form of an object; `None` for a kind that is not modelled.
 fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Option<Kind<'a>> {
     let (group, version) = object.api_version.rsplit_once('/').unwrap_or(("", object.api_version));
+    if object.api_version.is_empty() && object.kind.is_empty() {
+        return istio::installed_mesh(reader, ("", ""), object.node).map(|mesh| Kind::MeshConfig(Box::new(mesh)));
+    }
     let kind = match group {
         "" | "apps" | "batch" | "extensions" | "networking.k8s.io" | "discovery.k8s.io" => {
             kubernetes(reader, object, (group, version), embedded)
@@ -244,7 +252,8 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
         _ if group.ends_with(".cnrm.cloud.google.com") => config_connector(object),
-        _ => None,
+        _ => istio::installed_mesh(reader, (group, object.kind), object.node)
+            .map(|mesh| Some(Kind::MeshConfig(Box::new(mesh)))),
     }?;
     Some(kind.unwrap_or(Kind::Partial))
 }
@@ -272,7 +281,13 @@ fn kubernetes<'a>(
         }
         _ => {
             let kind = WorkloadKind::from_name(object.kind).filter(|kind| serves(group, version, *kind))?;
-            kubernetes::workload(reader, node, kind).map(|workload| Kind::Workload(Box::new(workload)))
+            let workload = kubernetes::workload(reader, node, kind);
+            workload.map(|mut workload| {
+                let config = workload.pod.annotations.get(embedded::PROXY_CONFIG);
+                let root = config.and_then(|text| embedded.root_of(text));
+                workload.pod.proxy = root.map(|root| istio::proxy_config(reader, root));
+                Kind::Workload(Box::new(workload))
+            })
         }
     })
 }

@@ -40,7 +40,13 @@ pub(super) fn namespace<'a>(
     kustomizations: &Kustomizations<'a>,
 ) -> Option<Text<'a>> {
     let is_clouds_own = matches!(kind, Kind::Cloud(_)) && !meta.api_version.contains(".cnrm.");
-    if matches!(kind, Kind::Namespace | Kind::Node(_) | Kind::AdminPolicy(_)) || is_clusterwide(meta) || is_clouds_own {
+    // A file of values is no object, and stands in no namespace.
+    let is_values = meta.kind.is_empty();
+    if is_values
+        || matches!(kind, Kind::Namespace | Kind::Node(_) | Kind::AdminPolicy(_))
+        || is_clusterwide(meta)
+        || is_clouds_own
+    {
         return None;
     }
     let enclosing = || {

@@ -22,10 +22,14 @@ mod authorization {
     pub(super) mod policy_route_drift;
 }
 mod capture {
+    pub(super) mod ambient_egress_gap;
     pub(super) mod capture_excluded;
     pub(super) mod host_network_workload;
+    pub(super) mod mesh_wide_capture_gap;
     pub(super) mod network_capability;
+    pub(super) mod proxy_container_overridden;
     pub(super) mod runs_as_proxy_identity;
+    pub(super) mod uncaptured_init_container;
     pub(super) mod workload_outside_mesh;
 }
 mod cluster {
@@ -89,10 +93,14 @@ mod path {
     pub(super) mod gateway_node_landing;
     pub(super) mod google_api_exfiltration_path;
     pub(super) mod incomplete_evidence;
+    pub(super) mod intended_path_broken;
     pub(super) mod mesh_bypass_path;
     pub(super) mod missing_egress_gateway;
+    pub(super) mod multi_cluster_gap;
+    pub(super) mod pivot_path;
     pub(super) mod private_network_path;
     pub(super) mod single_control_path;
+    pub(super) mod unapproved_host_through_gateway;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
@@ -138,6 +146,7 @@ pub static RULES: &[&Rule] = &[
     &authorization::allow_all_policy::RULE,
     &authorization::allow_without_destination::RULE,
     &authorization::allow_without_source::RULE,
+    &capture::ambient_egress_gap::RULE,
     &firewall::app_node_egress_allowed::RULE,
     &network_policy::asymmetric_network_policy::RULE,
     &routing::auto_passthrough_egress::RULE,
@@ -181,15 +190,18 @@ pub static RULES: &[&Rule] = &[
     &firewall::implied_egress_allow::RULE,
     &path::incomplete_evidence::RULE,
     &firewall::ineffective_firewall_rule::RULE,
+    &path::intended_path_broken::RULE,
     &firewall::ipv6_egress_open::RULE,
     &ignores::malformed_ignore::RULE,
     &path::mesh_bypass_path::RULE,
+    &capture::mesh_wide_capture_gap::RULE,
     &routing::missing_default_sidecar::RULE,
     &authorization::missing_deny_all::RULE,
     &path::missing_egress_gateway::RULE,
     &network_policy::missing_egress_isolation::RULE,
     &tls::missing_istio_mutual::RULE,
     &tls::missing_tls_origination::RULE,
+    &path::multi_cluster_gap::RULE,
     &logging::nat_log_off::RULE,
     &cluster::nat_port_exhaustion::RULE,
     &cluster::nat_range_mismatch::RULE,
@@ -199,12 +211,14 @@ pub static RULES: &[&Rule] = &[
     &ignores::new_ignore::RULE,
     &routing::outbound_allow_any::RULE,
     &tls::permissive_mtls::RULE,
+    &path::pivot_path::RULE,
     &logging::platform_log_off::RULE,
     &authorization::policy_never_matches::RULE,
     &authorization::policy_not_enforced::RULE,
     &authorization::policy_route_drift::RULE,
     &network_policy::policy_type_mismatch::RULE,
     &path::private_network_path::RULE,
+    &capture::proxy_container_overridden::RULE,
     &routing::proxy_extension_in_path::RULE,
     &cluster::public_node::RULE,
     &network_policy::required_flow_blocked::RULE,
@@ -220,6 +234,8 @@ pub static RULES: &[&Rule] = &[
     &access::tenant_writes_admin_namespace::RULE,
     &access::tenant_writes_bypass_kind::RULE,
     &access::tenant_writes_egress_policy::RULE,
+    &path::unapproved_host_through_gateway::RULE,
+    &capture::uncaptured_init_container::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
     &access::unrestricted_pods::RULE,
     &access::unrestricted_tolerations::RULE,

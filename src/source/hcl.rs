@@ -85,8 +85,12 @@ fn body(source: &Source) -> Result<Body, Fault> {
         let start = as_offset((offset + error.location().offset()).min(source.text().len()));
         let next = source.text().get(start as usize..).and_then(|rest| rest.chars().next());
         let end = start + as_offset(next.map_or(0, char::len_utf8));
-        let reason = error.message().replace('\n', "; ");
-        Fault { span: Span::new(start, end), reason: format!("not Terraform: {reason}") }
+        let reason = if text.contains("{{") {
+            "a template, not Terraform: fill it in first, and audit what comes out".to_owned()
+        } else {
+            format!("not Terraform: {}", error.message().replace('\n', "; "))
+        };
+        Fault { span: Span::new(start, end), reason }
     })
 }
 

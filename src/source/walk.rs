@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 use rayon::prelude::*;
 
 use super::place::{Contents, Sources};
+use super::recognise::{is_read, says_nothing, starts_like_objects};
 
 /// The largest file that is read, in bytes: offsets are kept in 32 bits.
 const MAX_BYTES: u64 = 1 << 31;
@@ -34,7 +35,8 @@ pub enum WalkError {
     Unreadable { path: String, reason: String },
 }
 
-/// Reads directories and files. A directory is read with all that is below it, except what git ignores and what is hidden;
+/// Reads directories and files. A directory is read with all that is below it that looks like input, except what git ignores
+/// and what is hidden;
 /// a file that is named is read whatever it is called. Links are followed as long as they stay inside the directory.
 ///
 /// # Errors
@@ -105,21 +107,24 @@ fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<S
     Ok(())
 }
 
-/// Whether a file of this name is read where it is not named by itself.
-#[must_use]
-pub fn is_read(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    matches!(ending.as_str(), "yaml" | "yml" | "json" | "jsonl" | "ndjson" | "tf" | "tofu" | "tfvars" | "tfstate")
-}
-
 /// The real path of a file that is to be read, or why it is not.
 fn place(entry: &DirEntry, inside: &Path) -> Result<PathBuf, &'static str> {
     let path = entry.path();
-    if !is_read(path) {
+    let holds_objects = || says_nothing(path) && head(path).is_some_and(|head| starts_like_objects(&head));
+    if !is_read(path) && !holds_objects() {
         return Err("not YAML, JSON or Terraform");
     }
     let real = fs::canonicalize(path).map_err(|_| "cannot be opened")?;
     if real.starts_with(inside) { Ok(real) } else { Err("a link that leaves the audited directory") }
+}
+
+/// The text at the start of a file, where it is text.
+fn head(path: &Path) -> Option<String> {
+    const BYTES: u64 = 4096;
+    let mut bytes = Vec::new();
+    fs::File::open(path).ok()?.take(BYTES).read_to_end(&mut bytes).ok()?;
+    // The last character may be cut off.
+    (0..4).find_map(|cut| decoded(bytes.get(..bytes.len().checked_sub(cut)?)?))
 }
 
 fn read(path: &Path) -> Contents {
@@ -136,19 +141,37 @@ fn text(bytes: Vec<u8>) -> Contents {
     if size > MAX_BYTES {
         return Err(too_large(size));
     }
-    match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
-        _ => String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes()).to_owned()),
+    match mark(&bytes) {
+        Some((rest, unit)) => utf_16(rest, unit).ok_or_else(|| "marked as UTF-16, and not encoded as such".to_owned()),
+        None => String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes()).to_owned()),
+    }
+}
+
+/// The text of bytes, where they are text.
+fn decoded(bytes: &[u8]) -> Option<String> {
+    match mark(bytes) {
+        Some((rest, unit)) => utf_16(rest, unit),
+        None => std::str::from_utf8(bytes).ok().map(str::to_owned),
+    }
+}
+
+/// How the two bytes of a unit of UTF-16 are put together.
+type Unit = fn([u8; 2]) -> u16;
+
+/// What follows a mark that tells bytes to be UTF-16, and how its units are put together.
+fn mark(bytes: &[u8]) -> Option<(&[u8], Unit)> {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => Some((rest, u16::from_le_bytes)),
+        [0xfe, 0xff, rest @ ..] => Some((rest, u16::from_be_bytes)),
+        _ => None,
     }
 }
 
 /// The text of bytes that a mark tells to be UTF-16, as PowerShell writes what a command prints; places then count in the
 /// text as UTF-8.
-fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Contents {
+fn utf_16(bytes: &[u8], unit: Unit) -> Option<String> {
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-    let text = String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2));
-    text.ok_or_else(|| "marked as UTF-16, and not encoded as such".to_owned())
+    String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2))
 }
 
 fn not_text(bytes: &[u8]) -> &'static str {

@@ -169,14 +169,14 @@ mod tests {
         report.findings.iter().map(line).collect()
     }
 
-    fn path(rules: &'static [&'static str], yields: bool) -> Option<Parts> {
-        Some(Parts { rules, about: vec![at(10), at(20)], yields })
+    fn path(rules: &'static [&'static str], yields: bool) -> Parts {
+        Parts { rules, about: vec![at(10), at(20)], yields }
     }
 
     #[test]
     fn a_path_takes_its_parts_and_leaves_the_others() {
         let findings = vec![
-            finding("path", Severity::Critical, 5, path(&["part", "other/odd"], false)),
+            finding("path", Severity::Critical, 5, Some(path(&["part", "other/odd"], false))),
             finding("part", Severity::High, 12, None),
             finding("part", Severity::High, 33, None),
             finding("other", Severity::Low, 22, None),
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn what_is_worse_than_the_path_keeps_its_level() {
         let findings = vec![
-            finding("path", Severity::Medium, 5, path(&["part"], false)),
+            finding("path", Severity::Medium, 5, Some(path(&["part"], false))),
             finding("part", Severity::High, 12, None),
         ];
         assert_eq!(told(findings), ["part [path]"]);
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_summary_yields_to_what_names_its_reason() {
         let findings = vec![
-            finding("summary", Severity::Medium, 5, path(&["part"], true)),
+            finding("summary", Severity::Medium, 5, Some(path(&["part"], true))),
             finding("part", Severity::Medium, 12, None),
         ];
         assert_eq!(told(findings), ["part [summary]"]);
@@ -205,9 +205,9 @@ mod tests {
     #[test]
     fn a_summary_stands_where_its_reason_is_told_with_another_path() {
         let findings = vec![
-            finding("summary", Severity::Medium, 5, path(&["part"], true)),
+            finding("summary", Severity::Medium, 5, Some(path(&["part"], true))),
             finding("part", Severity::Medium, 12, None),
-            finding("path", Severity::Critical, 8, path(&["part"], false)),
+            finding("path", Severity::Critical, 8, Some(path(&["part"], false))),
         ];
         assert_eq!(told(findings), ["summary []", "path [part]"]);
     }
@@ -215,8 +215,8 @@ mod tests {
     #[test]
     fn paths_that_explain_each_other_are_told() {
         let findings = vec![
-            finding("one", Severity::High, 12, path(&["two"], false)),
-            finding("two", Severity::High, 22, path(&["one"], false)),
+            finding("one", Severity::High, 12, Some(path(&["two"], false))),
+            finding("two", Severity::High, 22, Some(path(&["one"], false))),
         ];
         assert_eq!(told(findings), ["one [two]"]);
     }

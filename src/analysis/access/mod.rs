@@ -9,6 +9,8 @@ mod holdings;
 mod reach;
 pub mod target;
 
+use std::sync::OnceLock;
+
 use rustc_hash::FxHashMap;
 
 pub use admission::{Freedom, Guards, Restriction, holds, left_out, refuses};
@@ -16,10 +18,12 @@ pub use escalation::{Escalation, everything};
 pub use holdings::{Holding, enumerate, kinds};
 pub use target::{Target, WRITE, covers, writes_in_namespaces};
 
+use reach::Reach;
+
 use crate::finding::Label;
 use crate::model::access::{Binding, Party, Standing, Subject, Word};
 use crate::model::admission::Guard;
-use crate::model::{Estate, Role, Unknown};
+use crate::model::{Estate, Holder, Role, Unknown};
 use crate::source::Location;
 
 /// The answer to whether a tenant may do something.
@@ -65,6 +69,10 @@ pub struct Access<'a> {
     /// For each grant, what it can be turned into.
     turns: Vec<reach::Turn>,
     guards: Guards,
+    /// The grants of the service accounts of each namespace, and those of everybody under the empty name.
+    by_account: FxHashMap<&'a str, Vec<usize>>,
+    /// For each namespace, what its tenants can use, once it was asked.
+    reaches: Vec<OnceLock<Reach>>,
 }
 
 /// Works out who may do what.
@@ -84,10 +92,15 @@ pub(super) fn access<'a>(estate: &'a Estate<'a>) -> Access<'a> {
         by_scope: FxHashMap::default(),
         turns: Vec::new(),
         guards: admission::guards(estate),
+        by_account: FxHashMap::default(),
+        reaches: estate.namespaces.iter().map(|_| OnceLock::new()).collect(),
     };
     for (index, grant) in access.grants.iter().enumerate() {
         let binding = &bindings[grant.binding];
         access.by_party.entry(binding.subjects[grant.subject].party).or_default().push(index);
+        if let Some(namespace) = binding.subjects[grant.subject].party.accounts_of() {
+            access.by_account.entry(namespace).or_default().push(index);
+        }
         access.by_scope.entry(binding.namespace.unwrap_or_default()).or_default().push(index);
     }
     access.turns = access.grants.iter().map(|&grant| access.turn_of(grant)).collect();
@@ -168,7 +181,7 @@ impl<'a> Access<'a> {
     /// Whether a tenant of a namespace may do one of some verbs on one of some kinds in a namespace, admission apart.
     #[must_use]
     pub fn may(&self, tenant_of: usize, targets: &[Target], verbs: &[&str], namespace: &str) -> Verdict {
-        let reach = self.reach(tenant_of);
+        let reach = self.reaches[tenant_of].get_or_init(|| self.reach(tenant_of));
         let mut doubt = None;
         for &index in &reach.grants {
             let grant = self.grants[index];
@@ -261,11 +274,22 @@ impl<'a> Access<'a> {
     /// Nothing of the input lets a tenant of a namespace do something: whether that says that nobody may.
     fn absence(&self, tenant_of: usize) -> Verdict {
         let namespace = &self.estate.namespaces[tenant_of];
+        if let Some(holder) = self.cloud_writers().next() {
+            let reason = format!("`{}` may write most objects by `{}`", holder.member, holder.role);
+            return Verdict::Unknown(Unknown { at: holder.member.at, reason });
+        }
         if self.is_known(namespace.name) {
             return Verdict::No(None);
         }
         let reason = format!("who may write what in `{}` is not in the input", namespace.name);
         Verdict::Unknown(Unknown { at: namespace.at.at, reason })
+    }
+
+    /// Those who are no administrators and may write most objects of every namespace by a role of the cloud, which the
+    /// cluster's own roles do not show.
+    pub fn cloud_writers(&self) -> impl Iterator<Item = &'a Holder<'a>> {
+        let holders = self.estate.iam.holders.iter();
+        holders.filter(|holder| holder.writes_in_clusters() && !holder.is_admin)
     }
 
     /// Whether the input says who works in a namespace: somebody other than the platform is bound there, or the input is

@@ -80,16 +80,12 @@ impl<'a> Access<'a> {
         let scopes = [namespace, ""].into_iter().filter_map(|scope| self.by_scope.get(scope)).flatten().copied();
         let is_tenant =
             |index: &usize| matches!(self.subject(self.grants[*index]).standing, Standing::Tenant | Standing::Unknown);
-        scopes.filter(is_tenant).chain(self.accounts_of(Some(namespace)).filter(is_tenant)).collect()
+        scopes.chain(self.accounts_of(Some(namespace))).filter(is_tenant).collect()
     }
 
     /// The grants of the service accounts of a namespace, or of all, wherever they hold.
-    fn accounts_of<'s>(&'s self, namespace: Option<&'s str>) -> impl Iterator<Item = usize> + 's {
-        let is_account = move |party: &Party<'_>| match (namespace, party) {
-            (Some(namespace), party) => party.includes(namespace),
-            (None, Party::User(_) | Party::Group(_)) => false,
-            (None, _) => true,
-        };
-        self.by_party.iter().filter(move |(party, _)| is_account(party)).flat_map(|(_, grants)| grants.iter().copied())
+    fn accounts_of(&self, namespace: Option<&str>) -> Vec<usize> {
+        let Some(namespace) = namespace else { return self.by_account.values().flatten().copied().collect() };
+        ["", namespace].into_iter().filter_map(|name| self.by_account.get(name)).flatten().copied().collect()
     }
 }

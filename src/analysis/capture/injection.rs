@@ -1,7 +1,7 @@
-//! Whether the mesh injects a proxy into a workload's pods (semantics C.6). Webhooks are not in the model: a revision is
+//! Whether the mesh injects a proxy into a workload's pods (semantics C.6). Where no webhook is in the input, a revision is
 //! taken to be installed.
 
-use crate::model::{Namespace, Workload};
+use crate::model::{InjectionSettings, Match, Namespace, Text, Workload};
 use crate::source::Location;
 
 /// Whether a workload is in the mesh, with the place that makes it so.
@@ -31,6 +31,12 @@ pub enum Outside {
     SystemNamespace,
     /// Live pods without a proxy.
     NoProxySeen,
+    /// No webhook of the input answers to the label that asks for injection.
+    Revision,
+    /// The injector is told never to inject into these pods, or to inject nothing that does not ask for it.
+    Injector,
+    /// The pod leaves the node's proxy that its namespace has.
+    LeavesAmbient,
 }
 
 impl Outside {
@@ -43,6 +49,9 @@ impl Outside {
             Self::PodOptOut => "it opts out of injection, so it has no proxy",
             Self::SystemNamespace => "Istio injects nothing into its namespace",
             Self::NoProxySeen => "its live pods have no proxy",
+            Self::Revision => "no webhook injects for the revision that it asks for, so it has no proxy",
+            Self::Injector => "the injector is told to leave it out, so it has no proxy",
+            Self::LeavesAmbient => "it leaves the node's proxy that its namespace has",
         }
     }
 }
@@ -53,20 +62,24 @@ const INJECTION: &str = "istio-injection";
 const REVISION: &str = "istio.io/rev";
 const DATAPLANE: &str = "istio.io/dataplane-mode";
 
-pub(super) fn injection(workload: &Workload<'_>, namespace: &Namespace<'_>) -> Injection {
+pub(super) fn injection(
+    workload: &Workload<'_>,
+    namespace: &Namespace<'_>,
+    settings: &InjectionSettings<'_>,
+) -> Injection {
     if let Some(host) = workload.host_network {
         return Injection::Outside { why: Outside::HostNetwork, at: host.at };
     }
     if IGNORED.contains(&namespace.name) {
         return Injection::Outside { why: Outside::SystemNamespace, at: namespace.at.at };
     }
-    match sidecar(workload, namespace) {
+    match sidecar(workload, namespace, settings) {
         outside @ Injection::Outside { .. } => ambient(workload, namespace).unwrap_or(outside),
         decided => decided,
     }
 }
 
-fn sidecar(workload: &Workload<'_>, namespace: &Namespace<'_>) -> Injection {
+fn sidecar(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &InjectionSettings<'_>) -> Injection {
     if workload.live {
         let proxy = workload.pod.containers.iter().find(|container| container.name.value == "istio-proxy");
         return match proxy {
@@ -75,13 +88,52 @@ fn sidecar(workload: &Workload<'_>, namespace: &Namespace<'_>) -> Injection {
         };
     }
     // The webhook's selectors look at the label; the annotation is looked at once the webhook is called.
-    let label = workload.labels.get(INJECT);
-    let asked = label.or_else(|| workload.annotation(INJECT));
+    let asked = workload.labels.get(INJECT).or_else(|| workload.annotation(INJECT));
     if let Some(opt_out) = asked.filter(|asked| asked.value == "false") {
         return Injection::Outside { why: Outside::PodOptOut, at: opt_out.at };
     }
-    let opt_in = label.filter(|label| label.value == "true").or_else(|| workload.labels.get(REVISION));
-    match (namespace.labels.get(INJECTION), namespace.labels.get(REVISION), opt_in) {
+    let called = if settings.webhooks.is_empty() {
+        by_labels(workload, namespace)
+    } else {
+        by_webhooks(workload, namespace, settings)
+    };
+    let insists = asked.is_some_and(|asked| asked.value == "true");
+    match called {
+        Injection::In { at } if !insists => told(workload, settings).unwrap_or(Injection::In { at }),
+        decided => decided,
+    }
+}
+
+/// What the injector is told of pods for which it is called and which do not insist.
+fn told(workload: &Workload<'_>, settings: &InjectionSettings<'_>) -> Option<Injection> {
+    let outside = |at| Injection::Outside { why: Outside::Injector, at };
+    if let Some(at) = settings.never(workload) {
+        return Some(outside(at));
+    }
+    let disabled = settings.disabled.filter(|_| settings.always(workload).is_none());
+    disabled.map(outside)
+}
+
+/// What the labels ask for, where a pod does not opt out.
+struct Asked<'a> {
+    injection: Option<Text<'a>>,
+    revision: Option<Text<'a>>,
+    /// The pod's own label, which counts where the namespace has none.
+    pod: Option<Text<'a>>,
+}
+
+fn asked<'a>(workload: &Workload<'a>, namespace: &Namespace<'a>) -> Asked<'a> {
+    let label = workload.labels.get(INJECT).filter(|label| label.value == "true");
+    Asked {
+        injection: namespace.labels.get(INJECTION),
+        revision: namespace.labels.get(REVISION),
+        pod: workload.labels.get(REVISION).or(label),
+    }
+}
+
+fn by_labels(workload: &Workload<'_>, namespace: &Namespace<'_>) -> Injection {
+    let asked = asked(workload, namespace);
+    match (asked.injection, asked.revision, asked.pod) {
         (Some(enabled), _, _) if enabled.value == "enabled" => Injection::In { at: enabled.at },
         (Some(other), _, _) => Injection::Outside { why: Outside::NamespaceDisabled, at: other.at },
         (None, Some(revision), _) => Injection::In { at: revision.at },
@@ -91,7 +143,38 @@ fn sidecar(workload: &Workload<'_>, namespace: &Namespace<'_>) -> Injection {
     }
 }
 
+/// Asks the webhooks of the input, which are taken to be all there are but for those of a control plane that Google manages.
+fn by_webhooks(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &InjectionSettings<'_>) -> Injection {
+    let calls = settings.webhooks.iter().map(|webhook| webhook.is_called_for(workload, namespace));
+    let called = calls.fold(Match::No, Match::or);
+    let by_labels = by_labels(workload, namespace);
+    let asked = asked(workload, namespace);
+    match (called, by_labels) {
+        (Match::Unknown, _) => Injection::Unknown { at: workload.name.at },
+        (Match::Yes, Injection::In { at }) => Injection::In { at },
+        (Match::Yes, _) => Injection::In { at: settings.webhooks[0].name.at },
+        (Match::No, Injection::In { at }) => {
+            let is_managed = |label: Text<'_>| label.value.starts_with("asm-managed");
+            let revision = asked.revision.or(asked.pod);
+            match asked.injection.is_none() && revision.is_some_and(is_managed) {
+                true => Injection::In { at },
+                false => Injection::Outside { why: Outside::Revision, at },
+            }
+        }
+        (Match::No, outside) => outside,
+    }
+}
+
+/// The node's own proxy, for pods that no sidecar is injected into.
 fn ambient(workload: &Workload<'_>, namespace: &Namespace<'_>) -> Option<Injection> {
-    let mode = workload.labels.get(DATAPLANE).or_else(|| namespace.labels.get(DATAPLANE))?;
-    (mode.value == "ambient").then_some(Injection::Ambient { at: mode.at })
+    let (own, around) = (workload.labels.get(DATAPLANE), namespace.labels.get(DATAPLANE));
+    let is_ambient = |mode: &Text<'_>| mode.value == "ambient";
+    match (own, around.filter(is_ambient)) {
+        (Some(own), _) if is_ambient(&own) => Some(Injection::Ambient { at: own.at }),
+        (Some(own), Some(_)) if own.value == "none" => {
+            Some(Injection::Outside { why: Outside::LeavesAmbient, at: own.at })
+        }
+        (_, Some(around)) => Some(Injection::Ambient { at: around.at }),
+        (_, None) => None,
+    }
 }

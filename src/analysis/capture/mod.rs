@@ -3,8 +3,10 @@
 
 mod identity;
 mod injection;
+mod overrides;
 mod privilege;
 mod redirect;
+mod startup;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -15,8 +17,10 @@ use crate::traffic::{Protocol, Traffic, Transport};
 
 pub use identity::{ProxyIdentity, ProxyIdentityKind};
 pub use injection::{Injection, Outside};
+pub use overrides::{NARROWING, Override, OverrideKind};
 pub use privilege::{Privilege, PrivilegeKind};
-pub use redirect::{Exclusion, ExclusionKind};
+pub use redirect::{Exclusion, ExclusionKind, mesh_wide};
+pub use startup::{Startup, StartupKind};
 
 /// The weakest attacker who can do something (semantics 0.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +69,10 @@ pub struct Capture<'a> {
     pub exclusions: Vec<Exclusion<'a>>,
     /// How its containers run, or can come to run, as somebody whose traffic is not redirected.
     pub identities: Vec<ProxyIdentity>,
+    /// What its pods change about what is injected into them.
+    pub overrides: Vec<Override<'a>>,
+    /// The init containers that run without the proxy.
+    pub startup: Option<Startup<'a>>,
     /// What its containers may do to their network or their node, whether or not there is a proxy.
     pub privileges: Vec<Privilege<'a>>,
     /// The ways around the proxy, the weakest attacker's first. What a proxy never sees comes last; where it is unknown
@@ -98,34 +106,34 @@ pub(super) fn capture<'a>(estate: &'a Estate<'a>) -> Vec<Capture<'a>> {
 }
 
 fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Capture<'a> {
-    let injection = injection::injection(workload, estate.namespace_of(workload));
-    let (mut exclusions, mut identities) = (Vec::new(), Vec::new());
+    let injection = injection::injection(workload, estate.namespace_of(workload), &estate.mesh.injection);
+    let (mut exclusions, mut identities, mut overrides) = (Vec::new(), Vec::new(), Vec::new());
     if matches!(injection, Injection::In { .. } | Injection::Unknown { .. }) {
         exclusions = redirect::exclusions(workload, estate);
         identities = identity::identities(workload);
+        if !workload.is_gateway {
+            overrides = overrides::overrides(workload);
+        }
     }
     let privileges = privilege::privileges(workload);
-    let mut escapes = escapes(&injection, &exclusions, &identities, workload);
+    let startup = startup::startup(workload, &injection, estate);
+    let mut escapes = escapes(&injection, &exclusions, &identities);
     if matches!(injection, Injection::In { .. }) {
         escapes.extend(privileges.iter().filter_map(Privilege::escape));
+        escapes.extend(startup.as_ref().and_then(Startup::escape));
     }
     escapes.sort_by_key(|escape| escape.tier);
     escapes.push(unredirected(workload));
-    Capture { injection, exclusions, identities, privileges, escapes }
+    Capture { injection, exclusions, identities, overrides, startup, privileges, escapes }
 }
 
-fn escapes(
-    injection: &Injection,
-    exclusions: &[Exclusion<'_>],
-    identities: &[ProxyIdentity],
-    workload: &Workload<'_>,
-) -> Vec<Escape> {
+fn escapes(injection: &Injection, exclusions: &[Exclusion<'_>], identities: &[ProxyIdentity]) -> Vec<Escape> {
     match injection {
         Injection::Outside { why, at } => {
             vec![Escape { traffic: Traffic::all(), tier: Tier::Application, reason: why.reason().into(), at: *at }]
         }
         Injection::In { .. } => {
-            let excluded = exclusions.iter().map(|exclusion| exclusion.escape(workload));
+            let excluded = exclusions.iter().map(Exclusion::escape);
             excluded.chain(identities.iter().map(ProxyIdentity::escape)).collect()
         }
         // Ambient proxies pass unknown destinations on; that is a rule of its own. Nothing is certain of the unknown.

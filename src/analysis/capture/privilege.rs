@@ -81,7 +81,7 @@ fn is_node_folder(path: &str) -> bool {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let holds =
         |folder: &&str| path == *folder || (folder.len() > 1 && folder.ends_with('/') && path.starts_with(*folder));
-    NODE_FOLDERS.iter().any(|folder| holds(&folder))
+    NODE_FOLDERS.iter().any(holds)
 }
 
 fn of_container<'a>(container: &'a Container<'a>, workload: &Workload<'_>) -> Vec<Privilege<'a>> {

@@ -26,6 +26,7 @@ use crate::finding::{Decision, Hop};
 use crate::model::Estate;
 use crate::traffic::{Sample, Traffic};
 
+pub use gateway::Broken;
 pub use kinds::{Class, Control, Verdict, Via};
 pub use step::Step;
 
@@ -68,6 +69,10 @@ pub struct Group {
 pub struct Exits {
     /// In the order of the names of their first workloads.
     pub groups: Vec<Group>,
+    /// Ways that policies mean to be open and that are not.
+    pub broken: Vec<Broken>,
+    /// The group of each workload that has one.
+    of: FxHashMap<usize, usize>,
 }
 
 impl Exit {
@@ -105,6 +110,12 @@ impl Exit {
 }
 
 impl Exits {
+    /// The group of a workload; none for one that is no application.
+    #[must_use]
+    pub fn of(&self, workload: usize) -> Option<&Group> {
+        self.groups.get(*self.of.get(&workload)?)
+    }
+
     /// Every way out with the group that has it.
     pub fn iter(&self) -> impl Iterator<Item = (&Group, &Exit)> {
         self.groups.iter().flat_map(|group| group.exits.iter().map(move |exit| (group, &**exit)))
@@ -141,6 +152,7 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
     let mut asked = Asked::default();
     let mut places: FxHashMap<[usize; 5], usize> = FxHashMap::default();
     let mut groups: Vec<Group> = Vec::new();
+    let (mut broken, mut of) = (Vec::new(), FxHashMap::default());
     for workload in tenants {
         let (sheet, around) = asked.sheet(workload, &desk, facts);
         let (call, through) = asked.call(workload, &gateways, hosts);
@@ -148,6 +160,10 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
         let class = facts.network_policy.class_of(workload);
         let alike = [estate.workloads[workload].namespace, class, sheet, call, client.map_or(0, |client| client + 1)];
         let group = *places.entry(alike).or_insert(groups.len());
+        of.insert(workload, group);
+        if let Some(caller) = gateways.caller(workload).filter(|_| !hosts.1) {
+            broken.extend(gateways.broken(&caller, workload));
+        }
         if let Some(group) = groups.get_mut(group) {
             group.workloads.push(workload);
             continue;
@@ -165,7 +181,7 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
         exits.into_iter().find(|exit| pivot::is_direct(exit))
     };
     pivot::add(&mut groups, estate, facts, &mut direct);
-    Exits { groups }
+    Exits { groups, broken, of }
 }
 
 /// Answers that workloads share, by number.

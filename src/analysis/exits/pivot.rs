@@ -54,11 +54,11 @@ pub(super) fn add(
             let usable = pivots.iter().find(|pivot| {
                 let own = group.workloads.contains(&pivot.workload);
                 let sent = *sends.entry((class, pivot.workload)).or_insert_with(|| {
-                    facts.network_policy.sends(first, pivot.workload).certain.contains(Protocol::Tcp, Some(pivot.port))
+                    facts.network_policy.sends(first, pivot.workload).possible.contains(Protocol::Tcp, Some(pivot.port))
                 });
                 let received = || {
                     let answer = facts.network_policy.receives(pivot.workload, first);
-                    answer.certain.contains(Protocol::Tcp, Some(pivot.port))
+                    answer.possible.contains(Protocol::Tcp, Some(pivot.port))
                 };
                 !own && sent && received()
             });

@@ -5,17 +5,21 @@ use crate::model::{FirewallRule, Identity, Link, Match, NodePool, RuleSet, Targe
 /// Whether a rule applies to a pool's nodes, its policy's associations apart.
 #[must_use]
 pub fn applies(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Match {
-    let network = match rule.set {
-        RuleSet::Vpc => to_network(rule.network.as_ref(), pool),
-        RuleSet::Policy(..) => to_any_network(&rule.only_networks, pool),
-    };
     let target = match &rule.target {
         Target::Everything => Match::Yes,
         Target::Accounts(accounts) => to_account(accounts, &pool.identity),
         Target::Tags(tags) => to_tags(tags, pool),
         Target::SecureTags(tags) => to_secure_tags(tags, pool),
     };
-    network.and(target)
+    in_network(rule, pool).and(target)
+}
+
+/// Whether a rule is about a pool's network, its targets apart.
+pub(super) fn in_network(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Match {
+    match rule.set {
+        RuleSet::Vpc => to_network(rule.network.as_ref(), pool),
+        RuleSet::Policy(..) => to_any_network(&rule.only_networks, pool),
+    }
 }
 
 /// Whether a rule's network is the pool's. An input that names no network at all is supposed to be about one.

@@ -8,7 +8,7 @@ use crate::model::{
     Direction, EnforcementOrder, Estate, FirewallPolicy, Match, NodePool, PolicyLevel, RuleSet, Verdict,
 };
 
-/// The egress rules of one layer, in the order in which they are asked.
+/// The rules of one layer for one direction, in the order in which they are asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
     pub set: RuleSet,
@@ -20,11 +20,12 @@ pub struct Layer {
 
 /// The layers that bear on a pool, and the same ones in the other order where the order is open.
 #[must_use]
-pub fn layers(pool: &NodePool<'_>, estate: &Estate<'_>) -> (Vec<Layer>, Option<Vec<Layer>>) {
-    let own = vec![layer(RuleSet::Vpc, Match::Yes, estate)];
-    let hierarchical = of_level(PolicyLevel::Hierarchical, pool, estate);
-    let global = of_level(PolicyLevel::Global, pool, estate);
-    let regional = of_level(PolicyLevel::Regional, pool, estate);
+pub fn layers(direction: Direction, pool: &NodePool<'_>, estate: &Estate<'_>) -> (Vec<Layer>, Option<Vec<Layer>>) {
+    let own = vec![layer(RuleSet::Vpc, direction, Match::Yes, estate)];
+    let of_level = |level| of_level(level, direction, pool, estate);
+    let hierarchical = of_level(PolicyLevel::Hierarchical);
+    let global = of_level(PolicyLevel::Global);
+    let regional = of_level(PolicyLevel::Regional);
     let policies = [global, regional].concat();
     let after = [hierarchical.clone(), own.clone(), policies.clone()].concat();
     let before = [hierarchical, policies.clone(), own].concat();
@@ -46,7 +47,7 @@ fn order(pool: &NodePool<'_>, estate: &Estate<'_>) -> EnforcementOrder {
     own.map_or(EnforcementOrder::Unknown, |network| network.order)
 }
 
-fn of_level(level: PolicyLevel, pool: &NodePool<'_>, estate: &Estate<'_>) -> Vec<Layer> {
+fn of_level(level: PolicyLevel, direction: Direction, pool: &NodePool<'_>, estate: &Estate<'_>) -> Vec<Layer> {
     let policies = estate.firewall_policies.iter().enumerate().filter(|(_, policy)| policy.level == level);
     let mut policies: Vec<_> =
         policies.map(|(index, policy)| (rank(policy), index, in_force(policy, pool, estate))).collect();
@@ -54,9 +55,9 @@ fn of_level(level: PolicyLevel, pool: &NodePool<'_>, estate: &Estate<'_>) -> Vec
     let known = policies
         .into_iter()
         .filter(|(_, _, applies)| *applies != Match::No)
-        .map(|(_, index, applies)| layer(RuleSet::Policy(level, Some(index)), applies, estate));
+        .map(|(_, index, applies)| layer(RuleSet::Policy(level, Some(index)), direction, applies, estate));
     // Rules whose policy is not in the input may be in force.
-    let strays = layer(RuleSet::Policy(level, None), Match::Unknown, estate);
+    let strays = layer(RuleSet::Policy(level, None), direction, Match::Unknown, estate);
     known.chain([strays]).filter(|layer| !layer.rules.is_empty()).collect()
 }
 
@@ -97,13 +98,13 @@ fn is_folders(policy: &FirewallPolicy<'_>) -> bool {
     policy.level == PolicyLevel::Hierarchical && !policy.associations.is_empty() && rank(policy) > 0
 }
 
-/// The enabled egress rules of a set in order. The lowest number goes first; of equals, deny beats allow, and the order of
+/// The enabled rules of a set for a direction, in order. The lowest number goes first; of equals, deny beats allow, and the order of
 /// the input decides nothing.
-fn layer(set: RuleSet, applies: Match, estate: &Estate<'_>) -> Layer {
+fn layer(set: RuleSet, direction: Direction, applies: Match, estate: &Estate<'_>) -> Layer {
     let rules = &estate.firewall;
     let in_it = |&index: &usize| {
         let rule = &rules[index];
-        rule.set == set && rule.direction == Direction::Egress && rule.disabled.is_none()
+        rule.set == set && rule.direction == direction && rule.disabled.is_none()
     };
     let mut found: Vec<usize> = (0..rules.len()).filter(in_it).collect();
     found.sort_by_key(|&index| {

@@ -10,6 +10,8 @@ use rustc_hash::FxHashMap;
 use crate::model::{Direction, Estate, FirewallRule, Match, NodePool, RuleSet, Unknown, Verdict};
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
+use applies::in_network;
+
 pub use applies::applies;
 pub use layers::{Layer, layers};
 
@@ -72,6 +74,12 @@ impl PoolEgress {
         Traffic::union_all(self.of(Verdict::Deny).cloned()).difference(&self.may_allow)
     }
 
+    /// What some rule allows, for certain or possibly.
+    #[must_use]
+    pub fn possibly_allowed(&self) -> Traffic {
+        Traffic::union_all(self.of(Verdict::Allow).cloned()).union(&self.may_allow)
+    }
+
     /// What falls through to the implied rule for certain; what a rule that is not understood may deny is left out.
     #[must_use]
     pub fn falls_through(&self) -> Traffic {
@@ -106,7 +114,7 @@ pub(super) fn firewall(estate: &Estate<'_>) -> Vec<PoolEgress> {
     let mut known: FxHashMap<Vec<(usize, Match)>, usize> = FxHashMap::default();
     let mut all: Vec<PoolEgress> = Vec::with_capacity(estate.pools.len());
     for pool in &estate.pools {
-        let (order, other) = layers(pool, estate);
+        let (order, other) = layers(Direction::Egress, pool, estate);
         let asked = order.iter().chain(other.iter().flatten()).flat_map(|layer| {
             layer.rules.iter().map(|&rule| (rule, applies(&estate.firewall[rule], pool).and(layer.applies)))
         });
@@ -121,10 +129,23 @@ pub(super) fn firewall(estate: &Estate<'_>) -> Vec<PoolEgress> {
     all
 }
 
-/// What leaves a pool. Where the order of the layers is open, what differs between the two is open as well.
+/// What leaves a pool.
 #[must_use]
 pub fn egress(pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolEgress {
-    let (order, other) = layers(pool, estate);
+    let mut result = decided(Direction::Egress, pool, estate);
+    always_allow(&mut result);
+    result
+}
+
+/// What comes in to the nodes of a pool: by its sources instead of destinations, and down to an implied rule that denies.
+#[must_use]
+pub fn ingress(pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolEgress {
+    decided(Direction::Ingress, pool, estate)
+}
+
+/// What the rules decide. Where the order of the layers is open, what differs between the two is open as well.
+fn decided(direction: Direction, pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolEgress {
+    let (order, other) = layers(direction, pool, estate);
     let mut result = evaluate(&order, pool, estate);
     if let Some(other) = other {
         let turned = evaluate(&other, pool, estate);
@@ -164,7 +185,6 @@ fn evaluate(layers: &[Layer], pool: &NodePool<'_>, estate: &Estate<'_>) -> PoolE
     }
     state.result.implied = state.undecided;
     state.result.asked.sort_unstable();
-    always_allow(&mut state.result);
     state.result
 }
 
@@ -180,7 +200,7 @@ fn step(state: &mut State, index: usize, layer: &Layer, pool: &NodePool<'_>, est
         if possible.is_empty() {
             return;
         }
-        result.unknown.get_or_insert_with(|| uncertainty(rule));
+        result.unknown.get_or_insert_with(|| uncertainty(rule, pool));
         if rule.verdict != Verdict::Allow {
             result.may_deny = result.may_deny.union(&possible);
         }
@@ -202,7 +222,7 @@ fn step(state: &mut State, index: usize, layer: &Layer, pool: &NodePool<'_>, est
     if rule.verdict == Verdict::Inspect {
         result.unknown.get_or_insert_with(|| Unknown {
             at: rule.verdict_at,
-            reason: format!("what the inspection that `{}` asks for lets through", rule.name.value),
+            reason: format!("what the inspection that {} asks for lets through", rule.shown()),
         });
     }
     result.pieces.push(Piece { rule: index, verdict: rule.verdict, traffic });
@@ -224,12 +244,21 @@ fn always_allow(result: &mut PoolEgress) {
 pub const METADATA: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 169, 254));
 
 /// Why a rule's effect is not known: what it says, or whether it applies.
-fn uncertainty(rule: &FirewallRule<'_>) -> Unknown {
-    let target = || Unknown {
-        at: rule.target_at.unwrap_or(rule.name.at),
-        reason: format!("whether `{}` applies, which the input does not decide", rule.name.value),
-    };
-    rule.unknown.clone().unwrap_or_else(target)
+fn uncertainty(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Unknown {
+    if let Some(unknown) = &rule.unknown {
+        return unknown.clone();
+    }
+    let shown = rule.shown();
+    let elsewhere = rule
+        .network
+        .filter(|network| is_of_network(rule) && in_network(rule, pool) != Match::Yes && !network.is_named());
+    match elsewhere {
+        Some(network) => Unknown { at: network.at, reason: format!("which network {shown} is of") },
+        None => Unknown {
+            at: rule.target_at.unwrap_or(rule.name.at),
+            reason: format!("whether {shown} applies, which the input does not decide"),
+        },
+    }
 }
 
 /// Whether a rule is one of the network's own, rather than of a policy.

@@ -18,7 +18,7 @@ pub struct Client<'a> {
     pub sidecars: Vec<&'a Sidecar<'a>>,
 }
 
-impl<'a> Client<'a> {
+impl Client<'_> {
     /// Whether it may know an object that stands in a namespace and is for a host, as far as Sidecars decide.
     #[must_use]
     pub fn imports(&self, namespace: &str, host: &str) -> bool {

@@ -17,8 +17,8 @@ pub struct Flow<'a> {
     /// By index in the list of clients.
     pub client: usize,
     pub entry: &'a ServiceEntry<'a>,
-    pub host: Text<'a>,
-    pub port: EntryPort<'a>,
+    pub host: &'a Text<'a>,
+    pub port: &'a EntryPort<'a>,
     /// The ways that its requests may take; none where the proxy refuses or answers them.
     pub ways: Vec<Way<'a>>,
 }
@@ -86,8 +86,8 @@ pub(super) fn flows<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>, clients: &[
                 found.extend(ports.map(|port| Flow {
                     client: index,
                     entry,
-                    host: *host,
-                    port: *port,
+                    host,
+                    port,
                     ways: resolver.ways(client, host.value, port),
                 }));
             }

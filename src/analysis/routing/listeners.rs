@@ -1,7 +1,8 @@
 //! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
 
 use crate::analysis::egress::{Egress, EgressProxy};
-use crate::model::{Estate, Gateway, GatewayReference, Route, Server, VirtualService};
+use crate::model::{Estate, Gateway, GatewayReference, Route, RoutesFrom, Server, Text, VirtualService};
+use crate::source::Location;
 use crate::traffic::HostPattern;
 
 /// The Gateway objects that open listeners on egress proxies, by index, ascending: those that are for egress, and every
@@ -23,23 +24,65 @@ pub fn configures(gateway: usize, proxy: &EgressProxy<'_>, estate: &Estate<'_>) 
     }
 }
 
-/// A host of a server: whose virtual services may bind, and what they may be for.
+/// A host of a server: whose routes may bind, and what they may be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission<'a> {
-    /// The only namespace whose virtual services bind; any where there is none.
-    pub namespace: Option<&'a str>,
+    pub from: Admitted<'a>,
     pub host: HostPattern<'a>,
+    /// The place of what admits.
+    pub at: Location,
+}
+
+/// Whose routes bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted<'a> {
+    Anybody,
+    Namespace(&'a str),
+    /// Namespaces that a selector picks: somebody has chosen them.
+    Chosen,
+}
+
+impl Admitted<'_> {
+    /// Whether routes of a namespace may bind, as far as the input tells.
+    #[must_use]
+    pub fn includes(&self, namespace: &str) -> bool {
+        match self {
+            Self::Anybody | Self::Chosen => true,
+            Self::Namespace(own) => *own == namespace,
+        }
+    }
+}
+
+/// Whose routes for which hosts a server takes.
+pub fn admissions<'e, 'a>(
+    server: &'e Server<'a>,
+    gateway: &'e Gateway<'a>,
+) -> impl Iterator<Item = Admission<'a>> + 'e {
+    server.hosts.iter().map(|written| match server.routes_from {
+        Some(from) => {
+            Admission { host: HostPattern::new(written.value), from: of_listener(from.value, gateway), at: from.at }
+        }
+        None => of_host(*written, gateway.namespace),
+    })
+}
+
+fn of_listener<'a>(from: RoutesFrom, gateway: &Gateway<'a>) -> Admitted<'a> {
+    match from {
+        RoutesFrom::All => Admitted::Anybody,
+        RoutesFrom::Same => Admitted::Namespace(gateway.namespace),
+        RoutesFrom::Selected => Admitted::Chosen,
+    }
 }
 
 /// Reads an entry of a server's `hosts`, as seen from the namespace of the Gateway.
-#[must_use]
-pub fn admission<'a>(written: &'a str, gateway: &'a str) -> Admission<'a> {
-    let (namespace, host) = match written.split_once('/') {
-        None | Some(("*", _)) => (None, written.rsplit('/').next().unwrap_or(written)),
-        Some((".", host)) => (Some(gateway), host),
-        Some((namespace, host)) => (Some(namespace), host),
+fn of_host<'a>(written: Text<'a>, gateway: &'a str) -> Admission<'a> {
+    let (from, host) = match written.value.split_once('/') {
+        None => (Admitted::Anybody, written.value),
+        Some(("*", host)) => (Admitted::Anybody, host),
+        Some((".", host)) => (Admitted::Namespace(gateway), host),
+        Some((namespace, host)) => (Admitted::Namespace(namespace), host),
     };
-    Admission { namespace, host: HostPattern::new(host) }
+    Admission { from, host: HostPattern::new(host), at: written.at }
 }
 
 /// The hosts of a virtual service that a server takes.
@@ -57,8 +100,8 @@ pub fn taken<'e>(
 #[must_use]
 pub fn admits(server: &Server<'_>, gateway: &Gateway<'_>, namespace: &str, host: &str) -> bool {
     let host = HostPattern::new(host);
-    server.hosts.iter().map(|written| admission(written.value, gateway.namespace)).any(|one| {
-        let is_meant = one.namespace.is_none_or(|own| own == namespace);
+    admissions(server, gateway).any(|one| {
+        let is_meant = one.from.includes(namespace);
         is_meant && if server.reads_requests() { one.host.matches(&host) } else { host.subset_of(&one.host) }
     })
 }
@@ -92,14 +135,16 @@ pub fn takes(service: &VirtualService<'_>, route: &Route<'_>, gateway: &Gateway<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{SourceId, Span, Spanned};
 
     #[test]
     fn a_servers_host_may_name_the_namespace() {
-        let of = |text| admission(text, "istio-egress");
-        assert_eq!(of("*"), Admission { namespace: None, host: HostPattern::new("*") });
-        assert_eq!(of("*/example.com").namespace, None);
+        let at = Location { source: SourceId(0), span: Span { start: 0, end: 0 } };
+        let of = |text| of_host(Spanned::new(text, at), "istio-egress");
+        assert_eq!(of("*").from, Admitted::Anybody);
+        assert_eq!(of("*/example.com").from, Admitted::Anybody);
         assert_eq!(of("*/example.com").host, HostPattern::new("example.com"));
-        assert_eq!(of("./*").namespace, Some("istio-egress"));
-        assert_eq!(of("team-x/*").namespace, Some("team-x"));
+        assert_eq!(of("./*").from, Admitted::Namespace("istio-egress"));
+        assert_eq!(of("team-x/*").from, Admitted::Namespace("team-x"));
     }
 }

@@ -19,7 +19,7 @@ pub use clients::Client;
 pub use exempt::is_google;
 pub use flows::{Flow, Target, Unrouted, Way};
 pub use hosts::{Doubt, Outside};
-pub use listeners::{Admission, admission, configures, leads_to_gateway, names, taken, takes};
+pub use listeners::{Admission, Admitted, admissions, configures, leads_to_gateway, names, taken, takes};
 pub use onward::{Onward, onward};
 pub use scope::Sidecars;
 

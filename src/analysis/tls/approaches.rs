@@ -22,7 +22,8 @@ pub struct Approach<'e, 'a> {
 pub fn approaches<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec<Approach<'e, 'a>> {
     let rules = DestinationRules::new(estate);
     let mut found = Vec::new();
-    for proxy in egress.proxies.iter().filter(|proxy| !is_labelled(proxy)) {
+    let is_automatic = estate.mesh.auto_mtls_off.is_none();
+    for proxy in egress.proxies.iter().filter(|proxy| !(is_automatic && is_labelled(proxy))) {
         for service in &estate.mesh.virtual_services {
             through(estate, &rules, proxy, service, &mut found);
         }

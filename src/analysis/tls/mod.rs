@@ -76,22 +76,32 @@ pub enum Cause {
 #[derive(Debug)]
 pub struct DestinationRules<'e, 'a> {
     root: &'e str,
-    by_namespace: FxHashMap<&'e str, Vec<&'e DestinationRule<'a>>>,
+    /// By namespace and host.
+    named: FxHashMap<(&'e str, &'e str), Vec<&'e DestinationRule<'a>>>,
+    /// Those for wildcards, by namespace.
+    wild: FxHashMap<&'e str, Vec<&'e DestinationRule<'a>>>,
     /// The service entries of each host.
     entries: FxHashMap<&'e str, Vec<&'e ServiceEntry<'a>>>,
 }
 
 impl<'e, 'a> DestinationRules<'e, 'a> {
-    /// Sorts the rules by their namespace.
+    /// Sorts the rules by their namespace and host.
     #[must_use]
     pub fn new(estate: &'e Estate<'a>) -> Self {
         let mut rules = Self {
             root: estate.mesh.root_namespace,
-            by_namespace: FxHashMap::default(),
+            named: FxHashMap::default(),
+            wild: FxHashMap::default(),
             entries: FxHashMap::default(),
         };
         for rule in &estate.mesh.destination_rules {
-            rules.by_namespace.entry(rule.namespace).or_default().push(rule);
+            let is_wild = HostPattern::new(&rule.host).is_wildcard();
+            let list = if is_wild {
+                rules.wild.entry(rule.namespace).or_default()
+            } else {
+                rules.named.entry((rule.namespace, rule.host.as_str())).or_default()
+            };
+            list.push(rule);
         }
         for entry in &estate.mesh.service_entries {
             for host in &entry.hosts {
@@ -148,11 +158,12 @@ impl<'e, 'a> DestinationRules<'e, 'a> {
             })
         };
         let sees = |rule: &&DestinationRule<'_>| {
-            (namespace == client.namespace || rule.visibility.from(client.namespace))
+            rule.visibility.from(client.namespace)
                 && is_for(rule)
                 && HostPattern::new(host).subset_of(&HostPattern::new(&rule.host))
         };
-        let all = self.by_namespace.get(namespace).into_iter().flatten().copied();
+        let named = self.named.get(&(namespace, host)).into_iter().flatten();
+        let all = named.chain(self.wild.get(namespace).into_iter().flatten()).copied();
         let found: Vec<_> = all.filter(sees).collect();
         let rank = |rule: &DestinationRule<'_>| (rule.workload_selector.is_some(), specificity(&rule.host));
         let best = found.iter().map(|rule| rank(rule)).max();

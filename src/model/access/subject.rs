@@ -49,7 +49,7 @@ pub enum Standing {
     Unknown,
 }
 
-impl Party<'_> {
+impl<'a> Party<'a> {
     /// How a message names it: the kind and the name.
     #[must_use]
     pub fn display(&self) -> String {
@@ -64,13 +64,13 @@ impl Party<'_> {
         }
     }
 
-    /// Whether whoever works in a namespace is this party, besides being bound there.
+    /// The namespace whose service accounts this is, or are part of this; the empty name where those of every one are.
     #[must_use]
-    pub fn includes(&self, namespace: &str) -> bool {
+    pub fn accounts_of(&self) -> Option<&'a str> {
         match self {
-            Self::ServiceAccount { namespace: own, .. } | Self::ServiceAccounts { namespace: own } => *own == namespace,
-            Self::AllServiceAccounts | Self::Authenticated | Self::Anonymous => true,
-            Self::User(_) | Self::Group(_) => false,
+            Self::ServiceAccount { namespace, .. } | Self::ServiceAccounts { namespace } => Some(namespace),
+            Self::AllServiceAccounts | Self::Authenticated | Self::Anonymous => Some(""),
+            Self::User(_) | Self::Group(_) => None,
         }
     }
 }
@@ -128,7 +128,8 @@ fn standing(party: Party<'_>, namespaces: &[Namespace<'_>], config: &Config) -> 
         return Standing::Admin;
     }
     let is_platforms = match party {
-        Party::User(name) | Party::Group(name) => name.starts_with("system:") || is_agent(name),
+        Party::User(name) => name.starts_with("system:") || COMPONENTS.contains(&name) || is_agent(name),
+        Party::Group(name) => name.starts_with("system:") || is_agent(name),
         Party::ServiceAccount { namespace, .. } | Party::ServiceAccounts { namespace } => {
             let role = find(namespaces, namespace).map(|index| namespaces[index].role);
             role.map_or_else(|| is_platform(namespace), |role| role != Role::Tenant) || is_controllers(namespace)
@@ -137,6 +138,16 @@ fn standing(party: Party<'_>, namespaces: &[Namespace<'_>], config: &Config) -> 
     };
     if is_platforms { Standing::Platform } else { Standing::Tenant }
 }
+
+/// Components of Kubernetes and GKE that authenticate under a name of their own.
+const COMPONENTS: [&str; 6] = [
+    "cluster-autoscaler",
+    "kube-apiserver",
+    "kubelet",
+    "kubelet-bootstrap",
+    "kubelet-nodepool-bootstrap",
+    "node-problem-detector",
+];
 
 /// Whether the config means a party: `user:NAME`, `group:NAME`, `serviceAccount:NAMESPACE/NAME`, or the bare name.
 fn is_named(party: Party<'_>, admin: &str) -> bool {

@@ -3,7 +3,7 @@
 use super::network::{LogSettings, log};
 use super::view::{Listed, Reference, Setting, View};
 use crate::resource::reader::Text;
-use crate::source::Location;
+use crate::source::{Location, Spanned};
 
 /// A VPC firewall rule.
 #[derive(Clone, Debug)]
@@ -16,6 +16,10 @@ pub struct Firewall<'a> {
     pub allow: Listed<Ports<'a>>,
     pub deny: Listed<Ports<'a>>,
     pub destinations: Listed<Text<'a>>,
+    /// The ranges that an ingress rule is about; every address where neither these nor other sources are given.
+    pub sources: Listed<Text<'a>>,
+    /// Sources that are machines, by their tags or accounts.
+    pub source_machines: Setting<()>,
     pub accounts: Listed<Reference<'a>>,
     pub tags: Listed<Text<'a>>,
     pub log: LogSettings<'a>,
@@ -66,8 +70,12 @@ pub struct PolicyRule<'a> {
     pub priority: Setting<i64>,
     pub disabled: Setting<bool>,
     pub destinations: Listed<Text<'a>>,
+    /// The ranges that an ingress rule is about; every address where neither these nor other sources are given.
+    pub sources: Listed<Text<'a>>,
+    /// Sources that are machines, by their tags.
+    pub source_machines: Setting<()>,
     pub layer4: Listed<Ports<'a>>,
-    /// Conditions on the destination that are no address: names, regions, threat lists.
+    /// Conditions on the other end that are no address: names, regions, threat lists.
     pub other_conditions: Option<Location>,
     pub accounts: Listed<Reference<'a>>,
     pub secure_tags: Listed<Text<'a>>,
@@ -98,6 +106,8 @@ pub(super) fn firewall(view: View<'_>) -> Firewall<'_> {
         allow: ports(view.list(&["allowed", "allow"])),
         deny: ports(view.list(&["denied", "deny"])),
         destinations: view.texts(&["destinationRanges"]),
+        sources: view.texts(&["sourceRanges"]),
+        source_machines: machines(view, &["sourceTags", "sourceServiceAccounts"]),
         accounts: view.references(&["targetServiceAccounts"]),
         tags: view.texts(&["targetTags"]),
         log: log(view),
@@ -119,6 +129,12 @@ pub(super) fn policy(view: View<'_>, level: PolicyLevel) -> FirewallPolicy<'_> {
     }
 }
 
+/// Whether a list of machines is given by any of its names.
+fn machines(view: View<'_>, names: &[&str]) -> Setting<()> {
+    let lists = names.iter().map(|name| view.list(&[name])).filter(|list| !list.is_empty());
+    lists.map(|list| list.at).find_map(|at| Some(Setting::Known(Spanned::new((), at?)))).unwrap_or_default()
+}
+
 /// The region of an object, which the API keeps in its link as well.
 fn region(view: View<'_>) -> Setting<&str> {
     let of_link = view.text(&["selfLink"]).known().and_then(|link| {
@@ -129,7 +145,14 @@ fn region(view: View<'_>) -> Setting<&str> {
 }
 
 pub(super) fn policy_rule(view: View<'_>, level: PolicyLevel) -> PolicyRule<'_> {
-    const OTHER: [&str; 8] = [
+    const OTHER: [&str; 15] = [
+        "srcFqdns",
+        "srcRegionCodes",
+        "srcThreatIntelligences",
+        "srcAddressGroups",
+        "srcNetworkScope",
+        "srcNetworkType",
+        "srcNetworks",
         "destFqdns",
         "destRegionCodes",
         "destThreatIntelligences",
@@ -159,6 +182,8 @@ pub(super) fn policy_rule(view: View<'_>, level: PolicyLevel) -> PolicyRule<'_> 
         priority: view.integer(&["priority"]).or(view.integer(&["resourceID"])),
         disabled: view.flag(&["disabled"]),
         destinations: conditions.texts(&["destIpRanges"]),
+        sources: conditions.texts(&["srcIpRanges"]),
+        source_machines: machines(conditions, &["srcSecureTags"]),
         layer4: ports(conditions.list(&["layer4Configs", "layer4Config"])),
         other_conditions: other.min_by_key(|at| at.span.start),
         accounts: view.references(&["targetServiceAccounts", "targetServiceAccountRefs"]),

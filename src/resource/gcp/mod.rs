@@ -249,6 +249,11 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Whether the object is a firewall policy.
+    pub fn is_policy(&self) -> bool {
+        matches!(self.family, Family::Policy(_) | Family::Effective(_))
+    }
+
     /// Whether the API wrote the object, which then says all there is.
     fn is_of_api(&self) -> bool {
         self.api_version.ends_with(".googleapis.com")

@@ -403,21 +403,34 @@ impl<'a> Present<'a> {
         }
     }
 
+    /// The items of a list. A plan writes null for an item of a list that is open, and leaves open items of a set out: what it
+    /// says beside the values tells how many there are.
     fn items(self) -> Vec<View<'a>> {
-        let nth = |tree: Option<Node<'a>>, index: usize| {
-            tree.filter(|tree| tree.shape() == Shape::Sequence).and_then(|tree| tree.items().nth(index))
+        let beside = |tree: Option<Node<'a>>| {
+            let items = tree.filter(|tree| tree.shape() == Shape::Sequence).into_iter().flat_map(Node::items);
+            items.collect::<Vec<_>>()
         };
-        let open = self.after_unknown.filter(|tree| is_true(*tree));
-        let items = self.node.items().enumerate().map(|(index, node)| {
-            let after_unknown = nth(self.after_unknown, index);
-            let expressions = nth(self.expressions, index);
-            match after_unknown.filter(|tree| is_true(*tree)) {
-                Some(_) if node.is_null() => View::Unknown(referred(self.expressions, self.key.unwrap_or(node.at()))),
-                _ => Self { node, key: None, after_unknown, expressions }.checked(),
-            }
-        });
-        let unknown = open.map(|tree| View::Unknown(referred(self.expressions, tree.at())));
-        items.chain(unknown).collect()
+        let (open, expressions) = (beside(self.after_unknown), beside(self.expressions));
+        let mut opens = self.open_items(open.iter().filter(|tree| is_true(**tree)).count());
+        let mut items: Vec<View<'a>> = Vec::new();
+        for (index, node) in self.node.items().enumerate() {
+            let after_unknown = open.get(index).copied();
+            let is_open = node.is_null() && after_unknown.is_some_and(is_true);
+            let item = Self { node, key: None, after_unknown, expressions: expressions.get(index).copied() };
+            items.push(if is_open { opens.next().map_or(View::Absent, View::Unknown) } else { item.checked() });
+        }
+        items.extend(opens.map(View::Unknown));
+        let whole = self.after_unknown.filter(|tree| is_true(*tree));
+        items.extend(whole.map(|tree| View::Unknown(referred(self.expressions, tree.at()))));
+        items
+    }
+
+    /// What the open items of a list refer to, where the expression names as many values as there are of them.
+    fn open_items(self, count: usize) -> std::vec::IntoIter<Text<'a>> {
+        let otherwise = self.key.unwrap_or(self.node.at());
+        let named: Vec<Text<'a>> = references(self.expressions).filter(|text| text.matches('.').count() > 1).collect();
+        let texts = if named.len() == count { named } else { vec![Spanned::new("", otherwise); count] };
+        texts.into_iter()
     }
 }
 
@@ -425,13 +438,16 @@ fn is_true(node: Node<'_>) -> bool {
     node.scalar() == Some(Scalar::Bool(true))
 }
 
-/// What an expression of a plan's configuration refers to: its first reference, the most exact one.
+/// What an expression of a plan's configuration refers to: each value, followed by the object that it is a part of.
+fn references(expression: Option<Node<'_>>) -> impl Iterator<Item = Text<'_>> {
+    let all = expression.and_then(|expression| expression.get("references"));
+    all.into_iter().flat_map(Node::items).filter_map(|item| Some(Spanned::new(item.text()?, item.at())))
+}
+
+/// The first of the references of an expression, which is the most exact one.
 fn referred(expression: Option<Node<'_>>, otherwise: Location) -> Text<'_> {
-    let first = expression.and_then(|expression| expression.get("references")?.items().next());
-    match first.and_then(|first| Some((first.text()?, first.at()))) {
-        Some((text, at)) => Spanned::new(text, at),
-        None => Spanned::new("", expression.map_or(otherwise, Node::at)),
-    }
+    let first = references(expression).next();
+    first.unwrap_or_else(|| Spanned::new("", expression.map_or(otherwise, Node::at)))
 }
 
 impl<'a> View<'a> {

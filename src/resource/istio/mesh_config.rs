@@ -1,5 +1,6 @@
 //! The mesh configuration, as it stands under `mesh` in an `istio*` ConfigMap and under `meshConfig` in an IstioOperator.
 
+use super::injection::{ProxyConfig, proxy_config};
 use super::telemetry::{MeshAccessLog, mesh_access_log};
 use super::{Setting, mode_at};
 use crate::resource::reader::{Reader, Text};
@@ -19,8 +20,8 @@ pub struct MeshConfig<'a> {
     pub default_service_export_to: Vec<Text<'a>>,
     pub default_virtual_service_export_to: Vec<Text<'a>>,
     pub default_destination_rule_export_to: Vec<Text<'a>>,
-    /// `defaultConfig.interceptionMode`, which may switch capture off for every workload.
-    pub interception_mode: Option<Text<'a>>,
+    /// `defaultConfig`: what every proxy is told that is told nothing else.
+    pub proxy: ProxyConfig<'a>,
     pub access_log: MeshAccessLog<'a>,
     /// Whether the configuration itself was found, rather than only an object that may hold one.
     pub found: bool,
@@ -53,7 +54,7 @@ pub(in crate::resource) fn mesh_config<'a>(reader: &mut Reader, node: Node<'a>) 
         default_service_export_to: reader.texts_at(node, "defaultServiceExportTo"),
         default_virtual_service_export_to: reader.texts_at(node, "defaultVirtualServiceExportTo"),
         default_destination_rule_export_to: reader.texts_at(node, "defaultDestinationRuleExportTo"),
-        interception_mode: proxy.and_then(|proxy| reader.text_at(proxy, "interceptionMode")),
+        proxy: proxy.map(|proxy| proxy_config(reader, proxy)).unwrap_or_default(),
         access_log: mesh_access_log(reader, node),
         found: true,
     }

@@ -1,5 +1,6 @@
 //! IstioOperator: the mesh configuration and the gateways that an installation is asked for.
 
+use super::injection::{CniConfig, InjectionValues, injection_values, operator_cni};
 use super::mesh_config::{MeshConfig, mesh_config};
 use crate::resource::kubernetes::{
     Dns, NodeSelectorTerm, PodSpec, SecurityContext, Toleration, is_spread, node_affinity, toleration,
@@ -16,6 +17,10 @@ pub struct Operator<'a> {
     pub egress_gateways: Vec<OperatorGateway<'a>>,
     /// The version of the images that it installs.
     pub tag: Option<Text<'a>>,
+    /// What holds for the pods that it injects into.
+    pub injection: InjectionValues<'a>,
+    /// What it says of the mesh's network plugin.
+    pub cni: CniConfig<'a>,
 }
 
 /// An egress gateway of an installation: Istio makes a Deployment of the same name from it.
@@ -41,15 +46,20 @@ const LABELS: [(&str, &str); 2] = [("app", "istio-egressgateway"), ("istio", "eg
 pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> Operator<'a> {
     let Some(spec) = reader.mapping_at(node, "spec") else { return Operator::default() };
     let values = reader.mapping_under(spec, &["values", "gateways", VALUES]);
+    let all = reader.mapping_at(spec, "values");
     let components = reader.mapping_at(spec, "components");
     let gateways =
         components.map(|node| reader.list_at(node, "egressGateways", |reader, item| gateway(reader, item, values)));
+    // What stands in the values holds as well, and the installation merges both.
     let mesh = reader.mapping_at(spec, "meshConfig");
+    let mesh = mesh.or_else(|| reader.mapping_under(spec, &["values", "meshConfig"]));
     Operator {
         profile: reader.text_at(spec, "profile"),
         mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
         egress_gateways: gateways.unwrap_or_default(),
         tag: Reader::field(spec, "tag").and_then(|tag| reader.text_or_number(tag)),
+        injection: all.map(|all| injection_values(reader, all)).unwrap_or_default(),
+        cni: operator_cni(reader, components, all),
     }
 }
 
@@ -81,6 +91,7 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         security: SecurityContext::default(),
         dns: Dns::default(),
         secret_volumes: Vec::new(),
+        proxy: None,
         containers: Vec::new(),
         at: name.at,
     };

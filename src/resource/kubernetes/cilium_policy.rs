@@ -153,7 +153,7 @@ fn ports<'a>(reader: &mut Reader, node: Node<'a>) -> Vec<PolicyPort<'a>> {
 }
 
 /// The first field of an entry of `toPorts` that narrows it to some requests or server names.
-fn beyond_ports<'a>(node: Node<'a>) -> Option<Text<'a>> {
+fn beyond_ports(node: Node<'_>) -> Option<Text<'_>> {
     let mut fields = node.entries().filter(|entry| entry.name() != "ports" && !entry.value.is_null());
     fields.next().map(|entry| Spanned::new(entry.name(), entry.key.at()))
 }

@@ -41,5 +41,6 @@ pub(super) use policy_engine::{constraint, constraint_template, engine_config, e
 pub(super) use rbac::{access_binding, access_role};
 pub(super) use resolvers::{core_dns, kube_dns, masquerade};
 pub(super) use scaling::{autoscaler, disruption_budget};
+pub(super) use selector::label_selector;
 pub(super) use service::service;
 pub(super) use workload::{node, workload};

@@ -1,6 +1,7 @@
 //! The pod: who it runs as, where it may run, and what it is allowed to do to its network.
 
 use super::selector::{NodeSelectorTerm, node_selector_term};
+use crate::resource::istio::ProxyConfig;
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::{Location, Node, Spanned};
 
@@ -28,6 +29,8 @@ pub struct PodSpec<'a> {
     pub dns: Dns<'a>,
     /// The volumes that hold secrets, by name.
     pub secret_volumes: Vec<Text<'a>>,
+    /// What the pod asks of its proxy, in an annotation that is a document of its own.
+    pub proxy: Option<ProxyConfig<'a>>,
     /// Ordinary, init and ephemeral containers, in this order.
     pub containers: Vec<Container<'a>>,
     /// The key `spec` of the pod: where a field that it leaves out would stand.
@@ -251,6 +254,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         security: security(reader, spec),
         dns: dns(reader, spec),
         secret_volumes: reader.list_at(spec, "volumes", secret_volume),
+        proxy: None,
         containers,
         at: entry.key.at(),
     })

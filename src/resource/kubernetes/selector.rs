@@ -62,7 +62,7 @@ fn requirement<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Requirement<'a
 }
 
 /// Reads a selector whose place is that of its value.
-pub(super) fn label_selector<'a>(reader: &mut Reader, node: Node<'a>) -> Option<LabelSelector<'a>> {
+pub(in crate::resource) fn label_selector<'a>(reader: &mut Reader, node: Node<'a>) -> Option<LabelSelector<'a>> {
     let node = reader.mapping(node)?;
     Some(LabelSelector {
         labels: reader.labels_at(node, "matchLabels"),

@@ -2,6 +2,7 @@
 
 use crate::analysis::access::{Escalation, Holding, kinds};
 use crate::finding::{Confidence, Finding, Severity};
+use crate::model::Layer;
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -11,7 +12,7 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::High,
     confidence: Confidence::Medium,
     controls: &["cis-gke:4.1.1", "cis-gke:4.1.3", "pci-dss-4.0:7.2.5", "nsa-cisa:authentication-and-authorization"],
-    needs: &[],
+    needs: &[Layer::Access],
     page: include_str!("../../../rules/access/tenant-escalation.md"),
     check,
 };

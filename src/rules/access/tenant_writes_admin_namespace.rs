@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::analysis::access::{Grant, kinds, writes_in_namespaces};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::Role;
 use crate::model::access::{Standing, Word};
+use crate::model::{Layer, Role};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -15,7 +15,7 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Critical,
     confidence: Confidence::High,
     controls: &["cis-gke:4.1", "pci-dss-4.0:7.2.1", "nsa-cisa:authentication-and-authorization"],
-    needs: &[],
+    needs: &[Layer::Access],
     page: include_str!("../../../rules/access/tenant-writes-admin-namespace.md"),
     check,
 };

@@ -2,6 +2,7 @@
 
 use crate::analysis::access::{Grant, Holding, Target, WRITE, covers, everything, kinds};
 use crate::finding::{Confidence, Finding, Severity};
+use crate::model::Layer;
 use crate::model::access::{Rule as AccessRule, Word};
 use crate::rule::{Audit, Rule};
 
@@ -12,7 +13,7 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::High,
     confidence: Confidence::High,
     controls: &["cis-gke:4.1.3", "pci-dss-4.0:1.2.8", "pci-dss-4.0:7.2.1", "nsa-cisa:authentication-and-authorization"],
-    needs: &[],
+    needs: &[Layer::Access],
     page: include_str!("../../../rules/access/tenant-writes-bypass-kind.md"),
     check,
 };

@@ -2,6 +2,7 @@
 
 use crate::analysis::access::{Grant, Holding, Target, WRITE, covers, kinds};
 use crate::finding::{Confidence, Finding, Severity};
+use crate::model::Layer;
 use crate::model::access::{Rule as AccessRule, Word};
 use crate::rule::{Audit, Rule};
 
@@ -12,7 +13,7 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::High,
     confidence: Confidence::High,
     controls: &["cis-gke:4.1.3", "pci-dss-4.0:1.2.8", "pci-dss-4.0:7.2.1", "nsa-cisa:authentication-and-authorization"],
-    needs: &[],
+    needs: &[Layer::Access],
     page: include_str!("../../../rules/access/tenant-writes-egress-policy.md"),
     check,
 };
@@ -78,12 +79,9 @@ fn graded(finding: Finding, holding: &Holding<'_>, audit: &Audit<'_>) -> Finding
     }
 }
 
-/// Roles of the cloud that let somebody write most objects of every cluster, past the cluster's own roles.
-const CLOUD_ROLES: [&str; 2] = ["roles/container.admin", "roles/container.developer"];
-
+/// Whom a role of the cloud lets write most objects of every cluster, past the cluster's own roles.
 fn cloud_roles(audit: &Audit<'_>) -> Vec<Finding> {
-    let holders = audit.estate.iam.holders.iter().filter(|holder| CLOUD_ROLES.contains(&holder.role.value));
-    let tenants = holders.filter(|holder| !holder.is_admin);
+    let tenants = audit.facts.access.cloud_writers();
     tenants
         .map(|holder| {
             let message = format!(

@@ -27,8 +27,13 @@ const MESH: [Freedom; 3] = [Freedom::ProxyUser, Freedom::Injection, Freedom::Cap
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let tenants = audit.estate.tenant_namespaces();
-    findings.extend(tenants.iter().filter_map(|&namespace| of_node(namespace, audit)));
-    findings.extend(of_mesh(&tenants, audit));
+    let meshed = meshed(audit);
+    // A namespace may hold no pods at all: Config Connector keeps objects of the cloud in some.
+    let mut peopled = meshed.clone();
+    audit.estate.tenants().for_each(|(_, workload)| peopled[workload.namespace] = true);
+    let peopled = tenants.iter().filter(|&&namespace| peopled[namespace]);
+    findings.extend(peopled.filter_map(|&namespace| of_node(namespace, audit)));
+    findings.extend(of_mesh(&tenants, &meshed, audit));
 }
 
 /// The freedoms that nothing restricts in a namespace.
@@ -55,9 +60,8 @@ fn of_node(index: usize, audit: &Audit<'_>) -> Option<Finding> {
 }
 
 /// The namespaces of the mesh whose pods may leave it: one policy for all of them is missing.
-fn of_mesh(tenants: &[usize], audit: &Audit<'_>) -> Option<Finding> {
-    let is_meshed = meshed(audit);
-    let meshed = tenants.iter().copied().filter(|&namespace| is_meshed[namespace]);
+fn of_mesh(tenants: &[usize], meshed: &[bool], audit: &Audit<'_>) -> Option<Finding> {
+    let meshed = tenants.iter().copied().filter(|&namespace| meshed[namespace]);
     let open: Vec<(usize, Vec<Freedom>)> =
         meshed.map(|index| (index, open(&MESH, index, audit))).filter(|(_, open)| !open.is_empty()).collect();
     let (first, _) = open.first()?;

@@ -1,6 +1,6 @@
 //! AZ03: a policy at the egress gateway allows everything.
 
-use crate::analysis::authorization::{Ruling, rulings};
+use crate::analysis::authorization::{Ruling, blind, rulings};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::Action;
 use crate::rule::{Audit, Rule};
@@ -18,12 +18,20 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    for Ruling { policy, clause, proxy, .. } in rulings(audit.estate, &audit.facts.egress) {
-        if policy.action == Action::Allow && clause.is_everything() {
-            let message =
-                format!("`{}` allows everybody everything at egress gateway `{}`", policy.name.value, proxy.name.value);
-            let help = "say who may reach which host: `from` with namespaces or principals, `to` with hosts";
-            findings.push(RULE.finding("everything", clause.at, message).help(help));
+    for ruling in rulings(audit.estate, &audit.facts.egress) {
+        let Ruling { policy, clause, proxy, .. } = &ruling;
+        // Where nobody has an identity, a rule for everybody who has one matches nobody.
+        if policy.action != Action::Allow || !clause.is_everything_known() || blind(&ruling).is_some() {
+            continue;
         }
+        let (variant, who) = if clause.is_everything() {
+            ("everything", "everybody")
+        } else {
+            ("any-identity", "everybody in the mesh")
+        };
+        let message =
+            format!("`{}` allows {who} everything at egress gateway `{}`", policy.name.value, proxy.name.value);
+        let help = "say who may reach which host: `from` with namespaces or principals, `to` with hosts";
+        findings.push(RULE.finding(variant, clause.at, message).help(help));
     }
 }

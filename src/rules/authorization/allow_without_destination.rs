@@ -20,7 +20,7 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for ruling in rulings(audit.estate, &audit.facts.egress) {
-        let is_told = ruling.policy.action != Action::Allow || ruling.clause.is_everything();
+        let is_told = ruling.policy.action != Action::Allow || ruling.clause.is_everything_known();
         // Where connections are passed on without a name there is no host to decide by.
         let is_nameless =
             !ruling.servers.is_empty() && ruling.servers.iter().all(|server| server.protocol == ServerProtocol::Tcp);

@@ -21,12 +21,14 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for ruling in rulings(audit.estate, &audit.facts.egress) {
         let Ruling { policy, clause, .. } = &ruling;
         // A rule that allows everything, and one that decides by an identity that is not there, have rules of their own.
-        let is_told = policy.action != Action::Allow || clause.is_everything() || blind(&ruling).is_some();
-        if is_told || names_source(clause) {
+        let is_told = policy.action != Action::Allow || clause.is_everything_known() || blind(&ruling).is_some();
+        if is_told || every_way(clause, is_somebody) {
             continue;
         }
         let by_address = clause.tests().any(|test| test.attribute.is_client_address());
-        let (variant, what) = if by_address {
+        let (variant, what) = if every_way(clause, is_known) {
+            ("any-identity", "allows this to whatever workload of the mesh reaches the gateway")
+        } else if by_address {
             ("address", "knows its clients by address alone, which is no identity")
         } else {
             ("anybody", "allows this to every workload that reaches the gateway")
@@ -37,9 +39,17 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether only clients with an identity of some kind pass: in each of the sources, or in a condition on all of them.
-fn names_source(clause: &Clause<'_>) -> bool {
-    let is_identity = |test: &Condition<'_>| test.attribute.is_identity() || test.attribute.is_of_token();
-    let each = !clause.sources.is_empty() && clause.sources.iter().all(|source| source.list.iter().any(is_identity));
-    each || clause.conditions.iter().any(is_identity)
+/// Whether only clients that pass such a test pass at all: in each of the sources, or in a condition on all of them.
+fn every_way(clause: &Clause<'_>, test: fn(&Condition<'_>) -> bool) -> bool {
+    let each = !clause.sources.is_empty() && clause.sources.iter().all(|source| source.list.iter().any(test));
+    each || clause.conditions.iter().any(test)
+}
+
+fn is_known(test: &Condition<'_>) -> bool {
+    test.attribute.is_identity() || test.attribute.is_of_token()
+}
+
+/// An identity of `*` is that of everybody who has one.
+fn is_somebody(test: &Condition<'_>) -> bool {
+    is_known(test) && !test.is_any()
 }

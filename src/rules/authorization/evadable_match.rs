@@ -24,7 +24,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let second_line = rulings.iter().any(|other| {
             other.proxy.name.at == ruling.proxy.name.at
                 && other.policy.action == Action::Allow
-                && !other.clause.is_everything()
+                && !other.clause.is_everything_known()
         });
         match ruling.policy.action {
             Action::Allow => findings.extend(of_allow(ruling)),

@@ -2,7 +2,7 @@
 
 use crate::analysis::authorization::{Chain, Pattern, Ruling, chain, foreign_domain, is_dropped, rulings};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Role, Server, Text};
+use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Match, Role, Server, Text};
 use crate::rule::{Audit, Rule};
 use crate::traffic::HostPattern;
 
@@ -27,7 +27,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     }
     for policy in &estate.mesh.authorization_policies {
         let tests = policy.clauses.iter().flat_map(Clause::tests);
-        findings.extend(tests.flat_map(|test| sources(policy, test, audit)));
+        findings.extend(tests.flat_map(|test| values(policy, test, audit)));
     }
 }
 
@@ -117,16 +117,16 @@ fn unserved(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
     Some(finding.help("add the host to a Gateway of the proxy, or remove it here"))
 }
 
-/// Sources that nobody can be.
-fn sources(policy: &AuthorizationPolicy<'_>, test: &Condition<'_>, audit: &Audit<'_>) -> Vec<Finding> {
+/// Values that nothing can have: sources that nobody can be, and patterns with stars that are none.
+fn values(policy: &AuthorizationPolicy<'_>, test: &Condition<'_>, audit: &Audit<'_>) -> Vec<Finding> {
     let is_central = audit.estate.namespace(policy.namespace).is_some_and(|namespace| namespace.role != Role::Tenant);
     let name = policy.name.value;
     let of_value = |value: &Text<'_>| {
         let (variant, what, help) = fault(policy, test.attribute, value.value, audit)?;
         let (then, severity) = match (test.negative, is_central) {
-            (true, _) => ("so it excepts nobody", Severity::Low),
-            (false, true) => ("so nobody matches it", RULE.severity),
-            (false, false) => ("so nobody matches it", Severity::Low),
+            (true, _) => ("so it excepts nothing", Severity::Low),
+            (false, true) => ("so nothing matches it", RULE.severity),
+            (false, false) => ("so nothing matches it", Severity::Low),
         };
         let severity = if variant.starts_with("no-such") { severity.min(Severity::Medium) } else { severity };
         let message = format!("`{name}` names `{}`, {what}, {then}", value.value);
@@ -139,7 +139,15 @@ type Fault = (&'static str, String, &'static str);
 
 fn fault(policy: &AuthorizationPolicy<'_>, attribute: Attribute<'_>, value: &str, audit: &Audit<'_>) -> Option<Fault> {
     let estate = audit.estate;
+    if has_idle_star(attribute, value) {
+        let help = "keep one star, in front or at the end; in paths, `{*}` stands for a segment and `{**}` for several";
+        return Some(("wildcard", "in which only a star at one end counts".to_owned(), help));
+    }
     match attribute {
+        Attribute::Path if value.contains("{*") && estate.mesh.version.at_least(1, 22) == Match::No => {
+            let help = "name the paths with a star at one end, or upgrade";
+            Some(("version", "a template that Istio knows from 1.22 on".to_owned(), help))
+        }
         Attribute::Principal if value.starts_with("spiffe://") => {
             let help = "write the principal without `spiffe://`, which is added to it";
             Some(("scheme", "which starts with `spiffe://` a second time".to_owned(), help))
@@ -159,6 +167,19 @@ fn fault(policy: &AuthorizationPolicy<'_>, attribute: Attribute<'_>, value: &str
         }
         _ => None,
     }
+}
+
+/// Whether a value has a star where stars are ordinary characters. In namespaces every star counts.
+fn has_idle_star(attribute: Attribute<'_>, value: &str) -> bool {
+    let is_plain = matches!(
+        attribute,
+        Attribute::Principal | Attribute::Host | Attribute::Path | Attribute::Method | Attribute::Sni
+    );
+    let rest = match Pattern::of(value) {
+        Pattern::Any => "",
+        Pattern::Exact(rest) | Pattern::Prefix(rest) | Pattern::Suffix(rest) => rest,
+    };
+    is_plain && rest.contains('*') && !value.contains("{*")
 }
 
 /// The namespaces that every cluster has.

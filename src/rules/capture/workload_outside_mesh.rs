@@ -6,6 +6,7 @@ use crate::analysis::capture::{Injection, Outside};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::Layer;
 use crate::rule::{Audit, Rule};
+use crate::source::Location;
 
 pub(crate) static RULE: Rule = Rule {
     id: "workload-outside-mesh",
@@ -19,40 +20,85 @@ pub(crate) static RULE: Rule = Rule {
     check,
 };
 
+const LABEL: &str = "label the namespace with `istio.io/rev` or `istio-injection: enabled`";
 const HELP: &str = "let the mesh inject a proxy; a network policy and the firewall must hold in any case";
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let mut namespaces: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut namespaces: BTreeMap<(usize, Location), Vec<usize>> = BTreeMap::new();
     for (index, workload) in audit.estate.tenants() {
         let name = audit.estate.display(workload);
-        match audit.facts.capture[index].injection {
-            Injection::Outside { why: Outside::PodOptOut, at } => {
-                let message = format!("`{name}` opts out of injection, so no proxy captures its traffic");
-                findings.push(RULE.finding("pod-optout", at, message).help(HELP));
+        let Injection::Outside { why, at } = audit.facts.capture[index].injection else { continue };
+        let (variant, message, help) = match why {
+            Outside::PodOptOut => {
+                ("pod-optout", format!("`{name}` opts out of injection, so no proxy captures its traffic"), HELP)
             }
-            Injection::Outside { why: Outside::NoProxySeen, .. } => {
-                let message = format!("the live pods of `{name}` have no proxy");
-                findings.push(RULE.finding("no-proxy", workload.name.at, message).help(HELP));
+            Outside::NoProxySeen => ("no-proxy", format!("the live pods of `{name}` have no proxy"), HELP),
+            Outside::Injector => {
+                ("injector", format!("the injector is told to leave `{name}` out, so it has no proxy"), HELP)
             }
-            Injection::Outside { why: Outside::Namespace | Outside::NamespaceDisabled, .. } => {
-                namespaces.entry(workload.namespace).or_default().push(index);
+            Outside::Namespace | Outside::NamespaceDisabled | Outside::Revision => {
+                namespaces.entry((workload.namespace, at)).or_default().push(index);
+                continue;
             }
-            _ => {}
-        }
+            // Each has a rule of its own, or is no application's.
+            Outside::HostNetwork | Outside::LeavesAmbient | Outside::SystemNamespace => continue,
+        };
+        findings.push(RULE.finding(variant, at, message).help(help));
     }
-    findings
-        .extend(namespaces.into_iter().filter_map(|(namespace, workloads)| unlabelled(namespace, &workloads, audit)));
+    let all = namespaces.into_iter();
+    findings.extend(all.filter_map(|((namespace, at), workloads)| unlabelled(namespace, at, &workloads, audit)));
+    findings.extend(uninjected_namespaces(audit));
 }
 
-/// One finding a namespace, whatever the number of its workloads.
-fn unlabelled(namespace: usize, workloads: &[usize], audit: &Audit<'_>) -> Option<Finding> {
-    let Injection::Outside { why, at } = audit.facts.capture[*workloads.first()?].injection else { return None };
-    let what =
-        if why == Outside::NamespaceDisabled { "switches injection off" } else { "is not labelled for injection" };
+/// One finding a place, whatever the number of workloads.
+fn unlabelled(namespace: usize, at: Location, workloads: &[usize], audit: &Audit<'_>) -> Option<Finding> {
+    let Injection::Outside { why, .. } = audit.facts.capture[*workloads.first()?].injection else { return None };
     let name = audit.estate.namespaces[namespace].name;
     let count = workloads.len();
     let noun = if count == 1 { "workload runs" } else { "workloads run" };
-    let message = format!("namespace `{name}` {what}, so {count} {noun} without a proxy");
-    let finding = audit.name_workloads(RULE.finding("namespace", at, message), workloads, "runs without a proxy");
-    Some(finding.help("label the namespace with `istio.io/rev` or `istio-injection: enabled`"))
+    let (variant, message, help) = match why {
+        Outside::Revision => (
+            "revision",
+            format!("no webhook of the input injects for this label of `{name}`, so {count} {noun} without a proxy"),
+            "name a revision or tag that is installed, or add its webhook to the input",
+        ),
+        Outside::NamespaceDisabled => (
+            "namespace",
+            format!("namespace `{name}` switches injection off, so {count} {noun} without a proxy"),
+            LABEL,
+        ),
+        _ => (
+            "namespace",
+            format!("namespace `{name}` is not labelled for injection, so {count} {noun} without a proxy"),
+            LABEL,
+        ),
+    };
+    let finding = audit.name_workloads(RULE.finding(variant, at, message), workloads, "runs without a proxy");
+    let webhooks = audit.estate.mesh.injection.webhooks.iter().filter(|_| why == Outside::Revision);
+    let finding = webhooks.take(4).fold(finding, |finding, webhook| {
+        finding.see(webhook.name.at, format!("`{}` answers to other labels", webhook.name))
+    });
+    Some(finding.help(help))
+}
+
+/// Namespaces that Istio never injects into and where the platform runs nothing either: what stands there hides.
+const HIDEOUTS: [&str; 3] = ["kube-public", "kube-node-lease", "local-path-storage"];
+
+fn uninjected_namespaces(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, workload) in audit.estate.workloads.iter().enumerate() {
+        let namespace = audit.estate.namespace_of(workload).name;
+        // The storage provisioner that gives the last of these its name is at home there.
+        if HIDEOUTS.contains(&namespace) && workload.name.value != "local-path-provisioner" {
+            found.entry(workload.namespace).or_default().push(index);
+        }
+    }
+    let finding = |(namespace, workloads): (usize, Vec<usize>)| {
+        let first = audit.sorted(&workloads).first()?.name.at;
+        let name = audit.estate.namespaces[namespace].name;
+        let message = format!("no proxy is ever injected into `{name}`: {}", audit.list_workloads(&workloads));
+        let finding = RULE.finding("system-ns", first, message).severity(Severity::Medium);
+        Some(finding.help("move applications to a namespace of their own, and let nobody create pods here"))
+    };
+    found.into_iter().filter_map(finding).collect()
 }

@@ -36,12 +36,8 @@ fn over_v4(pool: &NodePool<'_>, subnet: &Subnet<'_>, estate: &Estate<'_>) -> Opt
     if google_access(pool, estate) != Match::No {
         return None;
     }
-    let (at, message) = match subnet.written.google_access {
-        Setting::Known(access) => {
-            (access.at, format!("subnet `{}` turns off private access to Google's APIs", subnet.name))
-        }
-        _ => (subnet.name.at, format!("subnet `{}` leaves private access to Google's APIs off", subnet.name)),
-    };
+    let at = subnet.written.google_access.known().map_or(subnet.name.at, |access| access.at);
+    let message = format!("subnet `{}` has no private access to Google's APIs", subnet.name);
     let finding = RULE.finding("subnet", at, message);
     let finding = finding.see(pool.name.at, format!("nodes of pool `{}` have private addresses in it", pool.name));
     Some(finding.help("set `privateIpGoogleAccess: true` for the subnet, or add a Private Service Connect endpoint"))
@@ -58,8 +54,7 @@ fn over_v6(pool: &NodePool<'_>, subnet: &Subnet<'_>, estate: &Estate<'_>) -> Opt
         Setting::Known(access) if access.value == "DISABLE_GOOGLE_ACCESS" => access.at,
         Setting::Known(_) | Setting::Unknown(_) => return None,
     };
-    let message =
-        format!("subnet `{}` speaks IPv6 and leaves private access to Google's APIs over it off", subnet.name);
+    let message = format!("subnet `{}` speaks IPv6 and has no private access to Google's APIs over it", subnet.name);
     let finding = RULE.finding("ipv6", at, message).severity(Severity::Low);
     let finding = finding.see(pool.name.at, format!("nodes of pool `{}` have private addresses in it", pool.name));
     Some(finding.help("set `privateIpv6GoogleAccess: ENABLE_OUTBOUND_VM_ACCESS_TO_GOOGLE` for the subnet"))

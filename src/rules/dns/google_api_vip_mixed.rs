@@ -53,7 +53,7 @@ fn opened(other: &AddressSet, name: &str, used: Text<'_>, audit: &Audit<'_>) -> 
     let rule = pieces.filter(|&rule| opens(rule)).min_by_key(|&rule| audit.estate.firewall[rule].name.at)?;
     let rule = &audit.estate.firewall[rule];
     let message =
-        format!("`{}` opens the {name} address of Google's APIs, and DNS answers with the other one", rule.name);
+        format!("{} opens the {name} address of Google's APIs, and DNS answers with the other one", rule.shown());
     let finding = RULE.finding("mixed", rule.destinations_at.unwrap_or(rule.verdict_at), message);
     let finding = if audit.estate.iam.perimeters.is_empty() { finding } else { finding.severity(Severity::High) };
     Some(finding.see(used.at, "what DNS answers").help("open the address that DNS answers with, and no other"))

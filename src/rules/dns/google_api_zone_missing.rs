@@ -1,7 +1,7 @@
 //! DN01: the network's DNS does not send the names of Google's APIs to the private addresses.
 use crate::analysis::destinations::{google_private, google_restricted};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Cluster, DnsZone, Link, Match, Setting, Text};
+use crate::model::{Cluster, DnsZone, Link, Match, ResponsePolicy, Setting, Text};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -55,15 +55,20 @@ fn serves(name: &str, network: &Link<'_>, audit: &Audit<'_>) -> Match {
         dns.zones.iter().filter(|zone| is_of(zone, name) || zone.written.dns_name.unknown().is_some()).map(|zone| {
             bound(&zone.networks, zone.written.networks.unknown.is_some() || zone.written.dns_name.unknown().is_some())
         });
-    let answers = |of: &&crate::model::ResponsePolicy<'_>| {
-        of.rules.iter().any(|rule| {
-            rule.dns_name
-                .known()
-                .is_none_or(|own| own.value.trim_end_matches('.').ends_with(name.trim_end_matches('.')))
-        })
-    };
-    let policies = dns.response_policies.iter().filter(answers).map(|policy| bound(&policy.networks, false));
+    let policies = dns.response_policies.iter().map(|policy| answers(policy, name).and(bound(&policy.networks, false)));
     zones.chain(policies).fold(Match::No, Match::or)
+}
+
+/// Whether a response policy answers for a name; without its rules in the input it may.
+fn answers(policy: &ResponsePolicy<'_>, name: &str) -> Match {
+    if policy.rules.is_empty() {
+        return Match::Unknown;
+    }
+    let of_name = policy.rules.iter().map(|rule| match rule.dns_name.known() {
+        Some(own) => Match::from(own.value.trim_end_matches('.').ends_with(name.trim_end_matches('.'))),
+        None => Match::Unknown,
+    });
+    of_name.fold(Match::No, Match::or)
 }
 
 const HELP: &str =

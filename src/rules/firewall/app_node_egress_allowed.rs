@@ -46,8 +46,8 @@ fn allowed(rule: usize, open: &Traffic, pools: &[usize], audit: &Audit<'_>) -> O
     let (sample, &first) = (open.first()?, pools.first()?);
     let more = if pools.len() > 1 { format!(" and {} more", pools.len() - 1) } else { String::new() };
     let message = format!(
-        "`{}` lets nodes of pool `{}`{more} reach the internet, such as {} to {}",
-        rule.name,
+        "{} lets nodes of pool `{}`{more} reach the internet, such as {} to {}",
+        rule.shown(),
         audit.estate.pools[first].name,
         sample.spoken(),
         sample.address

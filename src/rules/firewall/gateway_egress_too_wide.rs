@@ -32,8 +32,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
                 seen.push(piece.rule);
                 let rule = &audit.estate.firewall[piece.rule];
                 let message = format!(
-                    "`{}` lets nodes of gateway pool `{name}` speak more than web to the internet, such as {}",
-                    rule.name,
+                    "{} lets nodes of gateway pool `{name}` speak more than web to the internet, such as {}",
+                    rule.shown(),
                     sample.spoken()
                 );
                 findings.push(RULE.finding("rule", rule.verdict_at, message).see(name.at, "the pool").help(HELP));

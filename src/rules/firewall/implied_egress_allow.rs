@@ -51,8 +51,8 @@ fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option
     denials.sort_by_key(|rule| (rule.disabled.is_none(), Reverse(rule.priority), rule.name.at));
     for rule in denials.into_iter().take(5) {
         finding = match rule.disabled {
-            Some(at) => finding.see(at, format!("`{}` would deny, but is disabled", rule.name.value)),
-            None => finding.see(rule.verdict_at, format!("`{}` does not cover it for this pool", rule.name.value)),
+            Some(at) => finding.see(at, format!("{} would deny, but is disabled", rule.shown())),
+            None => finding.see(rule.verdict_at, format!("{} does not cover it for this pool", rule.shown())),
         };
     }
     for workload in audit.facts.placement.tenants_on(index, audit.estate).take(5) {

@@ -42,7 +42,7 @@ fn judge(rule: &FirewallRule<'_>, index: usize, decides: bool, audit: &Audit<'_>
 }
 
 fn disabled(rule: &FirewallRule<'_>, at: Location) -> Finding {
-    let message = format!("`{}` would deny egress, but is disabled", rule.name);
+    let message = format!("{} would deny egress, but is disabled", rule.shown());
     RULE.finding("disabled", at, message).severity(Severity::High).help("enable the rule, or remove it")
 }
 
@@ -142,10 +142,10 @@ fn shadowed(rule: &FirewallRule<'_>, index: usize, audit: &Audit<'_>) -> Option<
         return None;
     }
     let message =
-        format!("`{}` decides nothing, since `{}` and others come first and decide the opposite", rule.name, by.name);
+        format!("{} decides nothing, since {} and others come first and decide the opposite", rule.shown(), by.shown());
     let at = if is_of_network(rule) { rule.name.at } else { rule.verdict_at };
     let finding = RULE.finding("shadowed", at, message);
-    let finding = finding.see(priority_at(by), format!("the priority of `{}`", by.name));
+    let finding = finding.see(priority_at(by), format!("the priority of {}", by.shown()));
     Some(finding.help("let the rule come first, or remove it"))
 }
 

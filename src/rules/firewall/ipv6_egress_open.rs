@@ -61,7 +61,7 @@ fn single_stack(index: usize, audit: &Audit<'_>) -> Option<Finding> {
     };
     let pieces = egress.pieces.iter().map(|piece| &audit.estate.firewall[piece.rule]);
     let rule = pieces.filter(|rule| denies_all(rule)).max_by_key(|rule| rule.priority)?;
-    let message = format!("`{}` denies IPv4 alone: IPv6 would leave as soon as a subnet speaks it", rule.name);
+    let message = format!("{} denies IPv4 alone: IPv6 would leave as soon as a subnet speaks it", rule.shown());
     let at = rule.destinations_at.unwrap_or(rule.verdict_at);
     Some(RULE.finding("single-stack", at, message).severity(Severity::Info).help(HELP))
 }

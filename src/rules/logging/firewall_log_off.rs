@@ -40,12 +40,12 @@ fn serves_gateway(rule: usize, audit: &Audit<'_>) -> bool {
 
 fn silent(rule: &FirewallRule<'_>, variant: &'static str) -> Option<Finding> {
     let what = if variant == "deny-all" { "denies egress" } else { "lets the gateway out" };
-    let (at, how) = match rule.logging {
+    let at = match rule.logging {
         Setting::Known(on) if on.value => return None,
         Setting::Unknown(_) => return None,
-        Setting::Known(off) => (off.at, "turns its log off"),
-        Setting::Absent => (rule.name.at, "does not log"),
+        Setting::Known(off) => off.at,
+        Setting::Absent => rule.name.at,
     };
-    let message = format!("`{}` {what} and {how}", rule.name);
+    let message = format!("{} {what} and does not log", rule.shown());
     Some(RULE.finding(variant, at, message).help("enable the rule's log"))
 }

@@ -26,7 +26,7 @@ fn silent(nat: &Nat<'_>) -> Option<Finding> {
         (Setting::Known(on), ..) if !on.value => ("off", on.at, format!("`{}` logs nothing", nat.name)),
         (Setting::Absent, ..) => {
             let at = log.block.known().map_or(nat.name.at, |block| block.at);
-            ("off", at, format!("`{}` leaves logging off", nat.name))
+            ("off", at, format!("`{}` logs nothing", nat.name))
         }
         (_, Setting::Known(filter), _) if filter.value != "ALL" => {
             ("filtered", filter.at, format!("`{}` logs `{}` alone", nat.name, filter.value))

@@ -24,8 +24,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         seen.push(subnet.name.at);
-        if let Some((at, how)) = off(subnet.written.flow_logs, subnet.name.at) {
-            let message = format!("subnet `{}` of node pool `{}` {how} flow logs", subnet.name, pool.name);
+        if let Some(at) = off(subnet.written.flow_logs, subnet.name.at) {
+            let message = format!("subnet `{}` of node pool `{}` writes no flow logs", subnet.name, pool.name);
             findings.push(RULE.finding("flow", at, message).help("enable flow logs of the subnet"));
         }
     }
@@ -33,8 +33,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         findings.extend(of_cluster(cluster));
     }
     for policy in &audit.estate.dns.policies {
-        if let Some((at, how)) = off(policy.written.logging, policy.name.at) {
-            let message = format!("DNS policy `{}` {how} the log of queries", policy.name);
+        if let Some(at) = off(policy.written.logging, policy.name.at) {
+            let message = format!("DNS policy `{}` does not log queries", policy.name);
             findings.push(RULE.finding("dns", at, message).help("set `enableLogging: true` for the policy"));
         }
     }
@@ -81,13 +81,13 @@ fn of_mesh_ca(audit: &Audit<'_>) -> Option<Finding> {
     Some(RULE.finding("mesh-ca", at, message).help("log data access of `meshca.googleapis.com` as well"))
 }
 
-/// Where a log is off, and in which words.
-fn off(setting: Setting<bool>, otherwise: Location) -> Option<(Location, &'static str)> {
+/// Where a log is off: at the switch, or at the object that leaves it out.
+fn off(setting: Setting<bool>, otherwise: Location) -> Option<Location> {
     match setting {
         Setting::Known(on) if on.value => None,
         Setting::Unknown(_) => None,
-        Setting::Known(off) => Some((off.at, "turns off")),
-        Setting::Absent => Some((otherwise, "leaves out")),
+        Setting::Known(off) => Some(off.at),
+        Setting::Absent => Some(otherwise),
     }
 }
 
@@ -103,9 +103,9 @@ fn of_cluster(cluster: &Cluster<'_>) -> Vec<Finding> {
         let message = format!("cluster `{}` does not log its workloads", cluster.name);
         findings.push(RULE.finding("cluster", at, message).help("log system components and workloads"));
     }
-    if let Some((at, how)) = off(cluster.written.intranode_visibility, cluster.name.at) {
+    if let Some(at) = off(cluster.written.intranode_visibility, cluster.name.at) {
         let message = format!(
-            "cluster `{}` {how} intranode visibility, so traffic within a node leaves no flow logs",
+            "cluster `{}` has no intranode visibility, so traffic within a node leaves no flow logs",
             cluster.name
         );
         findings.push(RULE.finding("intranode", at, message).help("enable intranode visibility"));

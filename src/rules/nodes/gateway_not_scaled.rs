@@ -33,13 +33,13 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 /// A pool of the gateway that has as many nodes as it has.
 fn fixed_pool(pool: &NodePool<'_>) -> Option<Finding> {
-    let (at, what) = match pool.autoscaling {
+    let at = match pool.autoscaling {
         Setting::Known(scales) if scales.value => return None,
         Setting::Unknown(_) => return None,
-        Setting::Known(scales) => (scales.at, "turns off"),
-        Setting::Absent => (pool.name.at, "leaves out"),
+        Setting::Known(scales) => scales.at,
+        Setting::Absent => pool.name.at,
     };
-    let message = format!("gateway pool `{}` {what} autoscaling, so the gateway cannot outgrow its nodes", pool.name);
+    let message = format!("gateway pool `{}` does not scale, so the gateway cannot outgrow its nodes", pool.name);
     let finding = RULE.finding("pool-autoscaling", at, message).severity(Severity::Low);
     Some(finding.help("let the pool scale between two nodes and as many as the gateway may need"))
 }

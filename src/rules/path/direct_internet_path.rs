@@ -32,6 +32,7 @@ const PARTS: &[&str] = &[
     "ambient-egress-gap",
     "outbound-allow-any",
     "mesh-bypass-path",
+    "pivot-path",
     "missing-egress-isolation",
     "external-egress-allowed",
     "policy-type-mismatch/no-effect",

@@ -1,7 +1,9 @@
 //! PA10: a layer cannot be judged, because the input does not hold it or holds what is not evaluated.
 
+use crate::analysis::access::enumerate;
 use crate::analysis::capture::Injection;
 use crate::finding::{Confidence, Finding, Severity};
+use crate::model::access::{Binding, Standing};
 use crate::model::{Estate, Layer, OutboundMode};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
@@ -19,6 +21,11 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let unseen = unseen_roles(audit.estate);
+    if let Some((_, at)) = unseen.first() {
+        let roles = enumerate(&unseen.iter().map(|(role, _)| format!("`{role}`")).collect::<Vec<_>>());
+        findings.push(note(Layer::Access, &[format!("what role {roles} allows is not in the input")], *at, audit));
+    }
     let Some(at) = anchor(audit.estate) else { return };
     for layer in Layer::ALL {
         let gaps = gaps(layer, audit);
@@ -81,6 +88,18 @@ fn mesh_gaps(audit: &Audit<'_>) -> Vec<String> {
         gaps.push(format!("the labels of namespace {}{more} are not in the input", named.join(", ")));
     }
     gaps
+}
+
+/// The roles that somebody other than the platform is bound to and that the input does not hold, by name.
+fn unseen_roles<'a>(estate: &Estate<'a>) -> Vec<(&'a str, Location)> {
+    let bindings = estate.access.bindings.iter().filter(|binding| binding.target.is_none());
+    let is_open = |binding: &&Binding<'_>| {
+        binding.subjects.iter().any(|subject| matches!(subject.standing, Standing::Tenant | Standing::Unknown))
+    };
+    let mut roles: Vec<_> = bindings.filter(is_open).map(|binding| (binding.role.value, binding.role.at)).collect();
+    roles.sort_unstable();
+    roles.dedup_by_key(|(role, _)| *role);
+    roles
 }
 
 fn firewall_gaps(audit: &Audit<'_>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! MR13: a route of another namespace binds to the egress gateway.
 
-use crate::analysis::routing::{admission, names, taken};
+use crate::analysis::routing::{Admitted, admissions, names, taken};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Gateway, VirtualService};
 use crate::rule::{Audit, Rule};
@@ -37,8 +37,9 @@ fn bound(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
         Some((gateway, hosts.next()?))
     })?;
     let at = place(service, gateway);
+    let what = if service.of_gateway_api { "route" } else { "virtual service" };
     let message = format!(
-        "virtual service `{}` of namespace `{}` adds routes for `{host}` to egress gateway `{}`",
+        "{what} `{}` of namespace `{}` adds routes for `{host}` to egress gateway `{}`",
         service.name, service.namespace, gateway.name
     );
     let help =
@@ -58,15 +59,15 @@ fn bound(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
         None if is_delegated(gateway, host) => {
             RULE.finding("delegated", at, message).severity(Severity::Low).help(help)
         }
+        None if service.of_gateway_api => RULE.finding("gateway-api", at, message).help(help),
         None => RULE.finding("foreign", at, message).help(help),
     })
 }
 
 /// Whether the gateway takes a host from named namespaces alone, so that somebody meant it.
 fn is_delegated(gateway: &Gateway<'_>, host: &str) -> bool {
-    let hosts = gateway.servers.iter().flat_map(|server| &server.hosts);
-    let mut admitting = hosts.map(|written| admission(written.value, gateway.namespace));
-    !admitting.any(|one| one.namespace.is_none() && one.host.matches(&HostPattern::new(host)))
+    let mut admitting = gateway.servers.iter().flat_map(|server| admissions(server, gateway));
+    !admitting.any(|one| one.from == Admitted::Anybody && one.host.matches(&HostPattern::new(host)))
 }
 
 /// Where a virtual service names a gateway.

@@ -1,6 +1,6 @@
 //! MR14: an egress gateway takes virtual services from every namespace.
 
-use crate::analysis::routing::admission;
+use crate::analysis::routing::{Admitted, admissions};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::Gateway;
 use crate::rule::{Audit, Rule};
@@ -23,22 +23,23 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn open(gateway: &Gateway<'_>) -> Option<Finding> {
-    let hosts = gateway.servers.iter().flat_map(|server| server.hosts.iter().map(move |host| (server, *host)));
-    let mut open = hosts.filter(|(_, host)| admission(host.value, gateway.namespace).namespace.is_none());
+    let all = gateway.servers.iter().flat_map(|server| admissions(server, gateway).map(move |one| (server, one)));
+    let mut open = all.filter(|(_, one)| one.from == Admitted::Anybody);
     let (server, first) = open.next()?;
+    let (listener, name) = (server.describe(), gateway.name);
+    if gateway.of_gateway_api {
+        let message = format!("{listener} of egress gateway `{name}` lets the routes of every namespace bind");
+        let help = "leave `from` out, which means the gateway's own namespace, or select the namespaces that are meant";
+        return Some(RULE.finding("gateway-api", first.at, message).help(help));
+    }
+    let host = first.host;
+    let written = server.hosts.iter().find(|host| host.at == first.at).map_or(host.as_str(), |host| host.value);
     let message = format!(
-        "`{first}` on {} of egress gateway `{}` lets the virtual services of every namespace bind",
-        server.describe(),
-        gateway.name.value
+        "`{written}` on {listener} of egress gateway `{name}` lets the virtual services of every namespace bind"
     );
-    let help = format!("name the namespace whose routes count, such as `{}/{first}`", gateway.namespace);
-    let help = if first.value.contains('/') {
-        "name the namespace whose routes count, before the slash".to_owned()
-    } else {
-        help
-    };
+    let help = format!("name the namespace whose routes count, as in `{}/{host}`", gateway.namespace);
     let finding = RULE.finding("hosts", first.at, message).help(help);
-    Some(open.fold(finding, |finding, (server, host)| {
-        finding.see(host.at, format!("so does `{host}` on {}", server.describe()))
+    Some(open.fold(finding, |finding, (server, other)| {
+        finding.see(other.at, format!("so does the one for `{}` on {}", other.host, server.describe()))
     }))
 }

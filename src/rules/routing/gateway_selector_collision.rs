@@ -1,7 +1,7 @@
 //! MR15: a Gateway object configures the egress gateway's pods and should not, or configures none.
 
 use crate::analysis::egress::EgressProxy;
-use crate::analysis::routing::{admission, configures};
+use crate::analysis::routing::{admissions, configures};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Gateway, Server, ServerMode};
 use crate::rule::{Audit, Rule};
@@ -24,6 +24,10 @@ const OWN: &str =
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for &index in &audit.facts.routing.gateways {
         let gateway = &audit.estate.mesh.gateways[index];
+        if gateway.of_gateway_api {
+            // Its pods are made for it and have a label of their own.
+            continue;
+        }
         findings.extend(without_selector(gateway).or_else(|| foreign(index, gateway, audit)));
         findings.extend(unmatched(index, gateway, audit));
     }
@@ -127,8 +131,5 @@ fn is_encrypted(server: &Server<'_>) -> bool {
 
 /// Whether both listeners are for some name. Of several TLS listeners for a name the first one takes all.
 fn share_host(own: &Server<'_>, gateway: &Gateway<'_>, others: &Server<'_>, other: &Gateway<'_>) -> bool {
-    own.hosts.iter().any(|one| {
-        let one = admission(one.value, gateway.namespace).host;
-        others.hosts.iter().any(|another| admission(another.value, other.namespace).host == one)
-    })
+    admissions(own, gateway).any(|one| admissions(others, other).any(|another| another.host == one.host))
 }

@@ -1,7 +1,7 @@
 //! MR11: an HTTP match names gateways, so that what it says about the source is ignored.
 
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{GatewayReference, Hop, Route, RouteKind, Text, VirtualService};
+use crate::model::{Hop, Route, RouteKind, Text, VirtualService};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -57,12 +57,15 @@ fn is_egress(service: &VirtualService<'_>, route: &Route<'_>, audit: &Audit<'_>)
     let mesh = &audit.estate.mesh;
     let is_outside = |host: &str| mesh.service_entries.iter().any(|entry| entry.external && entry.covers(host));
     let is_gateway = |host: &str| audit.facts.egress.proxies.iter().any(|proxy| proxy.hosts.contains(host));
-    let on_gateway =
-        |taker| {
-            audit.facts.routing.gateways.iter().map(|&index| &mesh.gateways[index]).any(|gateway| {
-                taker == GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value }
-            })
-        };
+    let on_gateway = |taker| {
+        audit
+            .facts
+            .routing
+            .gateways
+            .iter()
+            .map(|&index| &mesh.gateways[index])
+            .any(|gateway| taker == gateway.reference())
+    };
     route.destinations.iter().any(|to| is_outside(&to.host) || is_gateway(&to.host))
         || service.taken_by(route).any(|(taker, _)| on_gateway(taker))
 }

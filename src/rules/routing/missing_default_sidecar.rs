@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::capture::Injection;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Layer, OutboundMode};
+use crate::model::{Layer, OutboundMode, Sidecar};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -44,13 +44,38 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             (Some(root), _) => {
                 finding.severity(Severity::Low).see(root.name.at, "the Sidecar of the root namespace holds instead")
             }
-            (None, Some(strict)) => {
-                finding.severity(Severity::Low).see(strict.at, "the mesh's own mode is REGISTRY_ONLY")
-            }
+            // One setting for the whole mesh is no perimeter by itself (semantics A.10).
+            (None, Some(strict)) => finding.see(strict.at, "the mesh's own mode is REGISTRY_ONLY, for all alike"),
             (None, None) => finding,
         };
         let help =
             "add a Sidecar named `default` without a selector: REGISTRY_ONLY and the hosts that the namespace needs";
         findings.push(finding.help(help));
     }
+    findings.extend(several(audit));
+}
+
+/// Sidecars of one namespace that all want to be its default: which one counts is not defined.
+fn several(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut defaults: BTreeMap<&str, Vec<&Sidecar<'_>>> = BTreeMap::new();
+    for sidecar in audit.estate.mesh.sidecars.iter().filter(|sidecar| sidecar.selector.is_none()) {
+        let known = defaults.entry(sidecar.namespace).or_default();
+        // Two versions of one object replace each other.
+        if known.iter().all(|other| other.name.value != sidecar.name.value) {
+            known.push(sidecar);
+        }
+    }
+    let crowded = defaults.into_iter().filter(|(_, sidecars)| sidecars.len() > 1);
+    let findings = crowded.flat_map(|(namespace, sidecars)| {
+        let count = sidecars.len();
+        sidecars.into_iter().map(move |sidecar| {
+            let message = format!(
+                "`{}` is one of {count} Sidecars without a selector in `{namespace}`, of which one counts",
+                sidecar.name
+            );
+            let help = "keep one Sidecar without a selector in the namespace, and give the others one";
+            RULE.finding("several", sidecar.name.at, message).help(help)
+        })
+    });
+    findings.collect()
 }

@@ -72,5 +72,8 @@ fn open(at: Location, workloads: &[usize], audit: &Audit<'_>) -> Option<Finding>
     };
     let finding =
         audit.name_workloads(RULE.finding(variant, at, message), workloads, "passes on what it does not know");
+    // What an empty block in the mesh configuration means rests on how it is merged (semantics C.0).
+    let is_guess = matches!(outbound.origin, Origin::Mesh(policy) if policy.empty);
+    let finding = if is_guess { finding.confidence(Confidence::Medium) } else { finding };
     Some(finding.help(HELP))
 }

@@ -3,7 +3,7 @@
 use crate::analysis::egress::EgressProxy;
 use crate::analysis::routing::is_google;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Estate, GatewayReference, ServiceEntry, Visibility};
+use crate::model::{Estate, ServiceEntry, Visibility};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -65,12 +65,9 @@ fn hidden_from_gateway(entry: &ServiceEntry<'_>, audit: &Audit<'_>) -> Option<Fi
 
 /// Where a route of a proxy's gateways leads to the host of an entry.
 fn leading_to(entry: &ServiceEntry<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> Option<Location> {
-    let own =
-        |taker| {
-            proxy.gateways.iter().map(|&index| &estate.mesh.gateways[index]).any(|gateway| {
-                taker == GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value }
-            })
-        };
+    let own = |taker| {
+        proxy.gateways.iter().map(|&index| &estate.mesh.gateways[index]).any(|gateway| taker == gateway.reference())
+    };
     estate.mesh.virtual_services.iter().find_map(|service| {
         let routes = service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| own(taker)));
         let mut destinations = routes.flat_map(|route| &route.destinations);

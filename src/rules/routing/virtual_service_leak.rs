@@ -38,7 +38,8 @@ fn public(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
     let is_outside = |host: &&Text<'_>| audit.facts.routing.outside.holds(host.value);
     let host = service.hosts.iter().find(is_outside);
     let host = host.or_else(|| service.hosts.first().filter(|_| leads_to_gateway(service, &audit.facts.egress)))?;
-    if service.visibility != Visibility::Everywhere {
+    // What a route of the Gateway API is for is seen by whoever sees the host.
+    if service.visibility != Visibility::Everywhere || service.of_gateway_api {
         return None;
     }
     let written = service.export_to.iter().find(|one| one.value == "*");

@@ -2,7 +2,7 @@
 
 use crate::analysis::routing::{Breadth, breadth};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Destination, GatewayReference, Resolution, ServiceEntry, Text, VirtualService};
+use crate::model::{Destination, Resolution, ServiceEntry, Text, VirtualService};
 use crate::rule::{Audit, Rule};
 use crate::traffic::HostPattern;
 
@@ -59,12 +59,15 @@ fn on_gateways<'e, 'a>(
     audit: &'e Audit<'a>,
 ) -> impl Iterator<Item = (&'e VirtualService<'a>, &'e Destination<'a>)> + 'e {
     let mesh = &audit.estate.mesh;
-    let is_ours =
-        move |taker| {
-            audit.facts.routing.gateways.iter().map(|&index| &mesh.gateways[index]).any(|gateway| {
-                taker == GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value }
-            })
-        };
+    let is_ours = move |taker| {
+        audit
+            .facts
+            .routing
+            .gateways
+            .iter()
+            .map(|&index| &mesh.gateways[index])
+            .any(|gateway| taker == gateway.reference())
+    };
     mesh.virtual_services.iter().flat_map(move |service| {
         let routes =
             service.routes.iter().filter(move |route| service.taken_by(route).any(|(taker, _)| is_ours(taker)));

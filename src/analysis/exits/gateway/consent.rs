@@ -194,6 +194,20 @@ impl<'e, 'a> Policies<'e, 'a> {
         names
     }
 
+    /// The hosts that clauses which ask who the client is name in full for somebody.
+    pub(super) fn named_hosts(&self, asker: Asker<'_>) -> Vec<String> {
+        let about = |single: &&Single<'_>| {
+            single.names_source && single.namespaces.as_ref().is_none_or(|named| named.contains(asker.namespace))
+        };
+        let tests = self.singles.iter().filter(about).flat_map(Single::hosts);
+        let values = tests.flat_map(|test| test.values).map(|value| value.value);
+        let plain = values.filter(|host| !host.contains('*') && !host.contains(':'));
+        let mut hosts: Vec<String> = plain.map(str::to_owned).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
     /// The policy and the place of a clause.
     pub(super) fn clause(&self, number: usize) -> (&str, Location) {
         let policy = &self.singles[number].policy;

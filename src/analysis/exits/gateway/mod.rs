@@ -4,6 +4,7 @@
 
 mod consent;
 mod doors;
+mod intended;
 mod tenant;
 
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use crate::finding::Decision;
 use crate::model::{ClientMode, Destination, Estate, Layer, ServerMode};
 use crate::source::Location;
 use crate::traffic::{Protocol, Sample, Traffic, Transport};
+
+pub use intended::Broken;
 
 use consent::{Asker, Policies};
 use doors::{Door, doors};
@@ -126,6 +129,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
         };
         let policies = &self.facts.network_policy;
         let reaches = self.facts.egress.proxies.iter().map(|proxy| match proxy.workload {
+            _ if policies.unenforced.is_some() => (everything(), everything()),
             Some(gateway) => (policies.sends(workload, gateway), policies.receives(gateway, workload)),
             None => {
                 let target = proxy_target(proxy);
@@ -474,6 +478,9 @@ fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_
             Decision::Deny => 2,
         });
     let Some((pool, decision)) = best else {
+        if let Some(said) = kept_off(gateway, estate) {
+            return vec![said];
+        }
         let layer = if estate.evidence.has(Layer::Scheduling) { Layer::Firewall } else { Layer::Scheduling };
         return vec![Said::missing(Control::Firewall, layer)];
     };
@@ -488,4 +495,17 @@ fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_
         said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
     }
     said
+}
+
+/// A pool that the gateway's selectors pick and whose taints keep its pods off, so that they run nowhere.
+fn kept_off(gateway: usize, estate: &Estate<'_>) -> Option<Said> {
+    let workload = &estate.workloads[gateway];
+    let is_picked = |pool: &&crate::model::NodePool<'_>| {
+        !workload.placement.is_free() && workload.placement.admits(pool) == crate::model::Match::Yes
+    };
+    let pool = estate.pools.iter().find(is_picked)?;
+    let taint = pool.taints.first()?;
+    let reason = format!("the gateway's pods do not tolerate `{}`, so they run on none of its nodes", taint.key.value);
+    let name = format!("node pool {}", pool.name);
+    Some(Said::new(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)))
 }

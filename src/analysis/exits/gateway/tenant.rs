@@ -10,7 +10,7 @@ use crate::analysis::exits::Exit;
 use crate::analysis::exits::kinds::{Class, Control, Verdict, Via};
 use crate::analysis::exits::step::{Said, Step};
 use crate::analysis::exits::wanted::on_port;
-use crate::analysis::routing::admission;
+use crate::analysis::routing::{Admitted, admissions};
 use crate::finding::Decision;
 use crate::model::{Gateway, Server};
 
@@ -119,15 +119,20 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
 /// Whether a virtual service of a namespace binds to a listener.
 fn binding(gateway: &Gateway<'_>, server: &Server<'_>, namespace: &str) -> Said {
-    let admits = server
-        .hosts
-        .iter()
-        .find(|host| admission(host.value, gateway.namespace).namespace.is_none_or(|only| only == namespace));
+    let mut hosts = server.hosts.iter().zip(admissions(server, gateway)).filter_map(|(host, one)| match one.from {
+        Admitted::Anybody => Some((Decision::Allow, host, one.at)),
+        Admitted::Namespace(only) if only == namespace => Some((Decision::Allow, host, one.at)),
+        Admitted::Namespace(_) => None,
+        // Which namespaces a selector picks may change with their labels.
+        Admitted::Chosen => Some((Decision::Unknown, host, one.at)),
+    });
     let name = format!("gateway {}", gateway.name);
-    match admits {
-        Some(host) => {
-            let reason = format!("hosts `{host}` on {} let virtual services of `{namespace}` bind", server.describe());
-            Said::new(Control::Mesh, Decision::Allow, name, reason, Some(host.at))
+    match hosts.next() {
+        Some((decision, host, at)) => {
+            let may = if decision == Decision::Allow { "let" } else { "may let" };
+            let reason =
+                format!("hosts `{host}` on {} {may} virtual services of `{namespace}` bind", server.describe());
+            Said::new(Control::Mesh, decision, name, reason, Some(at))
         }
         None => {
             let reason = format!("no host on {} lets virtual services of `{namespace}` bind", server.describe());

@@ -1,0 +1,64 @@
+//! Ways that policies mean to be open and that are not: a clause names the workload and the host, and something on the way
+//! stops what the application sends (semantics C.11, PA09).
+
+use std::collections::BTreeMap;
+
+use super::consent::Intent;
+use super::{Caller, Gateways, Met};
+use crate::analysis::capture::Tier;
+use crate::analysis::exits::Exit;
+use crate::analysis::exits::kinds::{Control, Verdict};
+use crate::finding::Decision;
+use crate::source::Location;
+
+/// A way that a policy means to be open and that is closed.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// A workload that does not get there, by index.
+    pub workload: usize,
+    pub host: String,
+    /// The policy that lets it through, and the place of its clause.
+    pub policy: String,
+    pub policy_at: Location,
+    /// The way that comes closest.
+    pub exit: Exit,
+}
+
+impl Broken {
+    /// The first layer that stops it.
+    #[must_use]
+    pub fn breaks_at(&self) -> Control {
+        let first = self.exit.steps.iter().find(|step| step.decision == Decision::Deny);
+        first.map_or(Control::Mesh, |step| step.control)
+    }
+}
+
+impl<'a> Gateways<'_, 'a> {
+    /// The hosts that policies mean a caller to reach, and that what he sends does not.
+    pub(in crate::analysis::exits) fn broken(&self, caller: &Caller<'a>, workload: usize) -> Vec<Broken> {
+        let mut intents: BTreeMap<String, Intent> = BTreeMap::new();
+        for policies in &self.policies {
+            for host in policies.named_hosts(caller.asker) {
+                if !intents.contains_key(&host)
+                    && let Some(intent) = policies.intends(&host, caller.asker)
+                {
+                    intents.insert(host, intent);
+                }
+            }
+        }
+        intents.into_iter().filter_map(|(host, intent)| self.broken_to(host, intent, caller, workload)).collect()
+    }
+
+    fn broken_to(&self, host: String, intent: Intent, caller: &Caller<'a>, workload: usize) -> Option<Broken> {
+        let leads = self.doors.iter().enumerate().filter(|(_, door)| door.asked == host || door.upstream == host);
+        let exits = leads.map(|(number, door)| {
+            let reach = self.by_policies(door.proxy, &door.pod_ports, caller);
+            let met = Met { reach, consent: self.policies[door.proxy].ask(door, caller.asker) };
+            self.exit(number, caller, Tier::Application, &met)
+        });
+        // Without any route there is no way yet: that policies run ahead of routes is told elsewhere.
+        let exit = exits.min_by_key(|exit| (exit.verdict, exit.cut().count()))?;
+        let is_closed = exit.verdict == Verdict::Closed;
+        is_closed.then_some(Broken { workload, host, policy: intent.name, policy_at: intent.at, exit })
+    }
+}
