@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::resource::Resources;
-use crate::source::{Document, Problem, SourceId, Sources};
+use crate::source::{Document, Problem, Source, SourceId, Sources};
 
 /// A part of the input that is audited by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ const MOST: usize = 24;
 /// The parts of an input; nothing where it is one estate.
 #[must_use]
 pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resources<'_>, config: &Config) -> Vec<Scope> {
-    let all: BTreeSet<SourceId> = sources.manifests().map(|source| source.id()).collect();
+    let all: BTreeSet<SourceId> = sources.manifests().map(Source::id).collect();
     if !config.sections.is_empty() {
         return of_settings(sources, config);
     }
@@ -63,7 +63,7 @@ fn of_settings(sources: &Sources, config: &Config) -> Vec<Scope> {
     let part = |section: &crate::config::Section| {
         let below: Vec<String> = section.paths.iter().map(|path| from_settings(sources, &path.value)).collect();
         let is_part = |path: &str| below.iter().any(|folder| holds(folder, path));
-        let own = sources.manifests().filter(|source| is_part(source.path())).map(|source| source.id());
+        let own = sources.manifests().filter(|source| is_part(source.path())).map(Source::id);
         Scope { name: section.name.value.clone(), sources: own.collect() }
     };
     config.sections.iter().map(part).collect()
@@ -72,7 +72,7 @@ fn of_settings(sources: &Sources, config: &Config) -> Vec<Scope> {
 /// The files that are in no part, where the settings say what the parts are.
 #[must_use]
 pub fn left_out(sources: &Sources, scopes: &[Scope]) -> BTreeSet<SourceId> {
-    let all = sources.manifests().map(|source| source.id());
+    let all = sources.manifests().map(Source::id);
     let is_in = |id: &SourceId| scopes.iter().any(|scope| scope.sources.contains(id));
     if scopes.is_empty() { BTreeSet::new() } else { all.filter(|id| !is_in(id)).collect() }
 }

@@ -138,7 +138,6 @@ fn report(sources: &Sources) -> Report {
         skipped: vec![Skipped { path: "logo.png".to_owned(), reason: "not YAML or JSON".to_owned() }],
         problems: vec![Problem { at: at(sources, "0.0.0.0/0"), message: "`x` is not a range of addresses".to_owned() }],
         placed: 1,
-        charts: Vec::new(),
     };
     Report { verdict: Verdict::Incomplete, inputs, findings: findings(sources), ..Report::default() }
 }

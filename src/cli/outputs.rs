@@ -97,9 +97,7 @@ impl FromArgMatches for Outputs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let formats: Vec<(usize, Format)> = numbered(matches, "format");
         let files: Vec<(usize, PathBuf)> = numbered(matches, "output");
-        paired(&formats, files)
-            .map(Self)
-            .map_err(|fault| Error::raw(UsageError::ArgumentConflict, fault))
+        paired(&formats, files).map(Self).map_err(|fault| Error::raw(UsageError::ArgumentConflict, fault))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

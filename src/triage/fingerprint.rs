@@ -15,7 +15,9 @@ pub(super) fn fingerprint(
     let mut hash = Fnv::new();
     hash.word(finding.rule);
     hash.word(finding.variant);
-    estates.iter().for_each(|estate| hash.word(estate));
+    for estate in estates {
+        hash.word(estate);
+    }
     if finding.estate_wide {
         return hash.0;
     }
