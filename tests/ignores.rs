@@ -49,12 +49,10 @@ fn shown(report: &Value) -> Vec<String> {
         if finding["suppressed"].is_null() { said } else { format!("({said})") }
     };
     let all = report["findings"].as_array().expect("there are findings");
-    all.iter()
-        .filter(|finding| {
-            !["incomplete-evidence", "missing-egress-gateway"].iter().any(|rule| finding["rule"] == *rule)
-        })
-        .map(line)
-        .collect()
+    let is_open = |finding: &&Value| {
+        ["incomplete-evidence", "missing-egress-gateway"].iter().any(|rule| finding["rule"] == **rule)
+    };
+    all.iter().filter(|finding| !is_open(finding)).map(line).collect()
 }
 
 const FOUND: &str = "host-network-workload/tenant at agent.yaml:9";

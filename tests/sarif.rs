@@ -43,7 +43,8 @@ fn results(log: &Value) -> &[Value] {
 fn all_pages() -> Walk {
     let examples =
         RULES.iter().flat_map(|rule| common::page::blocks(rule.page).into_iter().map(move |block| (rule, block)));
-    let bad = examples.filter(|(_, block)| block.info == "yaml bad");
+    // Gateways of one name in hundreds of examples would be one gateway with the routes of all of them.
+    let bad = examples.filter(|(_, block)| block.info == "yaml bad" && !block.text.contains("kind: Gateway"));
     let files = bad.enumerate().map(|(index, (rule, block))| (format!("{}/{index}.yaml", rule.id), block.text));
     Walk { sources: Sources::new(files.collect()), skipped: Vec::new() }
 }

@@ -6,7 +6,7 @@ use crate::resource::istio::{self, Setting};
 use crate::source::Location;
 
 /// What a gateway's listener does about TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServerMode {
     /// No `tls` block: nothing is encrypted and nobody identified.
     Plaintext,

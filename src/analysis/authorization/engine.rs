@@ -19,7 +19,7 @@ pub enum Decision {
 }
 
 /// What a listener sees of what passes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Chain {
     /// Requests.
     Http,

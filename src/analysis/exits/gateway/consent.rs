@@ -16,6 +16,8 @@ use crate::traffic::HostPattern;
 pub(super) struct Policies<'e, 'a> {
     estate: &'e Estate<'a>,
     held: Vec<Held<'e, 'a>>,
+    /// Those that do not allow: what one clause allows, they may still refuse.
+    guards: Vec<Held<'e, 'a>>,
     /// Each clause that allows, as a policy of its own.
     singles: Vec<Single<'a>>,
     /// Whether a policy that allows is enforced, so that what none allows is denied.
@@ -69,7 +71,8 @@ impl<'e, 'a> Policies<'e, 'a> {
             singles.extend(policy.clauses.iter().map(|clause| single(policy, clause, *certain)));
         }
         let closed = held.iter().any(|(policy, certain)| policy.action == Action::Allow && *certain);
-        Self { estate, held, singles, closed }
+        let guards = held.iter().filter(|(policy, _)| policy.action != Action::Allow).copied().collect();
+        Self { estate, held, guards, singles, closed }
     }
 
     /// Whether any policy holds, or may.
@@ -94,10 +97,13 @@ impl<'e, 'a> Policies<'e, 'a> {
                 continue;
             }
             let choice = Choice::of(single);
-            if self.decide(door, asker, &[(&single.policy, single.certain)], choice) == Decision::Deny {
+            let held = (&single.policy, single.certain);
+            if self.decide(door, asker, &[held], choice) == Decision::Deny {
                 continue;
             }
-            let decision = self.decide(door, asker, &self.held, choice);
+            // Other clauses that allow have their own turn: this one is judged against what refuses.
+            let against: Vec<Held<'_, '_>> = self.guards.iter().copied().chain([held]).collect();
+            let decision = self.decide(door, asker, &against, choice);
             if rank(decision) > rank(best.decision) {
                 best = Consent { decision, by: Some(number) };
             }
@@ -232,7 +238,7 @@ pub(super) struct Intent {
     pub at: Location,
 }
 
-fn rank(decision: Decision) -> u8 {
+pub(super) fn rank(decision: Decision) -> u8 {
     match decision {
         Decision::Allow => 2,
         Decision::Unknown => 1,

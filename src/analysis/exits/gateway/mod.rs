@@ -151,11 +151,16 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let mut found: Vec<Arc<Exit>> = Vec::new();
         let mut closed: Option<Exit> = None;
         let mut reached: FxHashMap<(usize, &[u16]), Said> = FxHashMap::default();
+        // Doors that look alike from outside get one answer, wherever they lead.
+        let mut asked = FxHashMap::default();
         for (number, door) in self.doors.iter().enumerate().filter(|(_, door)| wanted(&door.upstream, door.leaves)) {
             let reach = reached
                 .entry((door.proxy, door.pod_ports.as_slice()))
                 .or_insert_with(|| self.by_policies(door.proxy, &door.pod_ports, caller));
-            let met = Met { reach: reach.clone(), consent: self.policies[door.proxy].ask(door, caller.asker) };
+            let alike =
+                (door.proxy, door.server.mode, authorization::chain(door.server), &*door.pod_ports, &*door.asked);
+            let ask = || self.policies[door.proxy].ask(door, caller.asker);
+            let met = Met { reach: reach.clone(), consent: *asked.entry(alike).or_insert_with(ask) };
             let exit = self.through(number, caller, &met);
             if exit.verdict == Verdict::Closed && !every {
                 if closed.as_ref().is_none_or(|known| exit.cut().count() < known.cut().count()) {

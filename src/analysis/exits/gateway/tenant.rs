@@ -1,7 +1,7 @@
 //! What a tenant makes of the gateway who may write routes and hosts of his own: a virtual service that binds to a listener
 //! leads wherever it says, and authorization sees only the host that was asked for (semantics B.7, rows 79 and 80; C.11 B).
 
-use super::consent::Consent;
+use super::consent::{Consent, rank};
 use super::{Caller, Door, Gateways};
 use crate::analysis::access::{Proof, Target, Verdict as May};
 use crate::analysis::authorization;
@@ -78,22 +78,24 @@ impl<'e, 'a> Gateways<'e, 'a> {
             pod_ports: pod_ports.clone(),
             leaves,
         };
-        let names = policies.hosts_of(caller.asker).into_iter().chain(["any.host.example".to_owned()]);
-        let asked = names.map(|name| {
+        let ask = |name: String| {
             let door = door(name);
             let consent = policies.ask(&door, caller.asker);
             (door, consent)
-        });
-        let best = asked.min_by_key(|(_, consent)| match consent.decision {
-            authorization::Decision::Allow => 0,
-            authorization::Decision::Unknown => 1,
-            authorization::Decision::Deny => 2,
-        });
-        best.unwrap_or_else(|| {
-            let door = door(String::new());
-            let consent = policies.ask(&door, caller.asker);
-            (door, consent)
-        })
+        };
+        let any = "any.host.example".to_owned();
+        let mut names = policies.hosts_of(caller.asker).into_iter().chain([any.clone()]);
+        let mut best = ask(names.next().unwrap_or(any));
+        for name in names {
+            if best.1.decision == authorization::Decision::Allow {
+                break;
+            }
+            let other = ask(name);
+            if rank(other.1.decision) > rank(best.1.decision) {
+                best = other;
+            }
+        }
+        best
     }
 
     /// Whether a tenant may write the route and the host that it leads to.
