@@ -3,6 +3,7 @@
 
 mod before;
 mod date;
+mod ends;
 mod ignores;
 mod keys;
 mod read;
@@ -13,6 +14,7 @@ use std::ops::RangeInclusive;
 
 pub use before::{Accepted, Before, Site};
 pub use date::Date;
+pub use ends::{From, InvalidEnd, To};
 pub use ignores::{Fault, Ignore, Ignores, Judged, Outcome, Said, Scope, in_comment};
 pub use keys::{Form, KEYS, Key, Shape, WAYS};
 pub use read::read;

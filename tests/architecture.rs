@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("traffic", &[]),
     ("finding", &["source"]),
-    ("config", &["finding", "source"]),
+    ("config", &["finding", "source", "traffic"]),
     ("resource", &["finding", "source", "traffic"]),
     ("scope", &["config", "resource", "source"]),
     ("model", &["config", "resource", "finding", "source", "traffic"]),
@@ -25,7 +25,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("report", &["triage", "config", "rule", "finding", "source"]),
     // A listing of what an analysis knows, not of findings.
     ("report/connections", &["analysis", "model", "traffic", "report", "finding", "source"]),
-    ("report/paths", &["analysis", "model", "traffic", "report", "finding", "source"]),
+    ("report/paths", &["analysis", "config", "model", "traffic", "report", "finding", "source"]),
 ];
 
 /// A source file without its comments and its tests.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 
 use crate::model::{Estate, Setting, Text};
-use crate::traffic::AddressSet;
+use crate::traffic::{AddressSet, PortSet, Protocol, Traffic, Transport};
 
 /// IPv4 blocks that are not the internet: private and shared ranges, loopback, link-local with the metadata server,
 /// multicast and reserved ranges (IANA special-purpose registry), and the two blocks by which Google's APIs are reached
@@ -36,6 +36,14 @@ static INTERNET: LazyLock<AddressSet> = LazyLock::new(|| {
 #[must_use]
 pub fn internet() -> &'static AddressSet {
     &INTERNET
+}
+
+/// What of some traffic leaves for public IPv4 addresses. Mail does not: Google drops TCP 25 for most projects, so no finding
+/// should rest on it (semantics B.64).
+#[must_use]
+pub fn outside(traffic: &Traffic) -> Traffic {
+    static MAIL: LazyLock<Transport> = LazyLock::new(|| Transport::ports(Protocol::Tcp, PortSet::single(25)));
+    traffic.restrict_addresses(internet()).restrict_transport(&MAIL.complement())
 }
 
 static INTERNET_V6: LazyLock<AddressSet> = LazyLock::new(|| block("2000::/3").difference(&google_v6()));

@@ -1,6 +1,6 @@
 //! What node pools are for, and how their nodes get out of the network (semantics A.1, A.2, C.4).
 
-use super::destinations::internet;
+use super::destinations::{internet, outside};
 use super::egress::Egress;
 use super::placement::Placement;
 use crate::model::{Estate, Link, Match, Nat, NatSubnet, NextHop, NodePool, Setting, Subnet, Text};
@@ -222,8 +222,8 @@ pub fn has_google_endpoint(pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
     here.fold(Match::No, Match::or)
 }
 
-/// Whether some traffic reaches public IPv4 addresses.
+/// Whether some traffic reaches public IPv4 addresses, mail apart.
 #[must_use]
 pub fn reaches_internet(traffic: &crate::traffic::Traffic) -> bool {
-    !traffic.restrict_addresses(internet()).is_empty()
+    !outside(traffic).is_empty()
 }

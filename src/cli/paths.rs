@@ -10,8 +10,8 @@ use super::settings::{self, Fault};
 use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
-use palisade::config::{Config, Part, suggestion};
-use palisade::report::paths::{self, Filter, From, Listing, To};
+use palisade::config::{Config, From, Part, To, suggestion};
+use palisade::report::paths::{self, Filter, Listing};
 use palisade::source::Sources;
 
 /// `palisade paths`.

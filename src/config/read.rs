@@ -2,7 +2,7 @@
 
 use super::keys::{EXPECT, Form, IGNORE, KEYS, Key, STATEMENT, Shape};
 use super::words::{choice, listed, suggestion};
-use super::{Config, Date, Expectation, Ignore, Part, Scope, Section, failing_word, istio_version};
+use super::{Config, Date, Expectation, From, Ignore, Part, Scope, Section, To, failing_word, istio_version};
 use crate::finding::{Confidence, Level, Severity};
 use crate::source::{Document, Entry, Location, Node, Problem, Scalar, Shape as NodeShape, Spanned};
 
@@ -157,19 +157,10 @@ fn has_form(text: &str, form: Form) -> bool {
     match form {
         Form::Version => istio_version(text).is_some(),
         Form::Date => Date::parse(text).is_some(),
-        Form::Source => is_whole && matches!(parts.len(), 1 | 3),
-        Form::Target => is_whole && has_port(text),
+        Form::Source => text.parse::<From>().is_ok(),
+        Form::Target => text.parse::<To>().is_ok(),
         Form::Objects => is_whole && parts.len() <= 3,
     }
-}
-
-/// Whether what follows a single colon is a port; more colons are an IPv6 address, whose port stands after a bracket.
-fn has_port(text: &str) -> bool {
-    let port = match text.rsplit_once("]:") {
-        Some((_, port)) => Some(port),
-        None => text.split_once(':').map(|(_, port)| port).filter(|rest| !rest.contains(':')),
-    };
-    port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 /// Takes a value that was found to be in order.

@@ -279,12 +279,14 @@ fn cluster<'a>(
 
 fn pool<'a>(
     name: Text<'a>,
-    (resource, _): (&'a Resource<'a>, &'a Cloud<'a>),
+    (resource, cloud): (&'a Resource<'a>, &'a Cloud<'a>),
     config: &'a NodeConfig<'a>,
     cluster: Option<(usize, &Cluster<'a>)>,
     directory: &Directory<'a>,
 ) -> NodePool<'a> {
     let of = cluster.map(|(_, cluster)| cluster);
+    // A name that is made up later is no label that a selector could ask for.
+    let is_named = cloud.name.known().is_some() || resource.namespace.is_some();
     NodePool {
         name,
         cluster: cluster.map(|(index, _)| index),
@@ -302,7 +304,7 @@ fn pool<'a>(
             .unknown
             .is_none()
             .then(|| config.secure_tags.items.iter().map(|tag| tag.value).collect()),
-        labels: labels(name, config),
+        labels: labels(name, is_named, config),
         labels_unknown: config.labels_unknown.is_some(),
         taints: config.taints.items.iter().map(pool_taint).chain(automatic_taints(name, config)).collect(),
         taints_unknown: config.taints.unknown,
@@ -318,11 +320,11 @@ fn pool<'a>(
 }
 
 /// The labels of a pool, with those that GKE sets by itself (semantics C.5).
-fn labels<'a>(name: Text<'a>, config: &NodeConfig<'a>) -> Labels<'a> {
+fn labels<'a>(name: Text<'a>, is_named: bool, config: &NodeConfig<'a>) -> Labels<'a> {
     let mut labels = config.labels.clone();
     let family = config.machine.known().and_then(|machine| machine.value.split_once('-')).map(|(family, _)| family);
     let implied = [
-        (POOL_LABEL, Some(name.value)),
+        (POOL_LABEL, is_named.then_some(name.value)),
         ("kubernetes.io/os", Some(if is_windows(config) { "windows" } else { "linux" })),
         ("iam.gke.io/gke-metadata-server-enabled", Some("true")),
         ("cloud.google.com/machine-family", family),
@@ -388,8 +390,8 @@ fn provisioned_pool<'a>(
         identity,
         identity_at: Some(at),
         config_at: at,
-        tags: Vec::new(),
-        tags_unknown: None,
+        tags: wanted.tags.items.clone(),
+        tags_unknown: wanted.tags.unknown,
         secure_tags: None,
         labels: Labels::default(),
         labels_unknown: true,

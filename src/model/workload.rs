@@ -82,10 +82,25 @@ impl Placement<'_> {
         selected.and(affine)
     }
 
-    /// Whether nothing narrows where the pods may run, taints apart.
+    /// Whether nothing narrows where the pods may run, taints apart. What every node of a cluster has narrows nothing.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.node_selector.is_empty() && self.affinity.is_none()
+        let is_common = |key: &str| matches!(key, "kubernetes.io/os" | "beta.kubernetes.io/os" | "kubernetes.io/arch");
+        self.affinity.is_none() && self.node_selector.iter().all(|(key, _)| is_common(key.value))
+    }
+
+    /// The first key by which nodes are chosen, where none of the keys that have to be met is sound.
+    #[must_use]
+    pub fn unsound_key(&self, is_sound: impl Fn(&str) -> bool) -> Option<Text<'_>> {
+        let selected: Vec<Text<'_>> = self.node_selector.iter().map(|(key, _)| key).collect();
+        let terms = self.affinity.unwrap_or_default();
+        let of_term = |term: &NodeSelectorTerm<'_>| term.expressions.iter().any(|one| is_sound(one.key.value));
+        let in_every_term = !terms.is_empty() && terms.iter().all(of_term);
+        if in_every_term || selected.iter().any(|key| is_sound(key.value)) {
+            return None;
+        }
+        let asked = terms.iter().flat_map(|term| &term.expressions).map(|one| one.key);
+        selected.into_iter().chain(asked).next()
     }
 }
 

@@ -77,6 +77,11 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// The layer and what it decides.
+    pub(super) fn decided(&self) -> (Control, Decision) {
+        (self.control, self.decision)
+    }
+
     pub(super) fn new(
         control: Control,
         decision: Decision,

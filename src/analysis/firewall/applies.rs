@@ -15,7 +15,8 @@ pub fn applies(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Match {
 }
 
 /// Whether a rule is about a pool's network, its targets apart.
-pub(super) fn in_network(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Match {
+#[must_use]
+pub fn in_network(rule: &FirewallRule<'_>, pool: &NodePool<'_>) -> Match {
     match rule.set {
         RuleSet::Vpc => to_network(rule.network.as_ref(), pool),
         RuleSet::Policy(..) => to_any_network(&rule.only_networks, pool),

@@ -7,7 +7,7 @@ mod listing;
 mod terminal;
 
 pub use compare::{Move, Moves, Snapshot, compare};
-pub use filter::{Filter, From, InvalidEnd, To};
+pub use filter::Filter;
 pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
 pub use terminal::terminal;
 

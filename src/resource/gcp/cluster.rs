@@ -51,6 +51,8 @@ pub struct Provisioning<'a> {
     pub service_account: Option<Reference<'a>>,
     /// The block that holds the service account, or would.
     pub at: Option<Location>,
+    /// The network tags of the nodes that Google makes.
+    pub tags: Listed<Text<'a>>,
 }
 
 /// A node pool.
@@ -182,6 +184,7 @@ fn provisioning(view: View<'_>) -> Provisioning<'_> {
         enabled: autoscaling.flag(&["enableNodeAutoprovisioning", "enabled"]),
         service_account: defaults.reference(&["serviceAccount", "serviceAccountRef"]),
         at: defaults.key().or(autoscaling.key()),
+        tags: view.block(&["nodePoolAutoConfig"]).block(&["networkTags"]).texts(&["tags"]),
     }
 }
 

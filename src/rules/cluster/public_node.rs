@@ -109,5 +109,9 @@ fn finding(variant: &'static str, at: Location, message: String, pools: &[usize]
     for &pool in pools.iter().take(5).filter(|&&pool| estate.pools[pool].name.at != at) {
         finding = finding.see(estate.pools[pool].name.at, format!("pool `{}` has them", estate.pools[pool].name));
     }
-    finding.help(HELP)
+    let mut affected: Vec<usize> =
+        pools.iter().flat_map(|&pool| audit.facts.placement.tenants_on(pool, estate)).collect();
+    affected.sort_unstable();
+    affected.dedup();
+    audit.name_workloads(finding, &affected, "can run there, past any NAT").help(HELP)
 }

@@ -1,7 +1,7 @@
 //! FW04: a rule allows what leaves an application node pool for the internet.
 use std::collections::BTreeMap;
 
-use crate::analysis::destinations::internet;
+use crate::analysis::destinations::outside;
 use crate::analysis::firewall::{is_of_network, late_denial};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Layer, Verdict};
@@ -25,10 +25,10 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for pool in audit.facts.pools.applications() {
         let egress = &audit.facts.firewall[pool];
         for piece in egress.pieces.iter().filter(|piece| piece.verdict == Verdict::Allow) {
-            let outside = egress.certain_piece(piece).restrict_addresses(internet());
-            if !outside.is_empty() && !is_said_elsewhere(piece.rule, &outside, pool, audit) {
+            let leaves = outside(&egress.certain_piece(piece));
+            if !leaves.is_empty() && !is_said_elsewhere(piece.rule, &leaves, pool, audit) {
                 let (open, pools) = by_rule.entry(piece.rule).or_insert_with(|| (Traffic::none(), Vec::new()));
-                *open = open.union(&outside);
+                *open = open.union(&leaves);
                 pools.push(pool);
             }
         }

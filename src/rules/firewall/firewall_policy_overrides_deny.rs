@@ -1,5 +1,5 @@
 //! FW08: a rule of a policy that is asked first allows what the network's own rules would deny.
-use crate::analysis::destinations::internet;
+use crate::analysis::destinations::outside;
 use crate::analysis::firewall::{is_of_network, late_denial};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{FirewallRule, Layer, NodePool, PolicyLevel, RuleSet, Verdict};
@@ -27,7 +27,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             if is_of_network(rule) || seen.contains(&piece.rule) {
                 continue;
             }
-            let open = egress.certain_piece(piece).restrict_addresses(internet());
+            let open = outside(&egress.certain_piece(piece));
             if let Some(finding) = overrides(rule, &open, &audit.estate.pools[index], audit) {
                 seen.push(piece.rule);
                 findings.push(finding);

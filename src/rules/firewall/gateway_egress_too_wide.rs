@@ -1,5 +1,5 @@
 //! FW05: gateway nodes may open more than the web's ports to the internet.
-use crate::analysis::destinations::internet;
+use crate::analysis::destinations::outside;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Layer, Verdict};
 use crate::rule::{Audit, Rule};
@@ -21,7 +21,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let web = PortSet::single(80).union(&PortSet::single(443));
     let needed = web.union(&audit.facts.egress.ports_beyond(audit.estate));
     let beyond = Transport::ports(Protocol::Tcp, needed).complement();
-    let excess = |traffic: &Traffic| traffic.restrict_addresses(internet()).restrict_transport(&beyond);
+    let excess = |traffic: &Traffic| outside(traffic).restrict_transport(&beyond);
     let mut seen = Vec::new();
     for pool in audit.facts.pools.gateways().filter(|&pool| !audit.facts.pools.of(pool).applications) {
         let name = audit.estate.pools[pool].name;

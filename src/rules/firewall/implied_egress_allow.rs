@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::analysis::destinations::internet;
+use crate::analysis::destinations::outside;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Direction, FirewallRule, Layer, NodePool, Verdict};
 use crate::rule::{Audit, Rule};
@@ -27,13 +27,13 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Finding> {
-    let outside = audit.facts.firewall[index].falls_through().restrict_addresses(internet());
+    let open = outside(&audit.facts.firewall[index].falls_through());
     let of_applications = Transport::protocol(Protocol::Tcp).union(&Transport::protocol(Protocol::Udp));
-    let usual = outside.restrict_transport(&of_applications);
+    let usual = open.restrict_transport(&of_applications);
     // Without TCP and UDP there is little that leaves, though ICMP carries what one puts into it.
     let (variant, severity, open) = if usual.is_empty() {
-        let icmp = outside.restrict_transport(&Transport::protocol(Protocol::ICMP));
-        ("other-protocols", Severity::Medium, if icmp.is_empty() { outside } else { icmp })
+        let icmp = open.restrict_transport(&Transport::protocol(Protocol::ICMP));
+        ("other-protocols", Severity::Medium, if icmp.is_empty() { open } else { icmp })
     } else {
         ("no-deny", Severity::Critical, usual)
     };

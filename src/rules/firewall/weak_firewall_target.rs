@@ -1,4 +1,5 @@
 //! FW06: an internet allow targets everybody, a tag, or an account that is shared.
+use crate::analysis::firewall::in_network;
 use crate::analysis::pools::reaches_internet;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Direction, FirewallRule, Identity, Match, RuleSet, Target, Verdict};
@@ -25,7 +26,11 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             && rule.unknown.is_none()
             && reaches_internet(&rule.traffic)
     };
-    findings.extend(audit.estate.firewall.iter().filter(in_force).filter_map(weak));
+    // A rule of a network without clusters is not about their nodes.
+    let pools = &audit.estate.pools;
+    let is_near =
+        |rule: &&FirewallRule<'_>| pools.is_empty() || pools.iter().any(|pool| in_network(rule, pool) != Match::No);
+    findings.extend(audit.estate.firewall.iter().filter(in_force).filter(is_near).filter_map(weak));
     for pool in audit.facts.pools.gateways() {
         findings.extend(shared_account(pool, audit));
     }

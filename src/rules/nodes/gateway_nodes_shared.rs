@@ -28,7 +28,9 @@ fn on_shared_nodes(index: usize, audit: &Audit<'_>) -> Option<Finding> {
     let (estate, placement) = (audit.estate, &audit.facts.placement);
     let own: Vec<usize> = placement.landings(index).iter().map(|landing| landing.pool).collect();
     let own: Vec<usize> = own.into_iter().filter(|&pool| !estate.pools[pool].provisioned).collect();
-    let sharers = |&pool: &usize| placement.tenants_on(pool, estate).collect::<Vec<_>>();
+    // An agent of an application team runs on every node that it can.
+    let is_shared_with = |&other: &usize| estate.workloads[other].kind != "DaemonSet";
+    let sharers = |&pool: &usize| placement.tenants_on(pool, estate).filter(is_shared_with).collect::<Vec<_>>();
     // A pool with a taint is the gateway's: whoever tolerates that is named by `foreign-gateway-toleration`.
     if own.is_empty() || own.iter().any(|pool| placement.is_gateway_pool(*pool) || sharers(pool).is_empty()) {
         return None;

@@ -24,7 +24,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         if workload.placement.is_free() && workload.placement.node_name.is_none() {
             findings.push(unconfined(workload, audit));
         } else {
-            findings.extend(kept_off(index, workload, audit));
+            findings.extend(kept_off(index, workload, audit).or_else(|| strays(index, workload, audit)));
             findings.extend(forgeable(workload, audit));
         }
     }
@@ -53,14 +53,30 @@ fn kept_off(index: usize, workload: &Workload<'_>, audit: &Audit<'_>) -> Option<
     Some(finding.help("add a toleration with the taint's key and value"))
 }
 
+/// Selectors that admit a pool of others beside the gateway's own.
+fn strays(index: usize, workload: &Workload<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let placement = &audit.facts.placement;
+    let pools = &audit.estate.pools;
+    let landings = placement.landings(index).iter().filter(|landing| landing.certain);
+    let (own, other): (Vec<usize>, Vec<usize>) =
+        landings.map(|landing| landing.pool).partition(|&pool| placement.is_gateway_pool(pool));
+    let own = own.first()?;
+    let stray = other.into_iter().map(|pool| &pools[pool]).find(|pool| !pool.provisioned)?;
+    let message = format!(
+        "`{}` may run on pool `{}` as well, which its selectors admit beside the gateway's pool `{}`",
+        audit.estate.display(workload),
+        stray.name,
+        pools[*own].name
+    );
+    let at = workload.placement.unsound_key(|_| false).map_or(workload.pod_at(), |key| key.at);
+    let finding = RULE.finding("stray", at, message).see(stray.name.at, "the other pool");
+    Some(finding.help("select the gateway's pool by `cloud.google.com/gke-nodepool`"))
+}
+
 /// A kubelet may set most labels of its own node: a stolen node can call itself the gateway's.
 fn forgeable(workload: &Workload<'_>, audit: &Audit<'_>) -> Option<Finding> {
-    let is_safe = |key: &str| key == POOL_LABEL || key.starts_with("node-restriction.kubernetes.io/");
-    let selector = workload.placement.node_selector;
-    if selector.is_empty() || selector.iter().any(|(key, _)| is_safe(key.value)) {
-        return None;
-    }
-    let (key, _) = selector.iter().next()?;
+    let is_sound = |key: &str| key == POOL_LABEL || key.starts_with("node-restriction.kubernetes.io/");
+    let key = workload.placement.unsound_key(is_sound)?;
     let message =
         format!("`{}` selects nodes by `{key}`, which a node may give itself", audit.estate.display(workload));
     let finding = RULE.finding("forgeable", key.at, message).severity(Severity::Low);

@@ -4,7 +4,7 @@ use crate::analysis::access::enumerate;
 use crate::analysis::capture::Injection;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::access::{Binding, Standing};
-use crate::model::{Estate, Layer, OutboundMode};
+use crate::model::{Direction, Estate, Layer, OutboundMode, Unknown};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -27,23 +27,34 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         findings.push(note(Layer::Access, &[format!("what role {roles} allows is not in the input")], *at, audit));
     }
     let Some(at) = anchor(audit.estate) else { return };
-    for layer in Layer::ALL {
+    // Rules without clusters are somebody else's half of an estate: what the half itself leaves open is worth a word.
+    let is_whole = has_cluster(audit.estate);
+    for layer in Layer::ALL.into_iter().filter(|&layer| is_whole || audit.estate.evidence.has(layer)) {
         let gaps = gaps(layer, audit);
         if !gaps.is_empty() {
-            findings.push(note(layer, &gaps, at, audit));
+            let note = note(layer, &gaps, at, audit);
+            findings.push(open_places(layer, audit).into_iter().fold(note, |note, (at, what)| note.see(at, what)));
         }
     }
 }
 
 /// What cannot be judged without the missing layers: the first application workload, else the first gateway, else the
-/// first node pool. An input without any of them leaves nothing open.
+/// first node pool, else the first firewall rule. An input without any of them leaves nothing open.
 fn anchor(estate: &Estate<'_>) -> Option<Location> {
     let workload = estate.tenants().map(|(_, workload)| workload).min_by_key(|workload| estate.order_of(workload));
     let gateways = estate.mesh.gateways.iter().filter(|gateway| gateway.egress);
     let gateway = gateways.min_by_key(|gateway| (gateway.namespace, gateway.name.value, gateway.name.at));
     let pool = estate.pools.iter().min_by_key(|pool| (pool.name.value, pool.name.at));
     let workload = workload.map(|workload| workload.name.at);
-    workload.or_else(|| gateway.map(|gateway| gateway.name.at)).or_else(|| pool.map(|pool| pool.name.at))
+    let rule = estate.firewall.iter().min_by_key(|rule| (rule.name.value, rule.name.at));
+    let gateway = gateway.map(|gateway| gateway.name.at);
+    workload.or(gateway).or_else(|| pool.map(|pool| pool.name.at)).or_else(|| rule.map(|rule| rule.name.at))
+}
+
+/// Whether the input holds anything that runs, or that something could run on.
+fn has_cluster(estate: &Estate<'_>) -> bool {
+    let mut gateways = estate.mesh.gateways.iter().filter(|gateway| gateway.egress);
+    estate.tenants().next().is_some() || gateways.next().is_some() || !estate.pools.is_empty()
 }
 
 /// What is wanting of a layer, as clauses of a sentence.
@@ -60,6 +71,7 @@ fn gaps(layer: Layer, audit: &Audit<'_>) -> Vec<String> {
     match layer {
         Layer::Mesh => gaps.extend(mesh_gaps(audit)),
         Layer::Firewall => gaps.extend(firewall_gaps(audit)),
+        Layer::Scheduling => gaps.extend(scheduling_gaps(audit)),
         _ => {}
     }
     gaps
@@ -102,17 +114,44 @@ fn unseen_roles<'a>(estate: &Estate<'a>) -> Vec<(&'a str, Location)> {
     roles
 }
 
-fn firewall_gaps(audit: &Audit<'_>) -> Vec<String> {
-    let mut reasons: Vec<&str> = audit
-        .facts
-        .firewall
-        .iter()
-        .filter_map(|pool| pool.unknown.as_ref())
-        .map(|unknown| unknown.reason.as_str())
-        .collect();
+/// What the input leaves open of the firewall before each pool; where no pool is in it, of the egress rules themselves.
+fn open_firewall<'f>(audit: &'f Audit<'_>) -> impl Iterator<Item = &'f Unknown> {
+    let of_pools = audit.facts.firewall.iter().filter_map(|pool| pool.unknown.as_ref());
+    let rules = audit.estate.firewall.iter().filter(|_| audit.estate.pools.is_empty());
+    let egress = rules.filter(|rule| rule.direction == Direction::Egress);
+    of_pools.chain(egress.filter_map(|rule| rule.unknown.as_ref()))
+}
+
+fn firewall_gaps(audit: &Audit<'_>) -> Option<String> {
+    let mut reasons: Vec<String> = open_firewall(audit).map(|unknown| unknown.reason.clone()).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    reasons.into_iter().map(|reason| format!("the firewall depends on {reason}")).collect()
+    (!reasons.is_empty()).then(|| format!("the firewall depends on {}", enumerate(&reasons)))
+}
+
+/// The pools whose taints the input leaves open.
+fn scheduling_gaps(audit: &Audit<'_>) -> Option<String> {
+    let open = audit.estate.pools.iter().filter(|pool| pool.taints_unknown.is_some());
+    let mut names: Vec<String> = open.map(|pool| format!("`{}`", pool.name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    (!names.is_empty()).then(|| format!("the taints of {} are left open", enumerate(&names)))
+}
+
+/// Where the input leaves something of a layer open, the first few places.
+fn open_places(layer: Layer, audit: &Audit<'_>) -> Vec<(Location, String)> {
+    let mut places: Vec<(Location, String)> = match layer {
+        Layer::Firewall => open_firewall(audit).map(|unknown| (unknown.at, unknown.reason.clone())).collect(),
+        Layer::Scheduling => {
+            let open = audit.estate.pools.iter().filter_map(|pool| pool.taints_unknown);
+            open.map(|at| (at, "taints that the input leaves open".to_owned())).collect()
+        }
+        _ => Vec::new(),
+    };
+    places.sort_unstable();
+    places.dedup_by_key(|(at, _)| *at);
+    places.truncate(5);
+    places
 }
 
 fn note(layer: Layer, gaps: &[String], at: Location, audit: &Audit<'_>) -> Finding {

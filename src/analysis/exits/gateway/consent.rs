@@ -1,7 +1,9 @@
 //! Whether the policies at an egress proxy let somebody through a door, by which clause, and whether that is what they mean
 //! (semantics C.8, C.9). An attacker chooses the path, the method and everything else that a client chooses.
 
-use rustc_hash::FxHashSet;
+use std::iter;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::doors::Door;
 use crate::analysis::authorization::{
@@ -20,6 +22,10 @@ pub(super) struct Policies<'e, 'a> {
     guards: Vec<Held<'e, 'a>>,
     /// Each clause that allows, as a policy of its own.
     singles: Vec<Single<'a>>,
+    /// The numbers of those that may be about the workloads of a namespace alone.
+    by_namespace: FxHashMap<&'a str, Vec<usize>>,
+    /// The numbers of those that may be about anybody.
+    anywhere: Vec<usize>,
     /// Whether a policy that allows is enforced, so that what none allows is denied.
     closed: bool,
 }
@@ -30,6 +36,8 @@ struct Single<'a> {
     certain: bool,
     /// The namespaces whose workloads it may be about; any where there is none.
     namespaces: Option<FxHashSet<&'a str>>,
+    /// The hosts, in lower case, of which a request must name one; any where there is none.
+    hosts: Option<FxHashSet<String>>,
     /// Whether it asks who the client is.
     names_source: bool,
     /// Whether it asks for some paths or methods only.
@@ -70,9 +78,28 @@ impl<'e, 'a> Policies<'e, 'a> {
         for (policy, certain) in held.iter().filter(|(policy, _)| policy.action == Action::Allow) {
             singles.extend(policy.clauses.iter().map(|clause| single(policy, clause, *certain)));
         }
+        let (mut by_namespace, mut anywhere): (FxHashMap<_, Vec<_>>, _) = (FxHashMap::default(), Vec::new());
+        for (number, single) in singles.iter().enumerate() {
+            match &single.namespaces {
+                Some(named) => named.iter().for_each(|name| by_namespace.entry(*name).or_default().push(number)),
+                None => anywhere.push(number),
+            }
+        }
         let closed = held.iter().any(|(policy, certain)| policy.action == Action::Allow && *certain);
         let guards = held.iter().filter(|(policy, _)| policy.action != Action::Allow).copied().collect();
-        Self { estate, held, guards, singles, closed }
+        Self { estate, held, guards, singles, by_namespace, anywhere, closed }
+    }
+
+    /// The clauses that may be about the workloads of a namespace, with their numbers, in order.
+    fn about(&self, namespace: &str) -> impl Iterator<Item = (usize, &Single<'a>)> {
+        let mut own = self.by_namespace.get(namespace).into_iter().flatten().copied().peekable();
+        let mut any = self.anywhere.iter().copied().peekable();
+        let numbers = iter::from_fn(move || match (own.peek(), any.peek()) {
+            (Some(one), Some(other)) if other < one => any.next(),
+            (Some(_), _) => own.next(),
+            (None, _) => any.next(),
+        });
+        numbers.map(|number| (number, &self.singles[number]))
     }
 
     /// Whether any policy holds, or may.
@@ -89,12 +116,10 @@ impl<'e, 'a> Policies<'e, 'a> {
         if !self.closed {
             best.decision = self.decide(door, asker, &self.held, Choice::default());
         }
-        for (number, single) in self.singles.iter().enumerate() {
+        let asked = door.asked.to_ascii_lowercase();
+        for (number, single) in self.about(asker.namespace).filter(|(_, single)| single.may_take(&asked)) {
             if best.decision == Decision::Allow {
                 break;
-            }
-            if single.namespaces.as_ref().is_some_and(|named| !named.contains(asker.namespace)) {
-                continue;
             }
             let choice = Choice::of(single);
             let held = (&single.policy, single.certain);
@@ -143,7 +168,8 @@ impl<'e, 'a> Policies<'e, 'a> {
     /// clause that allows names both.
     pub(super) fn intends(&self, host: &str, asker: Asker<'_>) -> Option<Intent> {
         let mut intent: Option<Intent> = None;
-        for single in self.singles.iter().filter(|single| single.names_source && single.names_host(host)) {
+        let named = self.about(asker.namespace).map(|(_, single)| single);
+        for single in named.filter(|single| single.names_source && single.names_host(host)) {
             if !self.is_about(single, host, asker) {
                 continue;
             }
@@ -158,9 +184,6 @@ impl<'e, 'a> Policies<'e, 'a> {
 
     /// Whether a clause may be about somebody who asks for a host.
     fn is_about(&self, single: &Single<'_>, host: &str, asker: Asker<'_>) -> bool {
-        if single.namespaces.as_ref().is_some_and(|named| !named.contains(asker.namespace)) {
-            return false;
-        }
         let choice = Choice::of(single);
         let peer = Peer::Account { namespace: asker.namespace, account: Some(asker.account) };
         let request = Request {
@@ -190,9 +213,7 @@ impl<'e, 'a> Policies<'e, 'a> {
 
     /// The hosts that clauses about somebody name, a name for each pattern.
     pub(super) fn hosts_of(&self, asker: Asker<'_>) -> Vec<String> {
-        let about =
-            |single: &&Single<'_>| single.namespaces.as_ref().is_none_or(|named| named.contains(asker.namespace));
-        let tests = self.singles.iter().filter(about).flat_map(Single::hosts);
+        let tests = self.about(asker.namespace).flat_map(|(_, single)| single.hosts());
         let mut names: Vec<String> =
             tests.flat_map(|test| test.values).map(|value| value.value.replace('*', "any")).collect();
         names.sort_unstable();
@@ -202,10 +223,8 @@ impl<'e, 'a> Policies<'e, 'a> {
 
     /// The hosts that clauses which ask who the client is name in full for somebody.
     pub(super) fn named_hosts(&self, asker: Asker<'_>) -> Vec<String> {
-        let about = |single: &&Single<'_>| {
-            single.names_source && single.namespaces.as_ref().is_none_or(|named| named.contains(asker.namespace))
-        };
-        let tests = self.singles.iter().filter(about).flat_map(Single::hosts);
+        let named = self.about(asker.namespace).filter(|(_, single)| single.names_source);
+        let tests = named.flat_map(|(_, single)| single.hosts());
         let values = tests.flat_map(|test| test.values).map(|value| value.value);
         let plain = values.filter(|host| !host.contains('*') && !host.contains(':'));
         let mut hosts: Vec<String> = plain.map(str::to_owned).collect();
@@ -280,6 +299,11 @@ impl<'c> Choice<'c> {
 }
 
 impl Single<'_> {
+    /// Whether a request for a host, in lower case, may match. Of a policy that may not hold, everything is left open.
+    fn may_take(&self, asked: &str) -> bool {
+        !self.certain || self.hosts.as_ref().is_none_or(|hosts| hosts.contains(asked))
+    }
+
     fn hosts(&self) -> impl Iterator<Item = &Condition<'_>> {
         let tests = self.policy.clauses.iter().flat_map(Clause::tests);
         tests.filter(|test| matches!(test.attribute, Attribute::Host | Attribute::Sni) && !test.negative)
@@ -321,9 +345,25 @@ fn single<'a>(policy: &AuthorizationPolicy<'a>, clause: &Clause<'a>, certain: bo
         policy: AuthorizationPolicy { clauses: vec![clause.clone()], ..policy.clone() },
         certain,
         namespaces: namespaces.filter(|_| names_source),
+        hosts: hosts_in_full(clause),
         names_source,
         narrow,
     }
+}
+
+/// The hosts that a clause names, in lower case, where each of its operations names some, all of them in full.
+fn hosts_in_full(clause: &Clause<'_>) -> Option<FxHashSet<String>> {
+    let is_plain = |test: &&Condition<'_>| {
+        test.attribute == Attribute::Host
+            && !(test.negative || test.open || test.values.is_empty())
+            && test.values.iter().all(|value| !value.value.contains('*'))
+    };
+    let mut hosts = FxHashSet::default();
+    for operation in &clause.operations {
+        let test = operation.list.iter().find(is_plain)?;
+        hosts.extend(test.values.iter().map(|value| value.value.to_ascii_lowercase()));
+    }
+    Some(hosts).filter(|hosts| !hosts.is_empty())
 }
 
 /// The namespace of a value of identity, where it stands there in full.

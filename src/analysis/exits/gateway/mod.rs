@@ -9,7 +9,7 @@ mod tenant;
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
@@ -153,6 +153,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let mut reached: FxHashMap<(usize, &[u16]), Said> = FxHashMap::default();
         // Doors that look alike from outside get one answer, wherever they lead.
         let mut asked = FxHashMap::default();
+        // Those at which nobody arrives differ in name only: what is closed at one is closed at the next.
+        let mut shut = FxHashSet::default();
         for (number, door) in self.doors.iter().enumerate().filter(|(_, door)| wanted(&door.upstream, door.leaves)) {
             let reach = reached
                 .entry((door.proxy, door.pod_ports.as_slice()))
@@ -161,8 +163,17 @@ impl<'e, 'a> Gateways<'e, 'a> {
                 (door.proxy, door.server.mode, authorization::chain(door.server), &*door.pod_ports, &*door.asked);
             let ask = || self.policies[door.proxy].ask(door, caller.asker);
             let met = Met { reach: reach.clone(), consent: *asked.entry(alike).or_insert_with(ask) };
+            let server = std::ptr::from_ref(door.server);
+            let shape = (door.proxy, server, &*door.pod_ports, met.consent.decision, decisions(&self.beyond[number]));
+            let is_led = self.led(door, caller).is_some();
+            if !every && !is_led && shut.contains(&shape) {
+                continue;
+            }
             let exit = self.through(number, caller, &met);
             if exit.verdict == Verdict::Closed && !every {
+                if !is_led {
+                    shut.insert(shape);
+                }
                 if closed.as_ref().is_none_or(|known| exit.cut().count() < known.cut().count()) {
                     closed = Some(exit);
                 }
@@ -411,6 +422,11 @@ impl<'e, 'a> Gateways<'e, 'a> {
             }
         }
     }
+}
+
+/// What layers decide, each for itself.
+fn decisions(said: &[Said]) -> Vec<(Control, Decision)> {
+    said.iter().map(Said::decided).collect()
 }
 
 /// Whether TCP to any of some ports passes one side's policies; to any port at all where none is known.
