@@ -72,7 +72,7 @@ fn audit_with<T>(walk: &Walk, config: &Config, take: impl Fn(&Estate<'_>, &Facts
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let whole = resource::read(&parsed.documents, &embedded);
-    let scopes = scope::scopes(&walk.sources, &parsed.documents, &whole, config);
+    let scope::Scopes { list: scopes, problems } = scope::scopes(&walk.sources, &parsed.documents, &whole, config);
     let left = scope::left_out(&walk.sources, &scopes);
     let resources = if left.is_empty() {
         whole
@@ -80,7 +80,7 @@ fn audit_with<T>(walk: &Walk, config: &Config, take: impl Fn(&Estate<'_>, &Facts
         resource::read_where(&parsed.documents, &embedded, |id| !left.contains(&id))
     };
 
-    let mut run = Run { problems: scope::empty_sections(&walk.sources, config), ..Run::default() };
+    let mut run = Run { problems, ..Run::default() };
     if scopes.is_empty() {
         run.estate(&resources, config, "", &take);
     }

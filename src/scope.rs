@@ -2,14 +2,15 @@
 //! cluster, or whatever the settings say. Taken together, a policy of one would seem to hold in the other; so each is
 //! audited apart, with all that they share.
 
-mod contradiction;
+mod folders;
 mod kustomize;
+mod objects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::resource::Resources;
-use crate::source::{Document, Problem, Source, SourceId, Sources};
+use crate::source::{Document, Problem, Source, SourceId, Sources, Span};
 
 /// A part of the input that is audited by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,44 +19,62 @@ pub struct Scope {
     pub sources: BTreeSet<SourceId>,
 }
 
-/// Folders whose own folders are clusters, by a custom that tools for deployment share.
-const CLUSTERS: [&str; 3] = ["clusters", "environments", "envs"];
+/// More estates than these are not audited apart: each costs an audit of its own, with all that it shares.
+const MOST: usize = 100;
 
-/// Folders beside clusters that are none themselves.
-const COMMON: [&str; 6] = ["base", "common", "default", "global", "modules", "shared"];
+/// The estates of an input, and what is wrong with how they are told apart.
+#[derive(Debug, Default)]
+pub struct Scopes {
+    /// None where the input is one estate.
+    pub list: Vec<Scope>,
+    pub problems: Vec<Problem>,
+}
 
-/// More parts than these are rather examples than estates, and are audited as one.
-const MOST: usize = 24;
-
-/// The parts of an input; nothing where it is one estate.
+/// Tells the estates of an input apart, where something says for certain that it holds several: the settings, kustomizations
+/// that cannot be applied to one cluster, or folders that hold a cluster each. What nothing tells apart is one: to split an
+/// estate would lose what its layers do to each other.
 #[must_use]
-pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resources<'_>, config: &Config) -> Vec<Scope> {
-    let all: BTreeSet<SourceId> = sources.manifests().map(Source::id).collect();
+pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resources<'_>, config: &Config) -> Scopes {
     if !config.sections.is_empty() {
-        return of_settings(sources, config);
+        return Scopes { list: of_settings(sources, config), problems: empty_sections(sources, config) };
     }
+    let all: BTreeSet<SourceId> = sources.manifests().map(Source::id).collect();
     let kustomizations = kustomize::Kustomizations::new(sources, documents);
-    let objects = contradiction::Objects::new(sources, resources, &kustomizations.patches);
-    let mut parts = kustomizations.variants();
-    if parts.is_empty() {
-        parts = clusters(sources, documents);
+    let objects = objects::Objects::new(resources, &kustomizations.patches);
+    let folders = folders::Folders::new(sources, &all);
+    let mut estates = kustomizations.estates(&objects);
+    if estates.is_empty() {
+        estates = folders.estates(&objects);
     }
-    if !parts.is_empty() {
-        // What contradicts a part cannot belong to it, nor to all of them.
-        let own: BTreeSet<SourceId> = parts.values().flatten().copied().collect();
-        let outsiders = objects.against(&own, &all, sources);
-        parts.extend(outsiders);
+    if estates.len() > MOST {
+        let first = estates.values().flatten().next().map(|&id| sources[id].location(Span::new(0, 0)));
+        let message = format!(
+            "this looks like one of {} estates, more than are audited apart, so all are taken for one: audit each by itself",
+            estates.len()
+        );
+        return Scopes { list: Vec::new(), problems: first.map(|at| Problem { at, message }).into_iter().collect() };
     }
-    let own: BTreeSet<SourceId> = parts.values().flatten().copied().collect();
-    let shared = &all - &own;
+    adopt(&mut estates, &folders, &kustomizations, sources);
+    let own: BTreeSet<SourceId> = estates.values().flatten().copied().collect();
+    let shared: BTreeSet<SourceId> = all.difference(&own).copied().collect();
     let scope = |(name, files): (String, BTreeSet<SourceId>)| Scope { name, sources: &files | &shared };
-    let mut scopes: Vec<Scope> = parts.into_iter().map(scope).collect();
-    if scopes.is_empty() {
-        scopes.push(Scope { name: String::new(), sources: all });
+    Scopes { list: estates.into_iter().map(scope).collect(), problems: Vec::new() }
+}
+
+/// Gives the estates what is in none of them yet and stands in a folder of their name, beside such a folder of another.
+fn adopt(
+    estates: &mut BTreeMap<String, BTreeSet<SourceId>>,
+    folders: &folders::Folders<'_>,
+    kustomizations: &kustomize::Kustomizations,
+    sources: &Sources,
+) {
+    let own: BTreeSet<SourceId> = estates.values().flatten().copied().collect();
+    let names: BTreeSet<&str> = estates.keys().map(String::as_str).collect();
+    for (name, files) in folders.called(&names).into_iter().map(|(name, files)| (name.to_owned(), files)) {
+        let files = files.difference(&own).copied();
+        let adopted = files.flat_map(|id| kustomizations.taken_in(sources[id].path()).into_iter().chain([id]));
+        estates.entry(name).or_default().extend(adopted);
     }
-    let split: Vec<Scope> = scopes.iter().flat_map(|scope| objects.split(scope, sources)).collect();
-    let scopes = if split.len() > MOST { scopes } else { split };
-    if scopes.len() < 2 || scopes.len() > MOST { Vec::new() } else { scopes }
 }
 
 /// The parts that the settings name.
@@ -78,8 +97,7 @@ pub fn left_out(sources: &Sources, scopes: &[Scope]) -> BTreeSet<SourceId> {
 }
 
 /// The places in the settings that name nothing of the input.
-#[must_use]
-pub fn empty_sections(sources: &Sources, config: &Config) -> Vec<Problem> {
+fn empty_sections(sources: &Sources, config: &Config) -> Vec<Problem> {
     let paths = config.sections.iter().flat_map(|section| &section.paths);
     let is_empty = |path: &str| {
         let folder = from_settings(sources, path);
@@ -124,48 +142,9 @@ fn joined(folder: &str, path: &str) -> String {
     format!("{slash}{}", parts.join("/"))
 }
 
-/// The files of each cluster that has a folder. Those of one name are one cluster, wherever they are.
-fn clusters(sources: &Sources, documents: &[Document<'_>]) -> BTreeMap<String, BTreeSet<SourceId>> {
-    let mut found: BTreeMap<&str, BTreeMap<&str, BTreeSet<SourceId>>> = BTreeMap::new();
-    for id in documents.iter().map(|document| document.source().id()) {
-        let Some((above, cluster)) = cluster(sources[id].path()) else { continue };
-        if !COMMON.contains(&cluster) {
-            found.entry(above).or_default().entry(cluster).or_default().insert(id);
-        }
-    }
-    let mut parts: BTreeMap<String, BTreeSet<SourceId>> = BTreeMap::new();
-    for (name, files) in found.into_values().filter(|clusters| clusters.len() > 1).flatten() {
-        parts.entry(name.to_owned()).or_default().extend(files);
-    }
-    parts
-}
-
-/// The folder of clusters that a path is below, and the name of its cluster.
-fn cluster(path: &str) -> Option<(&str, &str)> {
-    let mut start = 0;
-    let mut above = None;
-    for part in path.split('/') {
-        let end = start + part.len();
-        if let Some(above) = above {
-            // A file among the folders is none of them.
-            return (end < path.len()).then_some((above, part));
-        }
-        above = CLUSTERS.contains(&part).then(|| &path[..end]);
-        start = end + 1;
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cluster_is_a_folder_below_one_of_clusters() {
-        assert_eq!(cluster("deploy/clusters/prod/a.yaml"), Some(("deploy/clusters", "prod")));
-        assert_eq!(cluster("envs/prod/x/a.yaml"), Some(("envs", "prod")));
-        assert_eq!((cluster("clusters/a.yaml"), cluster("my-clusters/prod/a.yaml")), (None, None));
-    }
 
     #[test]
     fn paths_are_seen_from_their_folder() {

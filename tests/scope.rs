@@ -181,31 +181,127 @@ fn overlays_of_several_services_for_one_stage_are_one_estate() {
     assert_eq!(names, ["dev", "prod"]);
 }
 
+/// Files of the bases and overlays of two services, cart and pay, each overlay with some more lines.
+fn overlays(more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for service in ["cart", "pay"] {
+        files.push((format!("{service}/base/kustomization.yaml"), format!("resources: [{service}.yaml]\n")));
+        files.push((format!("{service}/base/{service}.yaml"), workload(service, service)));
+        for (stage, more) in more {
+            files.push((format!("{service}/overlays/{stage}/kustomization.yaml"), overlay("") + more));
+        }
+    }
+    files
+}
+
+fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
+    files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect()
+}
+
+fn names(files: &[(String, String)]) -> Vec<String> {
+    estates(&borrowed(files)).iter().map(|name| name.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn what_only_one_of_several_services_has_is_no_estate() {
+    let mut files = overlays(&[("dev", ""), ("prod", "")]);
+    assert_eq!(names(&files), ["dev", "prod"]);
+    files.push(("pay/overlays/init-db/kustomization.yaml".to_owned(), overlay(", job.yaml")));
+    files.push(("pay/overlays/init-db/job.yaml".to_owned(), workload("init", "init")));
+    assert_eq!(names(&files), ["dev", "prod"]);
+    // What is no variant of anything, but is called like an estate beside another, is of that estate.
+    let mesh = |stage: &str| (format!("mesh/{stage}/kustomization.yaml"), "resources: [deny.yaml]\n".to_owned());
+    files.extend([mesh("dev"), ("mesh/dev/deny.yaml".to_owned(), DENY.to_owned())]);
+    files.push(("mesh/prod/other.yaml".to_owned(), DENY.replace("namespace: shop", "namespace: other")));
+    let ran = estates(&borrowed(&files));
+    // Three files of its own for each service and two of dev's mesh, or one of prod's; the job is everybody's.
+    assert_eq!(ran, ["dev 10", "prod 9"]);
+}
+
+#[test]
+fn kustomizations_that_one_cluster_holds_are_one_estate() {
+    let (cart, pay) = (workload("cart", "cart"), workload("pay", "pay"));
+    let common = "resources: [namespace.yaml, deny.yaml]\n";
+    let files = [
+        ("common/kustomization.yaml", common),
+        ("common/namespace.yaml", CLEAN),
+        ("common/deny.yaml", DENY),
+        ("cart/kustomization.yaml", "resources: [../common, cart.yaml]\n"),
+        ("cart/cart.yaml", cart.as_str()),
+        ("pay/kustomization.yaml", "resources: [../common, pay.yaml]\n"),
+        ("pay/pay.yaml", &pay),
+    ];
+    assert_eq!(estates(&files), [""; 0]);
+    // Who applies these says where they go, so that they may be two.
+    let open = |image: &str| workload("web", image).replace(", namespace: shop", "");
+    let files = [
+        ("a/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("a/web.yaml", &open("one")),
+        ("b/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("b/web.yaml", &open("two")),
+    ];
+    assert_eq!(estates(&files), [""; 0]);
+    let placed = "namespace: shop\nresources: [web.yaml]\n";
+    let files = files.map(|(path, text)| (path, if text.starts_with("resources") { placed } else { text }));
+    assert_eq!(estates(&files), ["a 2", "b 2"]);
+}
+
 #[test]
 fn folders_of_clusters_are_audited_apart() {
-    let cart = workload("cart", "cart");
+    let (cart, pay) = (workload("cart", "cart"), workload("pay", "pay"));
     let files = [
         ("clusters/prod/cart.yaml", cart.as_str()),
         ("clusters/prod/deny.yaml", DENY),
         ("clusters/staging/cart.yaml", &cart),
         ("clusters/shared/namespaces.yaml", CLEAN),
         ("cloud/a.yaml", CLEAN),
+        ("mesh/prod/pay.yaml", &pay),
+        ("mesh/staging/pay.yaml", &pay),
+        ("broken.yaml", "a: [\n"),
     ];
-    assert_eq!(estates(&files), ["prod 4", "staging 3"]);
+    assert_eq!(estates(&files), ["prod 6", "staging 5"]);
     assert_eq!(estates(&files[..2]), [""; 0]);
+    // Folders that have nothing in common are layers of one cluster.
+    assert_eq!(estates(&[("clusters/apps/cart.yaml", cart.as_str()), ("clusters/mesh/deny.yaml", DENY)]), [""; 0]);
+    // What could not be read is counted all the same.
+    let estate = folder(&files);
+    let inputs = parsed(&run(estate.path(), &["check", "--format", "json"]).stdout)["inputs"].clone();
+    assert_eq!((&inputs["files"], &inputs["documents"], &inputs["resources"]), (&8.into(), &8.into(), &7.into()));
+    assert_eq!(inputs["unparsed"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]
-fn folders_that_contradict_each_other_are_audited_apart() {
+fn folders_that_hold_an_environment_or_a_cluster_each_are_audited_apart() {
     let (one, other) = (workload("cart", "cart:1"), workload("cart", "cart:2"));
-    let files = [("stage1/a.yaml", one.as_str()), ("stage2/a.yaml", &other), ("mesh/b.yaml", CLEAN)];
-    assert_eq!(estates(&files), ["stage1 2", "stage2 2"]);
-    // Neither the same words twice nor a namespace that several declare is a contradiction.
-    assert_eq!(estates(&[("x/a.yaml", &one), ("y/a.yaml", &one)]), [""; 0]);
-    let labelled = CLEAN.to_owned() + "  labels: {istio-injection: enabled}\n";
-    assert_eq!(estates(&[("x/a.yaml", CLEAN), ("y/a.yaml", &labelled)]), [""; 0]);
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n";
+    let (first, second) = (format!("{namespace}{one}"), format!("{namespace}{other}"));
+    assert_eq!(
+        estates(&[("gke-prod/a.yaml", one.as_str()), ("gke-test/a.yaml", &other), ("mesh/b.yaml", CLEAN)]),
+        ["gke-prod 2", "gke-test 2"]
+    );
+    assert_eq!(
+        estates(&[("stage1/a.yaml", first.as_str()), ("stage2/a.yaml", &second), ("mesh/b.yaml", CLEAN)]),
+        ["stage1 2", "stage2 2"]
+    );
+    // Folders that change an object of each other, or run alternatives, are layers as far as anybody can tell.
+    assert_eq!(estates(&[("app/a.yaml", first.as_str()), ("extras/a.yaml", &other)]), [""; 0]);
+    let with_policy = format!("{first}---\n{DENY}");
+    assert_eq!(estates(&[("app/a.yaml", with_policy.as_str()), ("mesh/a.yaml", DENY)]), [""; 0]);
     // Two files of one folder are no two estates.
-    assert_eq!(estates(&[("x/a.yaml", &one), ("x/b.yaml", &other)]), [""; 0]);
+    assert_eq!(estates(&[("x/prod.yaml", first.as_str()), ("x/test.yaml", &second)]), [""; 0]);
+}
+
+#[test]
+fn more_estates_than_can_be_audited_apart_are_one_and_that_is_said() {
+    let cart = workload("cart", "cart");
+    let paths: Vec<String> = (0..101).map(|number| format!("clusters/c{number}/cart.yaml")).collect();
+    let files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), cart.as_str())).collect();
+    let estate = folder(&files);
+    let inputs = parsed(&run(estate.path(), &["check", "--format", "json"]).stdout)["inputs"].clone();
+    assert_eq!(inputs["estates"], serde_json::json!([]));
+    let message = inputs["problems"][0]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("one of 101 estates"), "{message}");
+    assert_eq!(estates(&files[..3]), ["c0 1", "c1 1", "c2 1"]);
 }
 
 #[test]

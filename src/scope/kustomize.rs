@@ -1,7 +1,8 @@
-//! Kustomizations: which files each of them takes in, and which of them are variants of one another.
+//! Kustomizations: which files each of them takes in, and which of them cannot be applied to one cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::objects::{Content, Objects};
 use super::{folder, joined};
 use crate::source::{Document, Node, SourceId, Sources};
 
@@ -20,6 +21,12 @@ struct Kustomization {
     /// The folders of the kustomizations that it takes in.
     takes_in: Vec<String>,
     is_component: bool,
+}
+
+/// A kustomization that nobody takes in.
+struct Root<'k, 'a> {
+    home: &'k str,
+    content: Content<'a>,
 }
 
 impl Kustomizations {
@@ -66,9 +73,7 @@ impl Kustomizations {
         files
     }
 
-    /// The variants of something: kustomizations that nobody takes in and that take in the same, with their files. Those
-    /// that are called alike and have nothing in common, as the overlays of several services for one stage, are one part.
-    pub fn variants(&self) -> BTreeMap<String, BTreeSet<SourceId>> {
+    fn roots<'a>(&self, objects: &Objects<'a>) -> Vec<Root<'_, 'a>> {
         let taken: BTreeSet<&str> = self
             .by_folder
             .values()
@@ -77,25 +82,73 @@ impl Kustomizations {
         let is_root = |(home, kustomization): &(&String, &Kustomization)| {
             !kustomization.is_component && !taken.contains(home.as_str())
         };
-        let roots = self.by_folder.iter().filter(is_root).map(|(home, _)| (home.as_str(), self.closure(home, false)));
-        let roots: Vec<(&str, BTreeSet<SourceId>)> = roots.collect();
-        let is_variant = |index: &usize| {
-            let others = roots.iter().enumerate().filter(|(other, _)| other != index);
-            others.into_iter().any(|(_, (_, files))| !files.is_disjoint(&roots[*index].1))
-        };
-        let variants: Vec<usize> = (0..roots.len()).filter(is_variant).collect();
-        let mut known: BTreeMap<&str, BTreeSet<SourceId>> = BTreeMap::new();
-        let mut parts: BTreeMap<String, BTreeSet<SourceId>> = BTreeMap::new();
-        for &(home, ref files) in variants.iter().map(|&index| &roots[index]) {
-            let name = home.rsplit('/').next().unwrap_or(home);
-            let is_free = known.get(name).is_none_or(|known| known.is_disjoint(files));
-            let name = if is_free { name } else { home };
-            known.entry(name).or_default().extend(files);
-            let name = if name.is_empty() { "." } else { name };
-            parts.entry(name.to_owned()).or_default().extend(self.closure(home, true));
-        }
-        if parts.len() < 2 { BTreeMap::new() } else { parts }
+        let root = |home| Root { home, content: objects.certain(&self.closure(home, false)) };
+        self.by_folder.iter().filter(is_root).map(|(home, _)| root(home.as_str())).collect()
     }
+
+    /// The estates that kustomizations make, by name, with their files. Roots that cannot be applied to one cluster are of
+    /// different estates; those of several services that are called alike, as their overlays for one stage, are of one. An
+    /// estate has an overlay of most services: what only a few have, such as a job that runs once, is no estate of its own.
+    pub fn estates(&self, objects: &Objects<'_>) -> BTreeMap<String, BTreeSet<SourceId>> {
+        let roots = self.roots(objects);
+        let rivals = rivals(&roots);
+        let services = services(&rivals);
+        let count = services.iter().collect::<BTreeSet<_>>().len() - usize::from(services.contains(&None));
+        let mut homes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for index in (0..roots.len()).filter(|&index| !rivals[index].is_empty()) {
+            homes.entry(name(&roots, index, &rivals[index])).or_default().push(index);
+        }
+        let covers = |indices: &[usize]| indices.iter().map(|&index| services[index]).collect::<BTreeSet<_>>().len();
+        homes.retain(|_, indices| covers(indices) * 2 > count);
+        let files =
+            |indices: Vec<usize>| indices.iter().flat_map(|&index| self.closure(roots[index].home, true)).collect();
+        let estates: BTreeMap<_, _> = homes.into_iter().map(|(name, indices)| (name, files(indices))).collect();
+        if estates.len() < 2 { BTreeMap::new() } else { estates }
+    }
+
+    /// All files that a file takes in, where it is a kustomization.
+    pub fn taken_in(&self, path: &str) -> BTreeSet<SourceId> {
+        let is_kustomization = FILES.contains(&path.rsplit('/').next().unwrap_or(path));
+        if is_kustomization { self.closure(folder(path), true) } else { BTreeSet::new() }
+    }
+}
+
+/// Which roots each root has as rivals.
+fn rivals(roots: &[Root<'_, '_>]) -> Vec<Vec<usize>> {
+    let of = |index: usize| {
+        let is_rival = |other: &usize| *other != index && roots[index].content.is_rival(&roots[*other].content);
+        (0..roots.len()).filter(is_rival).collect()
+    };
+    (0..roots.len()).map(of).collect()
+}
+
+/// Which service each root is of, by the first of its roots: all that are rivals, whether directly or through others, vary
+/// one service. None for what has no rival.
+fn services(rivals: &[Vec<usize>]) -> Vec<Option<usize>> {
+    let mut services = vec![None; rivals.len()];
+    for first in (0..rivals.len()).filter(|&index| !rivals[index].is_empty()) {
+        let mut open = vec![first];
+        while let Some(index) = open.pop() {
+            if services[index].is_none() {
+                services[index] = Some(first);
+                open.extend(&rivals[index]);
+            }
+        }
+    }
+    services
+}
+
+/// What a root is called among its rivals: the steps of its path at which it parts from any of them.
+fn name(roots: &[Root<'_, '_>], index: usize, rivals: &[usize]) -> String {
+    let steps = |index: usize| roots[index].home.split('/').collect::<Vec<_>>();
+    let own = steps(index);
+    let parting = |rival: &usize| own.iter().zip(steps(*rival)).take_while(|(one, other)| **one == *other).count();
+    let partings: BTreeSet<usize> = rivals.iter().map(parting).collect();
+    let named: Vec<&str> =
+        partings.iter().filter_map(|&at| own.get(at).copied()).filter(|step| !step.is_empty()).collect();
+    // A root that holds all of its rivals parts from them nowhere.
+    let last = own.last().copied().filter(|step| !step.is_empty()).unwrap_or(".");
+    if named.is_empty() { last.to_owned() } else { named.join("/") }
 }
 
 /// The files of patches that a kustomization names.
@@ -108,4 +161,29 @@ fn patches(root: Node<'_>) -> impl Iterator<Item = &str> {
 /// Whether something is fetched from elsewhere, which an audit does not.
 fn is_remote(text: &str) -> bool {
     text.contains("://") || text.contains("?ref=") || text.starts_with("git@") || text.starts_with("github.com/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(homes: &[&'static str]) -> Vec<String> {
+        let roots: Vec<_> = homes.iter().map(|home| Root { home, content: Content::default() }).collect();
+        let others = |index: usize| (0..homes.len()).filter(|&other| other != index).collect::<Vec<_>>();
+        (0..homes.len()).map(|index| name(&roots, index, &others(index))).collect()
+    }
+
+    #[test]
+    fn a_root_is_called_by_where_it_parts_from_its_rivals() {
+        assert_eq!(names(&["cart/overlays/prod", "cart/overlays/dev"]), ["prod", "dev"]);
+        assert_eq!(names(&["overlays/prod/cart", "overlays/dev/cart"]), ["prod", "dev"]);
+        assert_eq!(names(&["eu/prod", "eu/dev", "us/prod"]), ["eu/prod", "eu/dev", "us"]);
+        assert_eq!(names(&["", "dev"]), [".", "dev"]);
+        assert_eq!(names(&["shop", "shop/tests/a", "shop/tests/b"]), ["shop", "tests/a", "tests/b"]);
+    }
+
+    #[test]
+    fn roots_that_are_rivals_through_others_vary_one_service() {
+        assert_eq!(services(&[vec![2], vec![], vec![0, 3], vec![2]]), [Some(0), None, Some(0), Some(0)]);
+    }
 }
