@@ -156,6 +156,13 @@ fn overlays_of_one_base_are_audited_apart() {
     let text = run(estate.path(), &["check"]).stdout;
     assert!(text.contains("2 estates, each audited by itself") && text.contains("prod (5 files)"), "{text}");
     assert!(text.contains("severity, in staging"), "{text}");
+    let log = parsed(&run(estate.path(), &["check", "--format", "sarif", "--rule", "missing-egress-isolation"]).stdout);
+    assert_eq!(log["runs"][0]["properties"]["estates"], serde_json::json!(["prod", "staging"]));
+    assert_eq!(log["runs"][0]["results"][0]["properties"]["estates"], serde_json::json!(["staging"]));
+    for format in ["github", "gitlab", "junit", "markdown", "html"] {
+        let text = run(estate.path(), &["check", "--format", format, "--rule", "missing-egress-isolation"]).stdout;
+        assert!(text.contains("(in `staging`)") || text.contains("(in <code>staging</code>)"), "{format}: {text}");
+    }
 }
 
 #[test]
