@@ -18,7 +18,7 @@ pub(super) struct Content<'a> {
     others: BTreeSet<Identity<'a>>,
 }
 
-impl<'a> Content<'a> {
+impl Content<'_> {
     fn add(&mut self, other: &Self) {
         self.namespaces.extend(&other.namespaces);
         self.workloads.extend(&other.workloads);
