@@ -251,6 +251,15 @@ fn kustomizations_that_one_cluster_holds_are_one_estate() {
     let placed = "namespace: shop\nresources: [web.yaml]\n";
     let files = files.map(|(path, text)| (path, if text.starts_with("resources") { placed } else { text }));
     assert_eq!(estates(&files), ["a 2", "b 2"]);
+    // Tenants of one cluster, made from one base; two environments that are called by their names too.
+    let made = |names: [&str; 2]| {
+        let [one, other] = names.map(|name| format!("namespace: shop-{name}\nresources: [../base]\n"));
+        let paths = names.map(|name| format!("{name}/kustomization.yaml"));
+        let base = [("base/kustomization.yaml", BASE), ("base/cart.yaml", cart.as_str())];
+        estates(&[base[0], base[1], (&paths[0], one.as_str()), (&paths[1], &other)])
+    };
+    assert_eq!(made(["blue", "green"]), [""; 0]);
+    assert_eq!(made(["dev", "prod"]), ["dev 3", "prod 3"]);
 }
 
 #[test]

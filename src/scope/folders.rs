@@ -126,7 +126,7 @@ fn alike<'p, 'a>(
     (0..contents.len()).filter(|&index| has_like(index)).map(|index| contents[index].0).collect()
 }
 
-fn is_environment(name: &str) -> bool {
+pub(super) fn is_environment(name: &str) -> bool {
     name.split(['-', '_', '.']).any(|word| ENVIRONMENTS.contains(&word.to_lowercase().as_str()))
 }
 

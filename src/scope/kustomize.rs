@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::folders::is_environment;
 use super::objects::{Content, Objects};
 use super::{folder, joined};
 use crate::source::{Document, Node, SourceId, Sources};
@@ -20,12 +21,15 @@ struct Kustomization {
     files: BTreeSet<SourceId>,
     /// The folders of the kustomizations that it takes in.
     takes_in: Vec<String>,
+    /// The namespace, prefix and suffix that it gives to what it takes in.
+    gives: [Option<String>; 3],
     is_component: bool,
 }
 
 /// A kustomization that nobody takes in.
 struct Root<'k, 'a> {
     home: &'k str,
+    gives: &'k [Option<String>; 3],
     content: Content<'a>,
 }
 
@@ -52,7 +56,8 @@ impl Kustomizations {
             let own = named.iter().filter_map(|path| ids.get(path.as_str()).copied());
             let files = own.chain(patches).chain([document.source().id()]).collect();
             let is_component = root.get("kind").and_then(Node::text) == Some("Component");
-            found.by_folder.insert(home.to_owned(), Kustomization { files, takes_in: named, is_component });
+            let gives = ["namespace", "namePrefix", "nameSuffix"].map(|key| root.get(key)?.text().map(str::to_owned));
+            found.by_folder.insert(home.to_owned(), Kustomization { files, takes_in: named, gives, is_component });
         }
         found
     }
@@ -73,7 +78,7 @@ impl Kustomizations {
         files
     }
 
-    fn roots<'a>(&self, objects: &Objects<'a>) -> Vec<Root<'_, 'a>> {
+    fn roots<'k, 'a>(&'k self, objects: &Objects<'a>) -> Vec<Root<'k, 'a>> {
         let taken: BTreeSet<&str> = self
             .by_folder
             .values()
@@ -82,8 +87,12 @@ impl Kustomizations {
         let is_root = |(home, kustomization): &(&String, &Kustomization)| {
             !kustomization.is_component && !taken.contains(home.as_str())
         };
-        let root = |home| Root { home, content: objects.certain(&self.closure(home, false)) };
-        self.by_folder.iter().filter(is_root).map(|(home, _)| root(home.as_str())).collect()
+        let root = |(home, kustomization): (&'k String, &'k Kustomization)| Root {
+            home,
+            gives: &kustomization.gives,
+            content: objects.certain(&self.closure(home, false)),
+        };
+        self.by_folder.iter().filter(is_root).map(root).collect()
     }
 
     /// The estates that kustomizations make, by name, with their files. Roots that cannot be applied to one cluster are of
@@ -113,13 +122,24 @@ impl Kustomizations {
     }
 }
 
-/// Which roots each root has as rivals.
+/// Which roots each root has as rivals. Where they give other namespaces or names to what they take in, one cluster can hold
+/// both, as the tenants made from one base; unless they are called like environments.
 fn rivals(roots: &[Root<'_, '_>]) -> Vec<Vec<usize>> {
     let of = |index: usize| {
-        let is_rival = |other: &usize| *other != index && roots[index].content.is_rival(&roots[*other].content);
-        (0..roots.len()).filter(is_rival).collect()
+        let root = &roots[index];
+        let is_rival = |other: &Root<'_, '_>| {
+            let is_apart = root.gives == other.gives || are_environments(root.home, other.home);
+            is_apart && root.content.is_rival(&other.content)
+        };
+        (0..roots.len()).filter(|&other| other != index && is_rival(&roots[other])).collect()
     };
     (0..roots.len()).map(of).collect()
+}
+
+/// Whether two folders part at steps that are called like environments.
+fn are_environments(one: &str, other: &str) -> bool {
+    let parting = one.split('/').zip(other.split('/')).find(|(one, other)| one != other);
+    parting.is_some_and(|(one, other)| is_environment(one) && is_environment(other))
 }
 
 /// Which service each root is of, by the first of its roots: all that are rivals, whether directly or through others, vary
@@ -168,7 +188,8 @@ mod tests {
     use super::*;
 
     fn names(homes: &[&'static str]) -> Vec<String> {
-        let roots: Vec<_> = homes.iter().map(|home| Root { home, content: Content::default() }).collect();
+        let roots: Vec<_> =
+            homes.iter().map(|home| Root { home, gives: &[None, None, None], content: Content::default() }).collect();
         let others = |index: usize| (0..homes.len()).filter(|&other| other != index).collect::<Vec<_>>();
         (0..homes.len()).map(|index| name(&roots, index, &others(index))).collect()
     }
