@@ -19,16 +19,18 @@ pub mod source;
 pub mod traffic;
 pub mod triage;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+
+use rayon::prelude::*;
 
 use analysis::Facts;
 use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
-use finding::{Finding, Object};
+use finding::Object;
 use model::Estate;
 use report::connections::{Filter, Listing};
-use resource::Resources;
+use resource::{Embedded, Resources};
 use rule::Audit;
 use source::{Document, Location, Problem, Skipped, Source, SourceId, Sources, Span, Unparsed, Walk};
 use triage::{Inputs, Marked, Objects, Report, Unmodelled};
@@ -68,72 +70,100 @@ pub fn audit_and_ways(walk: &Walk, config: &Config) -> (Report, report::paths::S
 }
 
 /// Audits each estate of the input, and takes something else from each while it is there.
-fn audit_with<T>(walk: &Walk, config: &Config, take: impl Fn(&Estate<'_>, &Facts<'_>, &str) -> T) -> (Report, Vec<T>) {
+fn audit_with<T: Send>(
+    walk: &Walk,
+    config: &Config,
+    take: impl Fn(&Estate<'_>, &Facts<'_>, &str) -> T + Sync,
+) -> (Report, Vec<T>) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
-    let whole = resource::read(&parsed.documents, &embedded);
-    let scope::Scopes { list: scopes, problems } = scope::scopes(&walk.sources, &parsed.documents, &whole, config);
-    let left = scope::left_out(&walk.sources, &scopes);
-    let resources = if left.is_empty() {
-        whole
-    } else {
-        resource::read_where(&parsed.documents, &embedded, |id| !left.contains(&id))
-    };
-
-    let mut run = Run { problems, ..Run::default() };
-    if scopes.is_empty() {
-        run.estate(&resources, config, "", &take);
-    }
-    for scope in &scopes {
-        let own = resource::read_where(&parsed.documents, &embedded, |id| scope.sources.contains(&id));
-        run.estate(&own, config, &scope.name, &take);
+    let read = Read::new(walk, &parsed.documents, &embedded, config);
+    let (audited, problems) = read.each(config, |estate, name| {
+        let facts = analysis::analyze(estate);
+        let audit = Audit { estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
+        let spoke = rules::RULES.iter().filter(|rule| rule.missing(estate).next().is_none()).map(|rule| rule.id);
+        ((name.to_owned(), rules::run(&audit)), spoke.collect::<Vec<_>>(), take(estate, &facts, name))
+    });
+    let mut spoke: BTreeSet<&str> = BTreeSet::new();
+    let mut findings = Vec::new();
+    let mut taken = Vec::new();
+    for (found, by, other) in audited {
+        findings.push(found);
+        spoke.extend(by);
+        taken.push(other);
     }
 
-    let places = Places::new(&resources, &parsed.documents, &walk.sources);
+    let places = Places::new(&read.resources, &parsed.documents, &walk.sources);
     let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
-    let told = triage::together(run.findings);
-    let (mut findings, ignores) = triage::silence(told, comments, &places, config, |rule| run.spoke.contains(rule));
+    let told = triage::together(findings);
+    let (mut findings, ignores) = triage::silence(told, comments, &places, config, |rule| spoke.contains(rule));
     findings.extend(rules::about_ignores(&ignores).into_iter().map(Marked::from));
-    let estates = scopes.iter().map(|scope| (scope.name.clone(), scope.sources.len())).collect();
-    let problems = [parsed.problems, run.problems].concat();
-    let inputs = Inputs { estates, ..inputs(walk, &resources, problems, parsed.unparsed, &left) };
-    (triage::triage(findings, inputs, &places, config), run.taken)
+    let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
+    (triage::triage(findings, inputs, &places, config), taken)
 }
 
-/// What came of the estates so far.
-struct Run<T> {
-    /// The findings of each estate, with its name.
-    findings: Vec<(String, Vec<Finding>)>,
+/// What was read, and which of it is one estate.
+struct Read<'a> {
+    /// Everything that is in an estate.
+    resources: Resources<'a>,
+    scopes: Vec<scope::Scope>,
+    /// The files that are in none.
+    left: BTreeSet<SourceId>,
     problems: Vec<Problem>,
-    /// The rules that had what they need in one of the estates.
-    spoke: BTreeSet<&'static str>,
-    taken: Vec<T>,
 }
 
-impl<T> Default for Run<T> {
-    fn default() -> Self {
-        Self { findings: Vec::new(), problems: Vec::new(), spoke: BTreeSet::new(), taken: Vec::new() }
+impl<'a> Read<'a> {
+    fn new(walk: &Walk, documents: &'a [Document<'a>], embedded: &'a Embedded<'a>, config: &Config) -> Self {
+        let whole = resource::read(documents, embedded);
+        let scope::Scopes { list: scopes, problems } = scope::scopes(&walk.sources, documents, &whole, config);
+        let left = scope::left_out(&walk.sources, &scopes);
+        let resources = if left.is_empty() { whole } else { whole.part(|id| !left.contains(&id)) };
+        Self { resources, scopes, left, problems }
     }
-}
 
-impl<T> Run<T> {
-    fn estate(
-        &mut self,
-        resources: &Resources<'_>,
-        config: &Config,
-        name: &str,
-        take: &impl Fn(&Estate<'_>, &Facts<'_>, &str) -> T,
-    ) {
-        let estate = model::lower(resources, config);
-        let facts = analysis::analyze(&estate);
-        let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
-        self.findings.push((name.to_owned(), rules::run(&audit)));
-        self.spoke
-            .extend(rules::RULES.iter().filter(|rule| rule.missing(&estate).next().is_none()).map(|rule| rule.id));
-        self.problems.extend(
-            estate.problems.iter().filter(|problem| !self.problems.contains(problem)).cloned().collect::<Vec<_>>(),
-        );
-        self.taken.push(take(&estate, &facts, name));
+    /// Does something with each estate; also answers with what could not be taken as written in any of them.
+    fn each<T: Send>(&self, config: &Config, work: impl Fn(&Estate<'_>, &str) -> T + Sync) -> (Vec<T>, Vec<Problem>) {
+        let on = |resources: &Resources<'_>, name: &str| {
+            let estate = model::lower(resources, config);
+            (work(&estate, name), estate.problems)
+        };
+        let done: Vec<(T, Vec<Problem>)> = match self.scopes.as_slice() {
+            [] => vec![on(&self.resources, "")],
+            scopes => scopes
+                .par_iter()
+                .map(|scope| on(&self.resources.part(|id| scope.sources.contains(&id)), &scope.name))
+                .collect(),
+        };
+        let mut problems = self.problems.clone();
+        let mut all = Vec::with_capacity(done.len());
+        for (one, of_estate) in done {
+            all.push(one);
+            // Estates that share a file have the same to say of it.
+            let new = of_estate.into_iter().filter(|problem| !problems.contains(problem));
+            problems.extend(new.collect::<Vec<_>>());
+        }
+        (all, problems)
+    }
+
+    fn inputs(&self, walk: &Walk, problems: Vec<Problem>, mut unparsed: Vec<Unparsed>) -> Inputs {
+        let Self { resources, left, .. } = self;
+        unparsed.retain(|unparsed| !left.contains(&unparsed.at.source));
+        let reason = "in none of the `estates` of the settings";
+        let left_out =
+            left.iter().map(|&id| Skipped { path: walk.sources[id].path().to_owned(), reason: reason.to_owned() });
+        Inputs {
+            files: walk.sources.manifests().count() - left.len(),
+            bytes: walk.sources.bytes(),
+            documents: resources.list.len() + resources.unmodelled.len() + unparsed.len(),
+            resources: resources.list.len(),
+            unmodelled: unmodelled(resources),
+            problems: [problems, resources.problems.clone()].concat(),
+            charts: triage::charts(&walk.sources, &unparsed),
+            unparsed,
+            skipped: walk.skipped.iter().cloned().chain(left_out).collect(),
+            estates: self.scopes.iter().map(|scope| (scope.name.clone(), scope.sources.len())).collect(),
+            placed: resources.placed(),
+        }
     }
 }
 
@@ -167,95 +197,61 @@ pub struct ConnectionOptions {
 /// What may open which connection by network policies alone, and what was wrong with the input.
 #[derive(Debug)]
 pub struct Connected {
-    pub listing: Listing,
+    /// One for each estate of the input.
+    pub listings: Vec<Listing>,
     pub inputs: Inputs,
 }
 
 /// Works out which workload may open which connection to which workload or address range, by network policies alone.
 #[must_use]
 pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) -> Connected {
-    let parsed = source::parse_all(&walk.sources);
-    let embedded = resource::embedded_documents(&parsed.documents);
-    let resources = resource::read(&parsed.documents, &embedded);
-    let estate = model::lower(&resources, config);
-    let policies = analysis::network_policy::network_policies(&estate);
-    let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(&estate));
-    let ends = (options.from.clone(), options.to.clone());
-    let listing = report::connections::listing(&estate, &policies, dataplane, ends, options.explain);
-    Connected {
-        listing,
-        inputs: inputs(
-            walk,
-            &resources,
-            [parsed.problems, estate.problems.clone()].concat(),
-            parsed.unparsed,
-            &BTreeSet::new(),
-        ),
-    }
+    let (listings, inputs) = list(walk, config, |estate, name| {
+        let policies = analysis::network_policy::network_policies(estate);
+        let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(estate));
+        let ends = (options.from.clone(), options.to.clone());
+        let mut listing = report::connections::listing(estate, &policies, dataplane, ends, options.explain);
+        name.clone_into(&mut listing.estate);
+        listing
+    });
+    Connected { listings, inputs }
 }
 
-/// The ways out of an estate, and what was wrong with the input.
+/// The ways out of each estate, and what was wrong with the input.
 #[derive(Debug)]
 pub struct Paths {
-    pub listing: report::paths::Listing,
+    /// One for each estate of the input.
+    pub listings: Vec<report::paths::Listing>,
     pub inputs: Inputs,
 }
 
 /// Works out every way out of every application workload: who can leave, how, and what stops them.
 #[must_use]
 pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
-    let parsed = source::parse_all(&walk.sources);
-    let embedded = resource::embedded_documents(&parsed.documents);
-    let resources = resource::read(&parsed.documents, &embedded);
-    let estate = model::lower(&resources, config);
-    let facts = analysis::analyze(&estate);
-    let listing = report::paths::listing(&estate, &facts, filter);
-    Paths {
-        listing,
-        inputs: inputs(
-            walk,
-            &resources,
-            [parsed.problems, estate.problems.clone()].concat(),
-            parsed.unparsed,
-            &BTreeSet::new(),
-        ),
-    }
+    let (listings, inputs) = list(walk, config, |estate, name| {
+        let facts = analysis::analyze(estate);
+        report::paths::Listing { estate: name.to_owned(), ..report::paths::listing(estate, &facts, filter) }
+    });
+    Paths { listings, inputs }
 }
 
-/// What was read.
-fn inputs(
-    walk: &Walk,
-    resources: &Resources<'_>,
-    problems: Vec<Problem>,
-    mut unparsed: Vec<Unparsed>,
-    left: &BTreeSet<SourceId>,
-) -> Inputs {
-    unparsed.retain(|unparsed| !left.contains(&unparsed.at.source));
-    let reason = "in none of the `estates` of the settings";
-    let left_out =
-        left.iter().map(|&id| Skipped { path: walk.sources[id].path().to_owned(), reason: reason.to_owned() });
-    Inputs {
-        files: walk.sources.manifests().count() - left.len(),
-        bytes: walk.sources.bytes(),
-        documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + unparsed.len(),
-        resources: resources.list.len(),
-        unmodelled: unmodelled(resources),
-        problems: [problems, resources.problems.clone()].concat(),
-        charts: triage::charts(&walk.sources, &unparsed),
-        unparsed,
-        skipped: walk.skipped.iter().cloned().chain(left_out).collect(),
-        estates: Vec::new(),
-        placed: resources.placed,
-    }
+/// Lists something of each estate of the input, and says what was read.
+fn list<T: Send>(walk: &Walk, config: &Config, of: impl Fn(&Estate<'_>, &str) -> T + Sync) -> (Vec<T>, Inputs) {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let read = Read::new(walk, &parsed.documents, &embedded, config);
+    let (listings, problems) = read.each(config, of);
+    (listings, read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed))
 }
 
 fn unmodelled(resources: &Resources<'_>) -> Vec<Unmodelled> {
-    let entry = |(&(api_version, kind), &count): (&(&str, &str), &usize)| Unmodelled {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    resources.unmodelled.iter().for_each(|(kind, _)| *counts.entry(*kind).or_default() += 1);
+    let entry = |((api_version, kind), count): ((&str, &str), usize)| Unmodelled {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         count,
     };
-    resources.unmodelled.iter().map(entry).collect()
+    counts.into_iter().map(entry).collect()
 }
 
 /// What stands where: finds the object and the field of a place by binary search.

@@ -307,6 +307,61 @@ fn folders_that_hold_an_environment_or_a_cluster_each_are_audited_apart() {
     assert_eq!(estates(&[("x/prod.yaml", first.as_str()), ("x/test.yaml", &second)]), [""; 0]);
 }
 
+/// Two clusters, of which one lets nothing out.
+fn two_clusters() -> tempfile::TempDir {
+    let (cart, pay) = (workload("cart", "cart"), workload("pay", "pay"));
+    let closed = format!("{cart}---\n{DENY}");
+    folder(&[
+        ("clusters/prod/cart.yaml", closed.as_str()),
+        ("clusters/staging/cart.yaml", &cart),
+        ("clusters/staging/pay.yaml", &pay),
+    ])
+}
+
+#[test]
+fn ways_out_are_listed_for_each_estate() {
+    let estate = two_clusters();
+    let asked = |more: &[&str]| run(estate.path(), &[&["paths", "--tier", "code-execution"], more].concat());
+    let exits = parsed(&asked(&["--format", "json", "--via", "direct", "--closed"]).stdout)["exits"].clone();
+    let of = |name: &str| -> Vec<String> {
+        let exits = exits.as_array().expect("there is a list").iter().filter(|exit| exit["estate"] == name);
+        let internet = exits.filter(|exit| exit["destination"]["class"] == "internet");
+        internet.map(|exit| format!("{} {}", exit["workload"], exit["verdict"]).replace('"', "")).collect()
+    };
+    assert!(!of("prod").is_empty() && !of("staging").is_empty(), "{exits}");
+    assert!(of("prod").iter().all(|exit| exit == "shop/Deployment/cart closed"), "{exits}");
+    assert!(of("staging").iter().all(|exit| exit.ends_with("unknown")), "{exits}");
+    let text = asked(&[]).stdout;
+    assert!(text.starts_with("estate prod\n") && text.contains("\nestate staging\n"), "{text}");
+    // Whom only one of them has is asked about there.
+    let text = asked(&["--from", "shop/Deployment/pay"]).stdout;
+    assert!(text.starts_with("estate staging\n") && !text.contains("estate prod"), "{text}");
+    let wrong = asked(&["--from", "shop/Deployment/pai"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("shop/Deployment/pay"), "{}", wrong.stderr);
+}
+
+#[test]
+fn connections_are_listed_for_each_estate() {
+    let estate = two_clusters();
+    let asked = |more: &[&str]| run(estate.path(), &[&["connections"], more].concat()).stdout;
+    let connections = parsed(&asked(&["--format", "json"]))["connections"].clone();
+    let of = |name: &str| connections.as_array().map(|all| all.iter().filter(|one| one["estate"] == name).count());
+    assert_eq!(of("prod"), Some(0), "{connections}");
+    assert!(of("staging") > Some(1), "{connections}");
+    let text = asked(&[]);
+    assert!(text.starts_with("estate prod:\n\nestate staging:\n"), "{text}");
+    let table = asked(&["--format", "csv"]);
+    assert!(table.starts_with("from,to,protocol,ports,certainty,estate\n"), "{table}");
+    assert!(table.lines().skip(1).all(|line| line.ends_with(",staging")), "{table}");
+    let graph = asked(&["--format", "dot"]);
+    assert_eq!(graph.matches("subgraph cluster_").count(), 2);
+    assert!(graph.contains("\"prod: shop/Deployment/cart\";") && graph.contains("label=\"staging\""), "{graph}");
+    // An end that only one of them has is no mistake; one that none has is.
+    let code = |from: &str| run(estate.path(), &["connections", "--from", from]).code;
+    assert_eq!((code("shop/Deployment/pay"), code("shop/Deployment/pai")), (0, 2));
+}
+
 #[test]
 fn more_estates_than_can_be_audited_apart_are_one_and_that_is_said() {
     let cart = workload("cart", "cart");

@@ -107,7 +107,7 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     };
     let write = |out: &mut dyn Write| {
         let mut out = BufWriter::new(out);
-        connections::write(&connected.listing, &walk.sources, format, command.verbose, &mut out)?;
+        connections::write(&connected.listings, &walk.sources, format, command.verbose, &mut out)?;
         out.flush()
     };
     match &command.output {
@@ -123,14 +123,14 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     }
     // A table and a graph have no place for what is not a connection.
     if matches!(command.format, FormatName::Csv | FormatName::Dot) && !command.quiet {
-        connected.listing.notes.iter().for_each(|note| eprintln!("palisade: {note}"));
+        connections::notes(&connected.listings).iter().for_each(|note| eprintln!("palisade: {note}"));
         if command.verbose {
-            let written = connections::write_groups(&connected.listing, &mut io::stderr().lock());
+            let written = connections::write_groups(&connected.listings, &mut io::stderr().lock());
             written.map_err(|error| Fault::Write(PathBuf::from("standard error"), error))?;
         }
     }
-    let unmatched = &connected.listing.unmatched;
-    for filter in unmatched {
+    let unmatched = connections::unmatched(&connected.listings);
+    for filter in &unmatched {
         eprintln!("palisade: `{filter}` is neither a namespace nor a workload of the input");
     }
     let is_empty = connected.inputs.documents == 0;

@@ -112,9 +112,9 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
     let found = palisade::paths(&walk, &config, &filter);
     let is_empty = found.inputs.documents == 0;
     if let Some(from) = command.from.as_ref().filter(|_| !is_empty) {
-        known(from, &found.listing)?;
+        known(from, &found.listings)?;
     }
-    write(command, color, &found.listing, &walk.sources)?;
+    write(command, color, &found.listings, &walk.sources)?;
     if is_empty {
         messages::tell(messages::nothing(&found.inputs, &command.paths));
     }
@@ -131,17 +131,17 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
 }
 
 /// Whoever asks for a workload that is not there has mistyped, and must not read an empty list as good news.
-fn known(from: &From, listing: &Listing) -> Result<(), Fault> {
+fn known(from: &From, listings: &[Listing]) -> Result<(), Fault> {
     let asked = from.to_string();
-    if listing.names.contains(&asked) {
+    if listings.iter().any(|listing| listing.names.contains(&asked)) {
         return Ok(());
     }
-    let names: Vec<&str> = listing.names.iter().map(String::as_str).collect();
+    let names: Vec<&str> = listings.iter().flat_map(|listing| &listing.names).map(String::as_str).collect();
     let what = if asked.contains('/') { "application workload" } else { "namespace with application workloads" };
     Err(Fault::Asked(format!("there is no {what} `{asked}` in the input{}", suggestion(&asked, &names))))
 }
 
-fn write(command: &Paths, color: Color, listing: &Listing, sources: &Sources) -> Result<(), Fault> {
+fn write(command: &Paths, color: Color, listings: &[Listing], sources: &Sources) -> Result<(), Fault> {
     let options = match command.output {
         None => screen::drawing(color, command.quiet, command.verbose),
         Some(_) => screen::drawing_in_file(color, command.quiet, command.verbose),
@@ -149,8 +149,8 @@ fn write(command: &Paths, color: Color, listing: &Listing, sources: &Sources) ->
     let write = |out: &mut dyn Write| {
         let mut out = BufWriter::new(out);
         match command.format {
-            FormatName::Terminal => out.write_all(paths::terminal(listing, sources, &options).as_bytes())?,
-            FormatName::Json => paths::json(listing, sources, &mut out)?,
+            FormatName::Terminal => out.write_all(paths::terminal(listings, sources, &options).as_bytes())?,
+            FormatName::Json => paths::json(listings, sources, &mut out)?,
         }
         out.flush()
     };

@@ -133,6 +133,11 @@ fn said(reported: &Reported) -> String {
     format!("{}{estates}", reported.finding.message)
 }
 
+/// The line above what is said of one of several estates.
+fn estate_title(name: &str) -> String {
+    format!("estate {}", clean(name))
+}
+
 /// The estates of the input in a sentence; nothing where it is one.
 fn apart(report: &Report) -> Option<String> {
     let names: Vec<String> = report.inputs.estates.iter().map(|(name, _)| format!("`{name}`")).collect();
