@@ -93,7 +93,7 @@ fn audit_with<T: Send>(
         taken.push(other);
     }
 
-    let places = Places::new(&read.resources, &parsed.documents, &walk.sources);
+    let places = Places { estates: &read.scopes, ..Places::new(&read.resources, &parsed.documents, &walk.sources) };
     let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
     let told = triage::together(findings);
     let (mut findings, ignores) = triage::silence(told, comments, &places, config, |rule| spoke.contains(rule));
@@ -260,6 +260,7 @@ pub struct Places<'a> {
     objects: Vec<(Location, &'a resource::Resource<'a>)>,
     documents: Vec<(Location, &'a Document<'a>)>,
     settings: Option<&'a Source>,
+    estates: &'a [scope::Scope],
 }
 
 impl<'a> Places<'a> {
@@ -270,7 +271,7 @@ impl<'a> Places<'a> {
         let mut documents: Vec<_> = documents.iter().map(|document| (document.root().at(), document)).collect();
         objects.sort_by_key(|(at, _)| *at);
         documents.sort_by_key(|(at, _)| *at);
-        Self { objects, documents, settings: sources.settings() }
+        Self { objects, documents, settings: sources.settings(), estates: &[] }
     }
 }
 
@@ -331,5 +332,10 @@ impl Objects for Places<'_> {
 
     fn names(&self, ignore: &Ignore) -> bool {
         self.objects.iter().any(|(_, resource)| ignore.names(&object(resource)))
+    }
+
+    fn estate(&self, source: SourceId) -> Option<&str> {
+        let mut holding = self.estates.iter().filter(|scope| scope.sources.contains(&source));
+        holding.next().filter(|_| holding.next().is_none()).map(|scope| scope.name.as_str())
     }
 }

@@ -362,6 +362,87 @@ fn connections_are_listed_for_each_estate() {
     assert_eq!((code("shop/Deployment/pay"), code("shop/Deployment/pai")), (0, 2));
 }
 
+/// What a run reports of one rule: the estates of each finding.
+fn found(folder: &std::path::Path, arguments: &[&str]) -> Vec<String> {
+    let all = [arguments, &["--format", "json", "--complete", "kubernetes"]].concat();
+    let ran = run(folder, &all);
+    let report = parsed(&ran.stdout);
+    let list = if arguments[0] == "diff" { &report["findings"]["new"] } else { &report["findings"] };
+    let own = list.as_array().expect("there is a list").iter().filter(|one| one["baseline"] != "unchanged");
+    let own = own.filter(|one| one["rule"] == "missing-egress-isolation");
+    own.map(|one| one["estates"].to_string()).collect()
+}
+
+fn write(folder: &std::path::Path, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder can be made");
+        std::fs::write(path, text).expect("a file can be written");
+    }
+}
+
+#[test]
+fn a_baseline_knows_what_is_true_in_which_estate() {
+    let (cart, base) = (workload("cart", "cart"), "resources: [cart.yaml]\n");
+    let (closed, open) = (overlay(", deny.yaml"), overlay(""));
+    let estate = folder(&[
+        ("base/kustomization.yaml", base),
+        ("base/cart.yaml", cart.as_str()),
+        ("overlays/prod/kustomization.yaml", &closed),
+        ("overlays/prod/deny.yaml", DENY),
+        ("overlays/staging/kustomization.yaml", &open),
+    ]);
+    let path = estate.path();
+    let check = ["check", "--baseline", "known.json"];
+    run(path, &["check", "--write-baseline", "known.json", "--complete", "kubernetes"]);
+    assert_eq!(found(path, &["check"]), ["[\"staging\"]"]);
+    assert_eq!(found(path, &check), [""; 0]);
+    // A third overlay that is as open is new; what another estate has, it has by itself.
+    write(path, &[("overlays/test/kustomization.yaml", open.as_str())]);
+    assert_eq!(found(path, &check), ["[\"staging\",\"test\"]"]);
+    write(path, &[("overlays/test/kustomization.yaml", closed.replace("deny", "../prod/deny").as_str())]);
+    assert_eq!(found(path, &check), [""; 0]);
+    // What was closed in an estate and is open now is new there, though it is known in the other.
+    write(path, &[("overlays/prod/kustomization.yaml", open.as_str())]);
+    assert_eq!(found(path, &check), ["[\"prod\",\"staging\"]"]);
+}
+
+#[test]
+fn a_second_estate_makes_nothing_new_in_the_first() {
+    let cart = workload("cart", "cart");
+    let estate = folder(&[
+        ("old/clusters/prod/cart.yaml", cart.as_str()),
+        ("new/clusters/prod/cart.yaml", &cart),
+        ("new/clusters/test/cart.yaml", &(cart.clone() + "---\n" + DENY)),
+        ("worse/clusters/prod/cart.yaml", &cart),
+        ("worse/clusters/test/cart.yaml", &cart),
+    ]);
+    let path = estate.path();
+    assert_eq!(found(path, &["diff", "old", "old"]), [""; 0]);
+    assert_eq!(found(path, &["diff", "old", "new"]), [""; 0]);
+    assert_eq!(found(path, &["diff", "new", "old"]), [""; 0]);
+    assert_eq!(found(path, &["diff", "new", "worse"]), ["[\"test\"]"]);
+    assert_eq!(found(path, &["diff", "old", "worse"]).len(), 1);
+    // So it is with the ways out.
+    let opened = |old: &str, new: &str| {
+        let change = parsed(&run(path, &["diff", old, new, "--format", "json", "--complete", "kubernetes"]).stdout);
+        change["exits"]["undecided"].to_string() + &change["exits"]["opened"].to_string()
+    };
+    assert_eq!(opened("old", "new"), "[][]");
+    assert_eq!(opened("new", "old"), "[][]");
+    assert!(opened("new", "worse").contains("shop/Deployment/cart of test"), "{}", opened("new", "worse"));
+    // A baseline of the one cluster serves both.
+    write(path, &[("clusters/prod/cart.yaml", cart.as_str())]);
+    run(path, &["check", "clusters", "--write-baseline", "known.json", "--complete", "kubernetes"]);
+    let check = ["check", "clusters", "--baseline", "known.json"];
+    assert_eq!(found(path, &check), [""; 0]);
+    write(path, &[("clusters/test/cart.yaml", &(cart.clone() + "---\n" + DENY))]);
+    assert_eq!(found(path, &check), [""; 0]);
+    run(path, &["check", "clusters", "--write-baseline", "known.json", "--complete", "kubernetes"]);
+    write(path, &[("clusters/test/cart.yaml", cart.as_str())]);
+    assert_eq!(found(path, &check), ["[\"test\"]"]);
+}
+
 #[test]
 fn more_estates_than_can_be_audited_apart_are_one_and_that_is_said() {
     let cart = workload("cart", "cart");

@@ -15,10 +15,8 @@ pub(super) fn fingerprint(
     let mut hash = Fnv::new();
     hash.word(finding.rule);
     hash.word(finding.variant);
-    for estate in estates {
-        hash.word(estate);
-    }
     if finding.estate_wide {
+        estates.iter().for_each(|estate| hash.word(estate));
         return hash.0;
     }
     hash.object(object);
@@ -27,6 +25,13 @@ pub(super) fn fingerprint(
         hash.word(&hop.name);
         hash.object(objects.object(hop.at).as_ref());
     }
+    hash.0
+}
+
+/// The fingerprint of a finding whose file is of one estate alone: clusters that have a folder each hold the same objects.
+pub(super) fn with_estate(fingerprint: u128, estate: &str) -> u128 {
+    let mut hash = Fnv(fingerprint);
+    hash.word(estate);
     hash.0
 }
 
