@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod config;
 pub mod finding;
 pub mod model;
+pub mod repair;
 pub mod report;
 pub mod resource;
 pub mod rule;
@@ -27,13 +28,16 @@ use rayon::prelude::*;
 use analysis::Facts;
 use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
-use finding::Object;
+use finding::{Confidence, Object, Severity};
 use model::Estate;
+use repair::Repaired;
 use report::connections::{Filter, Listing};
 use resource::{Embedded, Resources};
 use rule::Audit;
-use source::{Document, Location, Problem, Skipped, Source, SourceId, Sources, Span, Unparsed, Walk};
-use triage::{Inputs, Marked, Objects, Report, Unmodelled};
+use source::{
+    Document, Edit, Location, Problem, Replacement, Skipped, Source, SourceId, Sources, Span, Unparsed, Walk,
+};
+use triage::{Inputs, Marked, Objects, Repair, Report, Unmodelled};
 
 /// Reads the settings that stand among the sources of a walk; the defaults where there are none.
 ///
@@ -60,6 +64,18 @@ pub fn settings(walk: &Walk) -> Result<Config, Vec<Problem>> {
 #[must_use]
 pub fn audit(walk: &Walk, config: &Config) -> Report {
     audit_with(walk, config, |_, _, _| ()).0
+}
+
+/// Tries the fixes of a report's findings, but for those that may not be made: made are those with which an audit of the
+/// edited input confirms that their findings are gone and that nothing new appears.
+#[must_use]
+pub fn repaired<'r>(walk: &Walk, config: &Config, report: &'r Report, may: impl Fn(&Repair) -> bool) -> Repaired<'r> {
+    // Everything counts here, told or not.
+    let (min_severity, min_confidence) = (Severity::Info, Confidence::Low);
+    let whole = Config { only: Vec::new(), all: true, baseline: None, changed: None, ..config.clone() };
+    let config = Config { min_severity, min_confidence, ..whole };
+    let audited = |sources: Sources| audit(&Walk { sources, skipped: walk.skipped.clone() }, &config);
+    repair::tried(&walk.sources, report, may, audited)
 }
 
 /// Audits, and keeps the ways out for a comparison with those of another state.
@@ -184,6 +200,8 @@ pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Conf
 /// What to list of the connections that network policies allow.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionOptions {
+    /// The only estate to list, where the input is several.
+    pub estate: Option<String>,
     /// How the dataplane takes a block of addresses that holds pods'; what the input's cluster says where none is given.
     pub dataplane: Option<Dataplane>,
     /// The only sources to list; all where there is none.
@@ -205,7 +223,7 @@ pub struct Connected {
 /// Works out which workload may open which connection to which workload or address range, by network policies alone.
 #[must_use]
 pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) -> Connected {
-    let (listings, inputs) = list(walk, config, |estate, name| {
+    let (listings, inputs) = list(walk, config, options.estate.as_deref(), |estate, name, _| {
         let policies = analysis::network_policy::network_policies(estate);
         let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(estate));
         let ends = (options.from.clone(), options.to.clone());
@@ -227,20 +245,48 @@ pub struct Paths {
 /// Works out every way out of every application workload: who can leave, how, and what stops them.
 #[must_use]
 pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
-    let (listings, inputs) = list(walk, config, |estate, name| {
+    let (listings, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, _| {
         let facts = analysis::analyze(estate);
         report::paths::Listing { estate: name.to_owned(), ..report::paths::listing(estate, &facts, filter) }
     });
     Paths { listings, inputs }
 }
 
-/// Lists something of each estate of the input, and says what was read.
-fn list<T: Send>(walk: &Walk, config: &Config, of: impl Fn(&Estate<'_>, &str) -> T + Sync) -> (Vec<T>, Inputs) {
+/// Each estate as a graph, and what was wrong with the input.
+#[derive(Debug)]
+pub struct Graph {
+    /// One for each estate of the input.
+    pub pictures: Vec<report::graph::Picture>,
+    pub inputs: Inputs,
+}
+
+/// Draws each estate with its ways out.
+#[must_use]
+pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
+    let (pictures, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, places| {
+        let facts = analysis::analyze(estate);
+        let mut picture = report::graph::picture(estate, &facts, filter, places);
+        name.clone_into(&mut picture.listing.estate);
+        picture
+    });
+    Graph { pictures, inputs }
+}
+
+/// Lists something of each estate of the input, or of the one that is asked for, and says what was read.
+fn list<T: Send>(
+    walk: &Walk,
+    config: &Config,
+    asked: Option<&str>,
+    of: impl Fn(&Estate<'_>, &str, &Places<'_>) -> T + Sync,
+) -> (Vec<T>, Inputs) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let read = Read::new(walk, &parsed.documents, &embedded, config);
-    let (listings, problems) = read.each(config, of);
-    (listings, read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed))
+    let places = Places::new(&read.resources, &parsed.documents, &walk.sources);
+    let is_asked = |name: &str| asked.is_none_or(|asked| asked == name);
+    let (listings, problems) = read.each(config, |estate, name| is_asked(name).then(|| of(estate, name, &places)));
+    let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
+    (listings.into_iter().flatten().collect(), inputs)
 }
 
 fn unmodelled(resources: &Resources<'_>) -> Vec<Unmodelled> {
@@ -337,5 +383,12 @@ impl Objects for Places<'_> {
     fn estate(&self, source: SourceId) -> Option<&str> {
         let mut holding = self.estates.iter().filter(|scope| scope.sources.contains(&source));
         holding.next().filter(|_| holding.next().is_none()).map(|scope| scope.name.as_str())
+    }
+
+    fn replacement(&self, edit: &Edit) -> Option<Replacement> {
+        let (_, document) = holding(&self.documents, edit.at())?;
+        // An object as it is written, or a list of such: what others export or plan is not where things are changed.
+        let is_manifest = ["apiVersion", "kind"].iter().all(|key| document.root().get(key).is_some());
+        document.replacement(edit).filter(|_| is_manifest)
     }
 }

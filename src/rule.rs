@@ -53,6 +53,7 @@ impl Rule {
             help: String::new(),
             estate_wide: false,
             parts: None,
+            fix: None,
         }
     }
 

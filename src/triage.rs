@@ -19,7 +19,7 @@ pub use silence::{accepted, comments, silence};
 
 use crate::config::{Baseline, Changed, Config, Ignore, Known};
 use crate::finding::{Decision, Finding, Level, Object};
-use crate::source::{Location, Problem, Skipped, SourceId, Sources, Unparsed};
+use crate::source::{Edit, Location, Problem, Replacement, Skipped, SourceId, Sources, Unparsed};
 use fingerprint::{fingerprint, numbered, with_estate};
 
 /// Whether the estate passed.
@@ -130,6 +130,17 @@ pub struct Reported {
     pub ignore: Option<Ignore>,
     /// Its rank among all findings of the run.
     pub order: usize,
+    /// The one right edit, in the bytes of the sources.
+    pub repair: Option<Repair>,
+}
+
+/// What is to be written where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// What it does, as a command in lower case without a full stop.
+    pub title: String,
+    /// In the order of their places; none overlaps another.
+    pub replacements: Vec<Replacement>,
 }
 
 /// What the outputs show.
@@ -212,6 +223,9 @@ pub trait Objects {
 
     /// The estate that a file belongs to, where it belongs to one of several alone.
     fn estate(&self, source: SourceId) -> Option<&str>;
+
+    /// An edit of an object in bytes; nothing where the layout would have to be guessed.
+    fn replacement(&self, edit: &Edit) -> Option<Replacement>;
 }
 
 /// Levels, filters and orders the findings, names them for comparison across runs, and judges.
@@ -235,8 +249,9 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         let is_own = own.is_some();
         let plain = numbered(hashed, &mut seen_plain);
         let fingerprint = numbered(own.map_or(hashed, |estate| with_estate(hashed, estate)), &mut seen);
+        let repair = repair(&finding, objects);
         let absorbed = Vec::new();
-        Reported { finding, level, object, fingerprint, plain, estates, is_own, absorbed, ignore, order }
+        Reported { finding, level, object, fingerprint, plain, estates, is_own, absorbed, ignore, order, repair }
     };
     let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
     let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
@@ -257,6 +272,15 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
     let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
     let verdict = verdict(&findings, &inputs, config);
     Report { verdict, inputs, findings, suppressed, known, baseline, fail_on: config.fail_on, untouched }
+}
+
+/// All edits of a finding's fix in bytes, or none.
+fn repair(finding: &Finding, objects: &dyn Objects) -> Option<Repair> {
+    let fix = finding.fix.as_ref()?;
+    let mut replacements: Vec<_> = fix.edits.iter().map(|edit| objects.replacement(edit)).collect::<Option<_>>()?;
+    replacements.sort();
+    let is_apart = replacements.windows(2).all(|pair| !pair[0].touches(&pair[1]));
+    is_apart.then(|| Repair { title: fix.title.clone(), replacements })
 }
 
 fn compared(baseline: &Baseline, all: &[Reported], estates: &[&str], config: &Config) -> Compared {
@@ -356,6 +380,10 @@ mod tests {
         fn estate(&self, _: SourceId) -> Option<&str> {
             None
         }
+
+        fn replacement(&self, _: &Edit) -> Option<Replacement> {
+            None
+        }
     }
 
     fn finding(rule: &'static str, severity: Severity, start: u32) -> Marked {
@@ -373,6 +401,7 @@ mod tests {
             help: String::new(),
             estate_wide: false,
             parts: None,
+            fix: None,
         }
         .into()
     }

@@ -362,6 +362,30 @@ fn connections_are_listed_for_each_estate() {
     assert_eq!((code("shop/Deployment/pay"), code("shop/Deployment/pai")), (0, 2));
 }
 
+#[test]
+fn one_of_several_estates_can_be_asked_for() {
+    let estate = two_clusters();
+    let asked = |arguments: &[&str]| run(estate.path(), arguments);
+    let paths = asked(&["paths", "--estate", "staging"]);
+    assert!(paths.code == 0 && paths.stdout.starts_with("estate staging\n"), "{}", paths.stdout);
+    assert!(!paths.stdout.contains("estate prod"), "{}", paths.stdout);
+    let connections = asked(&["connections", "--estate", "staging"]);
+    assert!(connections.stdout.starts_with("estate staging:\n"), "{}", connections.stdout);
+    assert!(!connections.stdout.contains("estate prod"), "{}", connections.stdout);
+    let graph = asked(&["graph", "--estate", "prod", "--format", "json"]);
+    assert_eq!((graph.code, &parsed(&graph.stdout)["estate"]), (0, &"prod".into()));
+    // A graph shows one, and what is not there is no empty list.
+    for (arguments, said) in [
+        (&["graph"][..], "`--estate` with `prod`, `staging`"),
+        (&["paths", "--estate", "stagin"], "did you mean `staging`?"),
+        (&["connections", "--estate", "other"], "only `prod`, `staging`"),
+        (&["paths", "clusters/prod", "--estate", "prod"], "leave `--estate` out"),
+    ] {
+        let ran = asked(arguments);
+        assert!(ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
+
 /// What a run reports of one rule: the estates of each finding.
 fn found(folder: &std::path::Path, arguments: &[&str]) -> Vec<String> {
     let all = [arguments, &["--format", "json", "--complete", "kubernetes"]].concat();

@@ -65,6 +65,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         help: String::new(),
         estate_wide: false,
         parts: None,
+        fix: None,
     }
 }
 
@@ -111,10 +112,13 @@ fn findings(sources: &Sources) -> Vec<Reported> {
             level,
             object,
             fingerprint: String::new(),
+            plain: String::new(),
             estates: Vec::new(),
+            is_own: false,
             absorbed: Vec::new(),
             ignore: None,
             order: 0,
+            repair: None,
         }
     };
     vec![
@@ -207,10 +211,13 @@ fn a_hop_in_a_long_line_is_shown_where_it_is() {
         level: Level::Error,
         object: None,
         fingerprint: String::new(),
+        plain: String::new(),
         estates: Vec::new(),
+        is_own: false,
         absorbed: Vec::new(),
         ignore: None,
         order: 0,
+        repair: None,
     };
     let report =
         Report { verdict: Verdict::Fail, inputs: Inputs::default(), findings: vec![reported], ..Report::default() };

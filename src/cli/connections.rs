@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::paths::known_estate;
 use super::settings::{self, Fault};
 use super::{INPUT, OUTPUT, messages, sources};
 use palisade::ConnectionOptions;
@@ -30,6 +31,10 @@ pub struct Connections {
     /// Documents that cannot be parsed are no failure
     #[arg(long, help_heading = INPUT)]
     pub allow_unparsed: bool,
+
+    /// Of which estate, where the input is several
+    #[arg(long, value_name = "NAME", help_heading = OUTPUT)]
+    pub estate: Option<String>,
 
     /// Sources to list: a namespace, namespace/Kind/name, an address or an address block
     #[arg(long, value_name = "END", help_heading = OUTPUT)]
@@ -94,11 +99,13 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
             DataplaneName::Calico => Dataplane::Calico,
             DataplaneName::Unknown => Dataplane::Unknown,
         }),
+        estate: command.estate.clone(),
         from: command.from.clone(),
         to: command.to.clone(),
         explain: command.explain,
     };
     let connected = palisade::connections(&walk, &config, &options);
+    known_estate(command.estate.as_deref(), &connected.inputs)?;
     let format = match command.format {
         FormatName::Text => connections::Format::Text,
         FormatName::Json => connections::Format::Json,

@@ -10,14 +10,25 @@ use super::settings::{self, Fault};
 use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
-use palisade::config::{Config, From, Part, To, suggestion};
+use palisade::config::{Config, From, Part, To, listed, suggestion};
 use palisade::report::paths::{self, Filter, Listing};
-use palisade::source::Sources;
+use palisade::source::Walk;
+use palisade::triage::Inputs;
 
 /// `palisade paths`.
 #[derive(Args)]
-#[allow(clippy::struct_field_names)] // Paths are read, and paths are asked for.
 pub struct Paths {
+    #[command(flatten)]
+    pub asked: Asked,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
+    pub format: FormatName,
+}
+
+/// What to read, which ways out of it are asked for, and where to write them.
+#[derive(Args)]
+pub struct Asked {
     /// Directories and files to read; `-` is standard input, and the default is the working directory
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -37,6 +48,10 @@ pub struct Paths {
     /// Documents that cannot be parsed are no failure
     #[arg(long, help_heading = INPUT)]
     pub allow_unparsed: bool,
+
+    /// Of which estate, where the input is several
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
+    pub estate: Option<String>,
 
     /// Whose ways out: a namespace, or namespace/Kind/name
     #[arg(long, value_name = "WORKLOAD", help_heading = FILTER)]
@@ -61,10 +76,6 @@ pub struct Paths {
     /// Also list what is closed, with what closes it
     #[arg(long, help_heading = FILTER)]
     pub closed: bool,
-
-    /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
-    pub format: FormatName,
 
     /// Where to write it [default: standard output]
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
@@ -93,45 +104,122 @@ pub enum FormatName {
 /// # Errors
 /// Something could not be read or written, or is asked for that is not in the input.
 pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
-    let file = settings::find(command.config.as_deref(), &command.paths)?;
-    let walk = sources::walk(&command.paths, file.as_deref(), &[])?;
-    let config = settings::read_settings(&walk)?;
-    let config = Config {
-        complete: command.complete.clone().unwrap_or(config.complete),
-        istio_version: command.istio_version.or(config.istio_version),
-        ..config
+    let asked = &command.asked;
+    let options = match asked.output {
+        None => screen::drawing(color, asked.quiet, asked.verbose),
+        Some(_) => screen::drawing_in_file(color, asked.quiet, asked.verbose),
     };
-    let filter = Filter {
-        from: command.from.clone(),
-        to: command.to.clone(),
-        tier: command.tier,
-        via: command.via,
-        verdict: command.verdict,
-        closed: command.closed,
-    };
-    let found = palisade::paths(&walk, &config, &filter);
-    let is_empty = found.inputs.documents == 0;
-    if let Some(from) = command.from.as_ref().filter(|_| !is_empty) {
-        known(from, &found.listings)?;
+    asked.answer(|walk, config, filter| {
+        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, filter);
+        asked.known(&listings.iter().collect::<Vec<_>>(), &inputs)?;
+        asked.write(|out| match command.format {
+            FormatName::Terminal => out.write_all(paths::terminal(&listings, &walk.sources, &options).as_bytes()),
+            FormatName::Json => paths::json(&listings, &walk.sources, out),
+        })?;
+        Ok(inputs)
+    })
+}
+
+impl Asked {
+    /// Reads, has `write` work out and write what is asked for, and says what was wrong with the input. Answers with the
+    /// exit code.
+    ///
+    /// # Errors
+    /// Something could not be read, or what `write` reports.
+    pub fn answer(&self, write: impl FnOnce(&Walk, &Config, &Filter) -> Result<Inputs, Fault>) -> Result<u8, Fault> {
+        let file = settings::find(self.config.as_deref(), &self.paths)?;
+        let walk = sources::walk(&self.paths, file.as_deref(), &[])?;
+        let config = settings::read_settings(&walk)?;
+        let config = Config {
+            complete: self.complete.clone().unwrap_or(config.complete),
+            istio_version: self.istio_version.or(config.istio_version),
+            ..config
+        };
+        let inputs = write(&walk, &config, &self.filter())?;
+        let is_empty = inputs.documents == 0;
+        if is_empty {
+            messages::tell(messages::nothing(&inputs, &self.paths));
+        }
+        if !self.quiet {
+            for line in messages::unparsed(&inputs, &walk.sources) {
+                messages::tell(line);
+            }
+        }
+        if let Some(file) = file.filter(|_| self.verbose) {
+            messages::tell(format_args!("settings from {}", file.display()));
+        }
+        let is_whole = !is_empty && (self.allow_unparsed || config.allow_unparsed || inputs.unparsed.is_empty());
+        Ok(if is_whole { 0 } else { 2 })
     }
-    write(command, color, &found.listings, &walk.sources)?;
-    if is_empty {
-        messages::tell(messages::nothing(&found.inputs, &command.paths));
-    }
-    if !command.quiet {
-        for line in messages::unparsed(&found.inputs, &walk.sources) {
-            messages::tell(line);
+
+    fn filter(&self) -> Filter {
+        Filter {
+            estate: self.estate.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            tier: self.tier,
+            via: self.via,
+            verdict: self.verdict,
+            closed: self.closed,
         }
     }
-    if let Some(file) = file.filter(|_| command.verbose) {
-        messages::tell(format_args!("settings from {}", file.display()));
+
+    /// Checks that the estate and whoever is asked for by name are there.
+    ///
+    /// # Errors
+    /// Nothing of that name is in the input.
+    pub fn known(&self, listings: &[&Listing], inputs: &Inputs) -> Result<(), Fault> {
+        known_estate(self.estate.as_deref(), inputs)?;
+        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, listings))
     }
-    let is_whole = !is_empty && (command.allow_unparsed || config.allow_unparsed || found.inputs.unparsed.is_empty());
-    Ok(if is_whole { 0 } else { 2 })
+
+    /// Writes to the file or to standard output.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Fault> {
+        let write = |out: &mut dyn Write| {
+            let mut out = BufWriter::new(out);
+            write(&mut out)?;
+            out.flush()
+        };
+        match &self.output {
+            Some(path) => File::create(path)
+                .and_then(|mut file| write(&mut file))
+                .map_err(|error| Fault::Write(path.clone(), error)),
+            None => match write(&mut io::stdout().lock()) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    Err(Fault::Write(PathBuf::from("standard output"), error))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+/// Whether the estate that is asked for is one of the input.
+///
+/// # Errors
+/// It is not.
+pub fn known_estate(asked: Option<&str>, inputs: &Inputs) -> Result<(), Fault> {
+    let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
+    match asked {
+        Some(asked) if names.is_empty() => {
+            Err(Fault::Asked(format!("the input is one estate, and has none called `{asked}`: leave `--estate` out")))
+        }
+        Some(asked) if !names.contains(&asked) => {
+            let listed = listed(&names);
+            Err(Fault::Asked(format!(
+                "there is no estate `{asked}` in the input, only {listed}{}",
+                suggestion(asked, &names)
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whoever asks for a workload that is not there has mistyped, and must not read an empty list as good news.
-fn known(from: &From, listings: &[Listing]) -> Result<(), Fault> {
+fn known(from: &From, listings: &[&Listing]) -> Result<(), Fault> {
     let asked = from.to_string();
     if listings.iter().any(|listing| listing.names.contains(&asked)) {
         return Ok(());
@@ -139,30 +227,4 @@ fn known(from: &From, listings: &[Listing]) -> Result<(), Fault> {
     let names: Vec<&str> = listings.iter().flat_map(|listing| &listing.names).map(String::as_str).collect();
     let what = if asked.contains('/') { "application workload" } else { "namespace with application workloads" };
     Err(Fault::Asked(format!("there is no {what} `{asked}` in the input{}", suggestion(&asked, &names))))
-}
-
-fn write(command: &Paths, color: Color, listings: &[Listing], sources: &Sources) -> Result<(), Fault> {
-    let options = match command.output {
-        None => screen::drawing(color, command.quiet, command.verbose),
-        Some(_) => screen::drawing_in_file(color, command.quiet, command.verbose),
-    };
-    let write = |out: &mut dyn Write| {
-        let mut out = BufWriter::new(out);
-        match command.format {
-            FormatName::Terminal => out.write_all(paths::terminal(listings, sources, &options).as_bytes())?,
-            FormatName::Json => paths::json(listings, sources, &mut out)?,
-        }
-        out.flush()
-    };
-    match &command.output {
-        Some(path) => {
-            File::create(path).and_then(|mut file| write(&mut file)).map_err(|error| Fault::Write(path.clone(), error))
-        }
-        None => match write(&mut io::stdout().lock()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Fault::Write(PathBuf::from("standard output"), error))
-            }
-            _ => Ok(()),
-        },
-    }
 }

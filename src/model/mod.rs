@@ -13,6 +13,7 @@ mod gateway_api;
 mod iam;
 mod injection;
 mod link;
+mod listeners;
 mod mesh;
 mod namespace;
 mod network;
@@ -37,8 +38,9 @@ pub use evidence::{Evidence, Layer};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
-pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook};
+pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook, ProxyVariables};
 pub use link::{Identity, Link};
+pub use listeners::{Clash, LeftOut, clash};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network::{
@@ -49,7 +51,7 @@ pub use network_policy::{
     Tier,
 };
 pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning, Taint};
-pub use peer::{PeerAuthentication, PeerMode};
+pub use peer::{PeerAuthentication, PeerMode, RequestAuthentication};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, RoutesFrom, Server, ServerProtocol, VirtualService,

@@ -116,7 +116,7 @@ mod tests {
     use super::super::{Inputs, triage};
     use crate::config::{Config, Ignore};
     use crate::finding::{Confidence, Finding, Parts, Severity};
-    use crate::source::{Location, SourceId, Sources, Span};
+    use crate::source::{Edit, Location, Replacement, SourceId, Sources, Span};
 
     /// Every ten bytes are an object.
     struct Tens;
@@ -146,6 +146,10 @@ mod tests {
         fn estate(&self, _: SourceId) -> Option<&str> {
             None
         }
+
+        fn replacement(&self, _: &Edit) -> Option<Replacement> {
+            None
+        }
     }
 
     fn at(start: u32) -> Location {
@@ -166,6 +170,7 @@ mod tests {
             help: String::new(),
             estate_wide: false,
             parts,
+            fix: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::text::{side_text, spoken_text};
 use super::{Listing, Side};
 use crate::report::clean;
+use crate::report::graph::quoted;
 
 /// Where the input is several estates, each has a frame of its own, and its name is part of those of its nodes.
 pub(super) fn write(listings: &[Listing], out: &mut dyn Write) -> io::Result<()> {
@@ -52,8 +53,4 @@ fn of_estate(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
 fn node(listing: &Listing, side: Side<'_>) -> String {
     let name = side_text(side);
     quoted(&if listing.estate.is_empty() { name } else { format!("{}: {name}", clean(&listing.estate)) })
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::filter::Filter;
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Verdict, Via, exits_to};
+use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Step, Verdict, Via, exits_to};
 use crate::finding::{Decision, Hop};
 use crate::model::Estate;
 use crate::source::Location;
@@ -32,6 +32,14 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
+impl Row {
+    /// `namespace/Kind/name` of each of the workloads.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.workloads.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
 /// A way out of one workload.
 #[derive(Clone, Debug)]
 pub struct Way {
@@ -48,6 +56,19 @@ pub struct Way {
     /// What cannot be decided, layer by layer.
     pub unknown: Vec<Stop>,
     pub witness: Vec<Hop>,
+    /// The step of each hop.
+    pub steps: Vec<Step>,
+}
+
+/// What makes two ways of a workload alike: all but the protocols and addresses.
+pub(in crate::report) type Alike<'w> = (Via, Class, Option<&'w str>, Tier, Verdict, bool, Vec<&'w str>);
+
+impl Way {
+    /// What it has in common with the ways that are told with it.
+    pub(in crate::report) fn alike(&self) -> Alike<'_> {
+        let reasons = self.witness.iter().map(|hop| hop.reason.as_str()).collect();
+        (self.via, self.class, self.host.as_deref(), self.tier, self.verdict, self.approved, reasons)
+    }
 }
 
 /// Addresses that are reached by one protocol on the same ports.
@@ -179,6 +200,7 @@ fn way(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> 
         blocked_by,
         unknown,
         witness,
+        steps: exit.steps.clone(),
     }
 }
 

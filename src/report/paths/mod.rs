@@ -11,6 +11,10 @@ pub use filter::Filter;
 pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
 pub use terminal::terminal;
 
+pub(super) use json::{DestinationShape, destination_shape};
+pub(super) use listing::Alike;
+pub(super) use terminal::{NAMED, few, leads_to, place};
+
 use std::io;
 
 use crate::source::Sources;
