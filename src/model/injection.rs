@@ -127,7 +127,7 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
                     name: resource.meta.name,
                     selector: written.selector.as_ref().filter(|labels| !labels.is_empty()),
                     list: &written.variables,
-                }))
+                }));
             }
             Kind::Workload(workload) => {
                 if resource.meta.name.value == "istio-cni-node" {

@@ -16,7 +16,9 @@ pub(super) fn fingerprint(
     hash.word(finding.rule);
     hash.word(finding.variant);
     if finding.estate_wide {
-        estates.iter().for_each(|estate| hash.word(estate));
+        for estate in estates {
+            hash.word(estate);
+        }
         return hash.0;
     }
     hash.object(object);

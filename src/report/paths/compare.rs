@@ -191,10 +191,13 @@ fn moved(
     moves
 }
 
+/// How several sets of traffic become one.
+type Joined = fn(&Traffic, &Traffic) -> Traffic;
+
 /// What the ways have and the others, joined, have not.
 fn differing(
     ways: &Ways,
-    (others, joined): (&[&Arc<Ways>], fn(&Traffic, &Traffic) -> Traffic),
+    (others, joined): (&[&Arc<Ways>], Joined),
     what: &impl Fn(&State) -> Traffic,
     unless: &impl Fn(&State) -> Traffic,
 ) -> Vec<Move> {
