@@ -130,7 +130,9 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     }
     // A table and a graph have no place for what is not a connection.
     if matches!(command.format, FormatName::Csv | FormatName::Dot) && !command.quiet {
-        connections::notes(&connected.listings).iter().for_each(|note| eprintln!("palisade: {note}"));
+        for note in connections::notes(&connected.listings) {
+            eprintln!("palisade: {note}");
+        }
         if command.verbose {
             let written = connections::write_groups(&connected.listings, &mut io::stderr().lock());
             written.map_err(|error| Fault::Write(PathBuf::from("standard error"), error))?;
