@@ -306,13 +306,21 @@ fn example(rule: &str, holds: &str) -> String {
 
 #[test]
 fn an_edit_that_brings_something_new_is_not_made() {
-    let estate =
-        folder(&[("a.yaml", &example("policy-never-matches", "so it never allows anything")), ("b.yaml", POLICY)]);
+    let estate = folder(&[
+        (
+            "a.yaml",
+            &example("policy-never-matches", "which clients use: the pods listen on 8080, so it never allows anything"),
+        ),
+        ("b.yaml", POLICY),
+    ]);
     let ran = fix(estate.path(), &["-q"]);
     let why = "not fixed: the edit would bring a finding of `allow-without-destination` [policy-never-matches]\n";
     assert!(ran.stderr.contains(why), "{}", ran.stderr);
     assert!(ran.stderr.ends_with("palisade: fixed: 1 finding in 1 file\n"), "{}", ran.stderr);
-    assert_eq!(read(estate.path(), "a.yaml"), example("policy-never-matches", "so it never allows anything"));
+    assert_eq!(
+        read(estate.path(), "a.yaml"),
+        example("policy-never-matches", "which clients use: the pods listen on 8080, so it never allows anything")
+    );
     assert_eq!(read(estate.path(), "b.yaml"), fixed(POLICY));
 }
 
