@@ -246,3 +246,38 @@ fn an_alias_of_a_registered_host_is_fine_where_aliases_are() {
     let of = |added: &str| findings(&adding(added));
     assert_eq!(of(&format!("{image}{alias}")), of(image.trim_end_matches("---\n")), "istio/istio#58555");
 }
+
+/// A gateway of the Gateway API for the same host, in a namespace of its own, with a route for each of its hops.
+const OTHER_GATEWAY: &str = r#"apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: other-egress, namespace: istio-egress}
+spec:
+  gatewayClassName: istio
+  listeners:
+  - {name: tls, hostname: example.com, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {namespaces: {from: Same}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: to-other, namespace: istio-egress}
+spec:
+  parentRefs: [{group: networking.istio.io, kind: ServiceEntry, name: example-com}]
+  rules: [{backendRefs: [{name: other-egress-istio, port: 443}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: from-other, namespace: istio-egress}
+spec:
+  parentRefs: [{name: other-egress}]
+  hostnames: [example.com]
+  rules: [{backendRefs: [{group: networking.istio.io, kind: Hostname, name: example.com, port: 443}]}]
+"#;
+
+/// What a second gateway lacks is not told of the first one, though both serve the same host.
+#[test]
+fn two_gateways_for_one_host_are_told_apart() {
+    let about_first = |(rule, _, message): &(&str, &str, String)| {
+        ["missing-istio-mutual", "broken-gateway-hop"].contains(rule) && message.contains("`egress-gateway`")
+    };
+    let said: Vec<_> = findings(&adding(OTHER_GATEWAY)).into_iter().filter(about_first).collect();
+    assert!(said.is_empty(), "{said:?}");
+}

@@ -144,10 +144,13 @@ fn of_workload<'a>(index: usize, gateways: Vec<usize>, estate: &'a Estate<'a>) -
 
 fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
     let gateway = &estate.mesh.gateways[index];
-    let mut hosts: BTreeSet<&str> = route_hosts(index, estate).collect();
-    if gateway.of_gateway_api {
-        hosts.extend(made_hosts(gateway, estate));
-    } else if hosts.is_empty() {
+    // The service that is made for a gateway of the Gateway API is known by its name; any other has to be told from routes.
+    let made = made_hosts(gateway, estate).filter(|_| gateway.of_gateway_api);
+    let mut hosts: BTreeSet<&str> = made.collect();
+    if hosts.is_empty() {
+        hosts = route_hosts(index, estate);
+    }
+    if hosts.is_empty() && !gateway.of_gateway_api {
         let egress = estate.namespaces.iter().filter(|namespace| namespace.role == Role::Egress);
         let likely: Vec<&str> = egress.map(|namespace| namespace.name).chain([gateway.namespace]).collect();
         hosts = named_hosts(&likely, estate).collect();
@@ -200,29 +203,31 @@ fn sent_to<'a>(estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
     routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str())
 }
 
-/// The services to which sidecars are told to send what then passes a gateway.
 /// The services to which sidecars are told to send what then passes a gateway, be it by one virtual service for both hops
 /// or by one for each.
-fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
+fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> BTreeSet<&'a str> {
     let own = estate.mesh.gateways[index].reference();
     let services = || estate.mesh.virtual_services.iter();
-    let is_through = move |service: &VirtualService<'_>| service.gateways.contains(&own) || takes_part(service, own);
-    let through: Vec<&str> = services()
-        .filter(|service| is_through(service))
-        .flat_map(|service| &service.hosts)
-        .map(|host| host.value)
-        .filter(|host| *host != "*")
-        .collect();
-    let leads_there = move |service: &&VirtualService<'_>| {
-        is_through(service) || service.hosts.iter().any(|host| through.contains(&host.value))
-    };
-    services().filter(leads_there).flat_map(|service| {
-        let by_sidecars = |taker: GatewayReference<'_>| taker == GatewayReference::Mesh;
-        let routes =
-            service.routes.iter().filter(move |route| service.taken_by(route).any(|(taker, _)| by_sidecars(taker)));
-        let hosts = routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str());
-        hosts.filter(|host| host.ends_with(".svc.cluster.local"))
-    })
+    let is_through = |service: &&VirtualService<'_>| service.gateways.contains(&own) || takes_part(service, own);
+    let mut hosts = BTreeSet::new();
+    for through in services().filter(is_through) {
+        hosts.extend(first_hops(through));
+        // One that has both hops itself says where the first one leads; what others say is of other gateways.
+        if first_hops(through).next().is_none() {
+            let named = |host: &str| host != "*" && through.hosts.iter().any(|own| own.value == host);
+            let shares = |other: &&VirtualService<'_>| other.hosts.iter().any(|host| named(host.value));
+            hosts.extend(services().filter(shares).flat_map(first_hops));
+        }
+    }
+    hosts
+}
+
+/// The services of the cluster to which a virtual service has sidecars send.
+fn first_hops<'a>(service: &'a VirtualService<'a>) -> impl Iterator<Item = &'a str> {
+    let by_sidecars = |route: &&Route<'_>| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh);
+    let routes = service.routes.iter().filter(by_sidecars);
+    let hosts = routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str());
+    hosts.filter(|host| host.ends_with(".svc.cluster.local"))
 }
 
 /// Whether a gateway takes a route of a virtual service.

@@ -32,7 +32,8 @@ fn split(path: &str) -> (&str, &str) {
     path.rsplit_once(['/', '\\']).unwrap_or(("", path))
 }
 
-/// The effective namespace of an object: its own, that of the nearest enclosing kustomization, or `default`.
+/// The effective namespace of an object: its own, that of the nearest enclosing kustomization, or `default`; for an
+/// installation of Istio, which `istioctl` reads and no API server, `istio-system` (istio: operator/pkg/component).
 pub(super) fn namespace<'a>(
     meta: &Meta<'a>,
     kind: &Kind<'a>,
@@ -53,8 +54,8 @@ pub(super) fn namespace<'a>(
         let folders = Path::new(split(source.path()).0).ancestors();
         folders.filter_map(Path::to_str).find_map(|folder| kustomizations.get(folder)).copied()
     };
-    let default = Spanned::new("default", meta.name.at);
-    Some(meta.namespace.or_else(enclosing).unwrap_or(default))
+    let default = if matches!(kind, Kind::Operator(_)) { "istio-system" } else { "default" };
+    Some(meta.namespace.or_else(enclosing).unwrap_or(Spanned::new(default, meta.name.at)))
 }
 
 /// Some kinds come once for namespaces and once for the cluster, alike but for this.

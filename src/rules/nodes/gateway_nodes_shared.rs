@@ -80,6 +80,9 @@ fn in_shared_namespace(index: usize, audit: &Audit<'_>) -> Option<Finding> {
     let message = match other {
         Some(_) => format!("`{}` shares its namespace with workloads that are no gateways", estate.display(workload)),
         None if namespace == "default" => format!("`{}` runs in the namespace `default`", estate.display(workload)),
+        None if namespace == estate.mesh.root_namespace => {
+            format!("`{}` runs in the root namespace of the mesh, `{namespace}`", estate.display(workload))
+        }
         None => return None,
     };
     let finding = RULE.finding("ns-shared", workload.name.at, message).severity(Severity::Medium);
