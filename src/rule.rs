@@ -70,10 +70,23 @@ impl Audit<'_> {
     /// The names of workloads for a message: the first few, and how many there are besides.
     #[must_use]
     pub fn list_workloads(&self, workloads: &[usize]) -> String {
-        let named = self.sorted(workloads).into_iter().take(NAMED);
-        let names: Vec<String> = named.map(|workload| format!("`{}`", self.estate.display(workload))).collect();
-        let more = workloads.len().saturating_sub(NAMED);
-        if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
+        let names = self.names(workloads);
+        let more = names.len().saturating_sub(NAMED);
+        let named: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+        if more == 0 { named.join(", ") } else { format!("{} and {more} more", named.join(", ")) }
+    }
+
+    /// How many workloads there are by name: one that the input holds in several versions is one in the cluster.
+    #[must_use]
+    pub fn count_workloads(&self, workloads: &[usize]) -> usize {
+        self.names(workloads).len()
+    }
+
+    fn names(&self, workloads: &[usize]) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.sorted(workloads).into_iter().map(|workload| self.estate.display(workload)).collect();
+        names.dedup();
+        names
     }
 
     /// Adds the first few workloads to a finding, each with what is said of all of them.

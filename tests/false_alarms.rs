@@ -7,6 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::audit_text;
+use palisade::finding::Severity;
 
 /// A mesh in order: one namespace, one host outside, both hops through the gateway.
 const ESTATE: &str = r#"apiVersion: v1
@@ -280,4 +281,43 @@ fn two_gateways_for_one_host_are_told_apart() {
     };
     let said: Vec<_> = findings(&adding(OTHER_GATEWAY)).into_iter().filter(about_first).collect();
     assert!(said.is_empty(), "{said:?}");
+}
+
+/// A denial that is switched off is an error where it would keep something from leaving, and else a warning.
+#[test]
+fn a_disabled_denial_weighs_as_much_as_what_it_would_deny() {
+    let of = |ranges: &str| -> Vec<Severity> {
+        let (_, report) = audit_text(&format!(
+            "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewall\nmetadata: {{name: deny, namespace: infra}}\n\
+             spec: {{networkRef: {{name: vpc}}, direction: EGRESS, disabled: true, deny: [{{protocol: all}}]{ranges}}}\n"
+        ));
+        let found = report.findings.iter().map(|reported| &reported.finding);
+        found.filter(|finding| finding.rule == "ineffective-firewall-rule").map(|finding| finding.severity).collect()
+    };
+    assert_eq!(of(""), [Severity::High]);
+    assert_eq!(of(", destinationRanges: [\"::/0\"]"), [Severity::High]);
+    assert_eq!(of(", destinationRanges: [10.0.0.0/24]"), [Severity::Medium]);
+}
+
+/// The base and the overlay of one Deployment are one workload.
+#[test]
+fn versions_of_one_workload_count_once() {
+    let app = |name: &str, image: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: team-y}}\n\
+             spec: {{template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{containers: [{{name: app, image: {image}}}]}}}}}}\n---\n"
+        )
+    };
+    let said = |text: &str| -> Vec<String> {
+        findings(text).into_iter().filter(|(rule, ..)| *rule == "network-capability").map(|(.., said)| said).collect()
+    };
+    let twice = said(&(app("app", "one") + &app("app", "two")));
+    assert_eq!(twice, ["1 workload of this namespace keeps `NET_RAW` and may run as root: `team-y/Deployment/app`"]);
+    let others = said(&(app("app", "one") + &app("other", "two")));
+    assert_eq!(
+        others,
+        [
+            "2 workloads of this namespace keep `NET_RAW` and may run as root: `team-y/Deployment/app`, `team-y/Deployment/other`"
+        ]
+    );
 }

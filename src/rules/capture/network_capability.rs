@@ -96,7 +96,7 @@ fn defaults(mut workloads: Vec<usize>, audit: &Audit<'_>) -> Option<Finding> {
     workloads.sort_by_cached_key(|&index| audit.estate.order_of(&audit.estate.workloads[index]));
     let privileges = &audit.facts.capture[*workloads.first()?].privileges;
     let at = privileges.iter().find(|privilege| privilege.kind == PrivilegeKind::NetRawByDefault)?.at;
-    let count = workloads.len();
+    let count = audit.count_workloads(&workloads);
     let (noun, keep) = if count == 1 { ("workload", "keeps") } else { ("workloads", "keep") };
     let message = format!(
         "{count} {noun} of this namespace {keep} `NET_RAW` and may run as root: {}",

@@ -63,7 +63,7 @@ fn may_become(mut workloads: Vec<usize>, audit: &Audit<'_>) -> Option<Finding> {
     let first = *workloads.first()?;
     let identities = &audit.facts.capture[first].identities;
     let identity = identities.iter().find(|identity| identity.kind == ProxyIdentityKind::CanSetUser)?;
-    let count = workloads.len();
+    let count = audit.count_workloads(&workloads);
     let noun = if count == 1 { "workload of this namespace" } else { "workloads of this namespace" };
     let message =
         format!("{count} {noun} may run as root and become the proxy's user: {}", audit.list_workloads(&workloads));

@@ -54,7 +54,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 fn unlabelled(namespace: usize, at: Location, workloads: &[usize], audit: &Audit<'_>) -> Option<Finding> {
     let Injection::Outside { why, .. } = audit.facts.capture[*workloads.first()?].injection else { return None };
     let name = audit.estate.namespaces[namespace].name;
-    let count = workloads.len();
+    let count = audit.count_workloads(workloads);
     let noun = if count == 1 { "workload runs" } else { "workloads run" };
     let (variant, message, help) = match why {
         Outside::Revision => (

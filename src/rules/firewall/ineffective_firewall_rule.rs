@@ -1,7 +1,7 @@
 //! FW03: a rule is disabled, loses against another one, or targets nobody.
 use rustc_hash::FxHashSet;
 
-use crate::analysis::destinations::internet;
+use crate::analysis::destinations::{internet, internet_v6};
 use crate::analysis::firewall::{Piece, applies, is_of_network};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Direction, FirewallRule, Match, NodePool, Target, Verdict};
@@ -42,8 +42,11 @@ fn judge(rule: &FirewallRule<'_>, index: usize, decides: bool, audit: &Audit<'_>
 }
 
 fn disabled(rule: &FirewallRule<'_>, at: Location) -> Finding {
+    // One that is about addresses inside keeps nothing from leaving.
+    let holds_in = [internet(), internet_v6()].iter().any(|out| !rule.traffic.restrict_addresses(out).is_empty());
+    let severity = if holds_in { Severity::High } else { Severity::Medium };
     let message = format!("{} would deny egress, but is disabled", rule.shown());
-    RULE.finding("disabled", at, message).severity(Severity::High).help("enable the rule, or remove it")
+    RULE.finding("disabled", at, message).severity(severity).help("enable the rule, or remove it")
 }
 
 /// The place of a rule's priority, or of its name where it has the one that rules have by default.

@@ -39,7 +39,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn no_policy(audit: &Audit<'_>, namespace: &Namespace<'_>, workloads: &[usize]) -> Finding {
-    let count = match workloads.len() {
+    let count = match audit.count_workloads(workloads) {
         1 => "its workload".to_owned(),
         count => format!("its {count} workloads"),
     };

@@ -26,11 +26,13 @@ const HELP: &str =
     "register the host that is meant with a ServiceEntry in the egress namespace, and route it through the gateway";
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let public = external(audit.estate);
+    // Nodes take these over with or without a mesh.
+    findings.extend(audit.estate.services.iter().filter_map(|service| external_ips(service, &public)));
     // Where there is no mesh, nothing is registered with one.
     if !audit.estate.evidence.has(Layer::Mesh) {
         return;
     }
-    let public = external(audit.estate);
     let mesh = &audit.estate.mesh;
     let virtual_ips = audit.estate.services.iter().flat_map(|service| &service.cluster_ips);
     let virtual_ips: AddressSet = virtual_ips.map(|address| IpNet::from(*address)).collect();
@@ -44,7 +46,6 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for service in audit.estate.services.iter().filter(|service| service.visibility != nobody) {
         findings.extend(alias(service, audit));
         findings.extend(endpoints(service, &public, audit));
-        findings.extend(external_ips(service, &public));
     }
     findings.extend(overlaps(&mesh.service_entries));
 }

@@ -50,7 +50,7 @@ fn open(at: Location, workloads: &[usize], audit: &Audit<'_>) -> Option<Finding>
     let first = *workloads.first()?;
     let namespace = audit.estate.namespace_of(&audit.estate.workloads[first]).name;
     let outbound = audit.facts.outbound[first];
-    let count = workloads.len();
+    let count = audit.count_workloads(workloads);
     let of = format!("{count} workload{}", if count == 1 { "" } else { "s" });
     let mode = if outbound.mode == OutboundMode::AllowAny { "ALLOW_ANY" } else { "ALLOW_ANY_DYNAMIC_DNS" };
     let says =

@@ -80,7 +80,8 @@ fn unresolved(entry: &ServiceEntry<'_>) -> Option<Finding> {
     let is_written = entry.resolution_at != entry.spec_at;
     let how = if is_written { "resolution NONE" } else { "the entry leaves out `resolution`, which means NONE" };
     let message = format!("{how}: {what}");
-    let help = if host.value.starts_with('*') {
+    // A wildcard cannot be resolved, and the resolution is one for all hosts.
+    let help = if entry.hosts.iter().any(|host| host.value.starts_with('*')) {
         "register the hosts one by one with `resolution: DNS`"
     } else {
         "set `resolution: DNS`, or list the addresses"
