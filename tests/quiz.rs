@@ -121,6 +121,24 @@ fn fate(objects: &[&str]) -> (bool, bool, Decider) {
     })
 }
 
+#[test]
+fn rules_reach_auto_provisioned_nodes_by_the_tags_that_the_cluster_gives_them() {
+    let autopilot = |tags: &str| {
+        format!(
+            "apiVersion: container.cnrm.cloud.google.com/v1beta1\nkind: ContainerCluster\nmetadata: {{name: main}}\n\
+             spec: {{location: europe-west1, networkRef: {{name: vpc}}, enableAutopilot: true, \
+             nodePoolAutoConfig: {{networkTags: {{tags: [{tags}]}}}}}}\n"
+        )
+    };
+    let allow = "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewall\nmetadata: {name: web}\n\
+        spec: {networkRef: {name: vpc}, direction: EGRESS, priority: 900, targetTags: [apps], \
+        allow: [{protocol: tcp, ports: [\"443\"]}]}\n";
+    let opens = |tags: &str| finds(&[&autopilot(tags), allow, DENY_ALL], "app-node-egress-allowed", "web");
+    assert!(opens("apps"));
+    assert!(!opens("batch"));
+    assert!(!opens(""));
+}
+
 fn hierarchical(action: &str) -> String {
     format!(
         "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewallPolicy\nmetadata: {{name: org}}\n\
