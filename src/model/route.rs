@@ -54,6 +54,8 @@ pub struct Server<'a> {
     pub mode_at: Location,
     /// Whether the mode is the one that `tls` without a mode has.
     pub mode_defaulted: bool,
+    /// TLS settings of a server for HTTP, which takes plain text in spite of them; but for sending clients on to HTTPS.
+    pub ignored_tls: Option<Location>,
     /// A certificate authority that is not the mesh's own, for client certificates.
     pub own_authority: Option<Text<'a>>,
     /// Whether it asks for a certificate that the mesh's own authority vouches for.
@@ -325,8 +327,10 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         "TCP" | "MONGO" | "MYSQL" | "REDIS" => ServerProtocol::Tcp,
         _ => ServerProtocol::Unknown,
     };
-    let mode = written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode));
-    let authority = written.tls.and_then(|tls| tls.own_authority);
+    // With HTTP, Istio refuses TLS settings where it checks them, and takes plain text where it does not.
+    let tls = written.tls.filter(|_| protocol != ServerProtocol::Http);
+    let mode = tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode));
+    let authority = tls.and_then(|tls| tls.own_authority);
     let is_of_mesh = authority.is_some_and(|authority| MESH_AUTHORITIES.contains(&authority.value));
     let plain_at = written.protocol.or(written.name).map_or(written.at, |text| text.at);
     Server {
@@ -335,8 +339,12 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         hosts: written.hosts.clone(),
         routes_from: None,
         mode,
-        mode_at: written.tls.map_or(plain_at, |tls| tls.mode.at()),
-        mode_defaulted: written.tls.is_some_and(|tls| tls.mode.value.is_none()),
+        mode_at: tls.map_or(plain_at, |tls| tls.mode.at()),
+        mode_defaulted: tls.is_some_and(|tls| tls.mode.value.is_none()),
+        ignored_tls: written
+            .tls
+            .filter(|ignored| tls.is_none() && ignored.mode.value.is_some())
+            .map(|tls| tls.mode.at()),
         own_authority: authority.filter(|_| !is_of_mesh),
         trusts_mesh: mode == ServerMode::IstioMutual || (mode == ServerMode::Mutual && is_of_mesh),
         at: written.at,
