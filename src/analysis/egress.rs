@@ -28,6 +28,8 @@ pub struct EgressProxy<'a> {
     pub namespaces: Vec<&'a str>,
     /// Its pods' labels, or as many of them as a Gateway's selector tells.
     pub labels: Option<&'a Labels<'a>>,
+    /// Whether those are all that they have.
+    pub all_labels: bool,
     /// The egress gateways that it serves, by their index in the mesh.
     pub gateways: Vec<usize>,
     /// The names under which clients reach it.
@@ -138,6 +140,7 @@ fn of_workload<'a>(index: usize, gateways: Vec<usize>, estate: &'a Estate<'a>) -
         hosts: if hosts.is_empty() { named_hosts(&namespaces, estate).collect() } else { hosts },
         namespaces,
         labels: Some(workload.labels),
+        all_labels: true,
         gateways,
     }
 }
@@ -161,7 +164,8 @@ fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
         workload: None,
         name: gateway.name,
         namespaces,
-        labels: gateway.selector,
+        labels: gateway.pod_labels.or(gateway.selector),
+        all_labels: gateway.pod_labels.is_some(),
         gateways: vec![index],
         hosts,
     }

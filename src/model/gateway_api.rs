@@ -30,6 +30,7 @@ pub(super) fn gateway<'a>(
         left_out: Vec::new(),
         egress: false,
         of_gateway_api: true,
+        pod_labels: Some(&written.pod_labels),
         spec_at: resource.meta.spec_at,
     })
 }

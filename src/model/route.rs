@@ -26,6 +26,8 @@ pub struct Gateway<'a> {
     pub egress: bool,
     /// Whether it is one of the Gateway API, of which pods are made.
     pub of_gateway_api: bool,
+    /// The labels of those pods, but for those that Istio alone looks at.
+    pub pod_labels: Option<&'a Labels<'a>>,
     /// The key `spec`: where a field that it leaves out would stand.
     pub spec_at: Location,
 }
@@ -311,6 +313,7 @@ pub(super) fn gateway<'a>(
         left_out,
         egress: false,
         of_gateway_api: false,
+        pod_labels: None,
         spec_at: resource.meta.spec_at,
     }
 }
