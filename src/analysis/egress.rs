@@ -118,7 +118,26 @@ pub(super) fn egress<'a>(estate: &'a Estate<'a>) -> Egress<'a> {
     let workloads = served.keys().copied().collect();
     let known = served.into_iter().map(|(workload, gateways)| of_workload(workload, gateways, estate));
     let inferred = unseen.into_iter().map(|gateway| of_gateway(gateway, estate));
-    Egress { workloads, proxies: known.chain(inferred).collect() }
+    let mut proxies: Vec<EgressProxy<'_>> = known.chain(inferred).collect();
+    keep_own_hosts(&mut proxies, estate);
+    Egress { workloads, proxies }
+}
+
+/// Takes from each proxy the services that are seen to stand in front of another one: routes alone, of which two gateways
+/// may have some for one host, do not tell.
+fn keep_own_hosts(proxies: &mut [EgressProxy<'_>], estate: &Estate<'_>) {
+    let mut owners: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for workload in proxies.iter().filter_map(|proxy| proxy.workload) {
+        for entity in estate.relations.selectors_of(workload) {
+            if let Entity::Service(service) = entity {
+                owners.entry(estate.services[service].host(&estate.namespaces)).or_default().push(workload);
+            }
+        }
+    }
+    for proxy in proxies {
+        let own = proxy.workload;
+        proxy.hosts.retain(|host| owners.get(*host).is_none_or(|owners| own.is_some_and(|own| owners.contains(&own))));
+    }
 }
 
 /// The workloads that a gateway configures; without a selector every gateway proxy.
