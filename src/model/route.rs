@@ -1,5 +1,7 @@
 //! Gateways and the routes through them.
 
+use std::borrow::Cow;
+
 use super::listeners::{LeftOut, opened};
 use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
@@ -197,8 +199,9 @@ pub struct Destination<'a> {
 impl<'a> VirtualService<'a> {
     /// One of its hosts as a fully qualified name: one without dots is a service of its own namespace.
     #[must_use]
-    pub fn full_host(&self, host: &str) -> String {
-        full_host(host, self.namespace)
+    pub fn full_host<'h>(&self, host: &'h str) -> Cow<'h, str> {
+        let is_full = host.contains('.') || host == "*";
+        if is_full { Cow::Borrowed(host) } else { Cow::Owned(full_host(host, self.namespace)) }
     }
 
     /// Every gateway that it or one of its matches names, with the name as written.
