@@ -1,6 +1,6 @@
 //! What a rule says: plain data, worded by the rule and placed in the user's files.
 
-use crate::source::{self, Edit, Location};
+use crate::source::{self, Edit, Location, Spanned};
 
 /// How bad a true finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -191,6 +191,15 @@ impl Fix {
     pub fn append(at: Location, items: Vec<String>) -> Self {
         let named: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
         Self { title: format!("add {} to the list", named.join(" and ")), edits: vec![Edit::Append { at, items }] }
+    }
+
+    /// Lets proxies of one more namespace see an object that lists who does in `exportTo`; nothing where it lists none.
+    #[must_use]
+    pub fn export_to(list: &[Spanned<&str>], namespace: &str) -> Option<Self> {
+        // `~` is nobody, and goes with nothing else.
+        let last = list.last().filter(|_| list.iter().all(|one| one.value != "~"))?;
+        let fix = Self::append(last.at, vec![namespace.to_owned()]);
+        Some(fix.titled(format!("add `{namespace}` to `exportTo`")))
     }
 
     /// Makes the edits of another one as well, under a title that says what both do.
