@@ -373,7 +373,7 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "ServiceEntry" => istio::service_entry(reader, node).map(Kind::ServiceEntry),
         "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
         "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
-        "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
+        "Sidecar" => Some(Kind::Sidecar(istio::sidecar(reader, node))),
         "ProxyConfig" => istio::proxy_variables(reader, node).map(Kind::ProxyVariables),
         _ => return None,
     })

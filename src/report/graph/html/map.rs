@@ -69,6 +69,8 @@ impl Page<'_> {
         let columns: String = Column::ALL.into_iter().map(|column| self.column(column)).collect();
         format!(
             "<section id=\"map\" aria-labelledby=\"map-title\" tabindex=\"-1\">\n<h2 id=\"map-title\">The estate</h2>\n\
+             <p id=\"thinned\" class=\"quiet\" hidden>There are too many lines to draw: only those of open ways are. \
+             Choose anything, or filter, to see the others.</p>\n\
              <div class=\"columns\">\n<svg aria-hidden=\"true\"><path></path></svg>\n{columns}</div>\n</section>\n"
         )
     }

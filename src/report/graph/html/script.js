@@ -2,6 +2,7 @@
 const form = document.querySelector("form");
 const state = document.getElementById("shown");
 const all = document.getElementById("all");
+const thinned = document.getElementById("thinned");
 const panel = document.getElementById("panel");
 const columns = document.querySelector(".columns");
 const picture = columns.querySelector("svg");
@@ -84,6 +85,7 @@ function draw() {
     node.setAttribute("aria-current", String(id === chosen));
   }
   picture.replaceChildren();
+  thinned.hidden = true;
   if (getComputedStyle(picture).display === "none") return;
   const lines = new Map();
   for (const way of ways.filter((way) => way.shown)) {
@@ -97,7 +99,8 @@ function draw() {
     }
   }
   let kept = [...lines.values()];
-  if (kept.length > LINES && chosen === null) kept = kept.filter(([, , look]) => look === "open");
+  thinned.hidden = kept.length <= LINES || chosen !== null;
+  if (!thinned.hidden) kept = kept.filter(([, , look]) => look === "open");
   kept.sort((one, other) => LOOKS.indexOf(one[2]) - LOOKS.indexOf(other[2]));
   // First everything is measured, then everything is drawn: each change of the page makes the next measure dear.
   const courses = kept.map(([from, to, look]) => [look, course(from, to, look)]);
