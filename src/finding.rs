@@ -172,16 +172,16 @@ impl Fix {
     /// Gives the mapping that is the value of the key at a place another key, and below it those that follow.
     #[must_use]
     pub fn insert_under(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
-        Self::insert(at, source::Into::Value, keys, value.into())
+        Self::insert(at, source::Holder::Value, keys, value.into())
     }
 
     /// Gives the mapping that the key or value at a place is of another key, and below it those that follow.
     #[must_use]
     pub fn insert_beside(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
-        Self::insert(at, source::Into::Parent, keys, value.into())
+        Self::insert(at, source::Holder::Parent, keys, value.into())
     }
 
-    fn insert(at: Location, into: source::Into, keys: &[&'static str], value: String) -> Self {
+    fn insert(at: Location, into: source::Holder, keys: &[&'static str], value: String) -> Self {
         let title = format!("add `{}: {value}`", keys.join("."));
         Self { title, edits: vec![Edit::Insert { at, into, keys: keys.to_vec(), value }] }
     }

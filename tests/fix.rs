@@ -349,8 +349,18 @@ fn a_destination_rule_without_tls_gets_it_where_there_is_one_place_for_it() {
     assert_ne!(plain, text);
     assert_eq!(repaired(&plain), plain);
     // Certificates of one's own go with another mode.
-    let own = text.replace("      mode: DISABLE\n", "      mode: SIMPLE\n      caCertificates: /etc/ca.pem\n");
-    assert_eq!(repaired(&own), own);
+    for certificate in ["caCertificates", "clientCertificate", "privateKey", "credentialName"] {
+        for mode in ["mode: SIMPLE", "sni: example.com"] {
+            let own = text.replace("mode: DISABLE\n", &format!("{mode}\n      {certificate}: own\n"));
+            assert_ne!(own, text);
+            assert_eq!(repaired(&own), own);
+        }
+    }
+    let bare = text.replace("mode: DISABLE\n", "sni: example.com\n");
+    assert_eq!(
+        repaired(&bare),
+        bare.replace("      sni: example.com\n", "      sni: example.com\n      mode: ISTIO_MUTUAL\n")
+    );
 }
 
 #[test]
