@@ -134,7 +134,10 @@ mod tls {
 
 use rayon::prelude::*;
 
+use crate::analysis::analyze;
+use crate::config::Ignores;
 use crate::finding::{Finding, Level};
+use crate::model::Estate;
 use crate::rule::{Audit, Rule};
 
 /// All rules, sorted by id.
@@ -261,11 +264,14 @@ pub fn default_level(id: &str) -> Level {
 /// The folder of the rules that speak of what silences the others.
 const IGNORES: &str = "ignores";
 
-/// Runs the rules that speak of ignores, once it is known what came of these.
+/// Runs the rules that speak of ignores, once it is known what came of these. They look at no estate.
 #[must_use]
-pub fn about_ignores(audit: &Audit<'_>) -> Vec<Finding> {
+pub fn about_ignores(ignores: &Ignores) -> Vec<Finding> {
+    let estate = Estate::default();
+    let facts = analyze(&estate);
+    let audit = Audit { estate: &estate, facts: &facts, rules: RULES, ignores };
     let mut findings = Vec::new();
-    RULES.iter().filter(|rule| rule.topic == IGNORES).for_each(|rule| (rule.check)(audit, &mut findings));
+    RULES.iter().filter(|rule| rule.topic == IGNORES).for_each(|rule| (rule.check)(&audit, &mut findings));
     findings
 }
 

@@ -14,6 +14,9 @@ use crate::traffic::AddressSet;
 
 #[derive(Serialize)]
 struct ExitShape<'a> {
+    /// Absent where the input is one estate.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    estate: &'a str,
     workload: &'a str,
     tier: &'static str,
     via: &'static str,
@@ -42,9 +45,16 @@ struct StopShape<'a> {
     location: Option<LocationShape<'a>>,
 }
 
-pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(listings: &[Listing], sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\n  \"schema\": {SCHEMA},\n  \"exits\": [")?;
     let mut separator = "";
+    for listing in listings {
+        exits(listing, &mut separator, sources, out)?;
+    }
+    writeln!(out, "{}]\n}}", if separator.is_empty() { "" } else { "\n  " })
+}
+
+fn exits(listing: &Listing, separator: &mut &str, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
     let mut ways: Vec<(&str, &Way)> = listing
         .rows
         .iter()
@@ -54,16 +64,23 @@ pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -
     ways.sort_by_key(|(name, _)| *name);
     for (workload, way) in ways {
         for destination in &way.destinations {
-            let line = escaped(serde_json::to_string(&shape(workload, way, destination, sources))?);
+            let line = escaped(serde_json::to_string(&shape(&listing.estate, workload, way, destination, sources))?);
             write!(out, "{separator}\n    {line}")?;
-            separator = ",";
+            *separator = ",";
         }
     }
-    writeln!(out, "{}]\n}}", if separator.is_empty() { "" } else { "\n  " })
+    Ok(())
 }
 
-fn shape<'a>(workload: &'a str, way: &'a Way, to: &'a Destination, sources: &'a Sources) -> ExitShape<'a> {
+fn shape<'a>(
+    estate: &'a str,
+    workload: &'a str,
+    way: &'a Way,
+    to: &'a Destination,
+    sources: &'a Sources,
+) -> ExitShape<'a> {
     ExitShape {
+        estate,
         workload,
         tier: way.tier.as_str(),
         via: way.via.as_str(),
