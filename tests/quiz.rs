@@ -223,3 +223,29 @@ fn an_inspection_is_unknown_and_a_module_may_deny() {
     assert!(!report.findings.iter().any(|reported| reported.finding.rule == "implied-egress-allow"));
     assert!(report.findings.iter().any(|reported| reported.finding.variant == "firewall"));
 }
+
+#[test]
+fn a_denial_that_is_switched_off_is_to_be_switched_on() {
+    let help = |more: &str, account: &str| {
+        let text = format!(
+            "apiVersion: container.cnrm.cloud.google.com/v1beta1
+kind: ContainerNodePool
+metadata: {{name: apps}}
+spec: {{clusterRef: {{name: main}}, nodeConfig: {{serviceAccountRef: {{external: nodes@x.iam.gserviceaccount.com}}}}}}
+---
+apiVersion: compute.cnrm.cloud.google.com/v1beta1
+kind: ComputeFirewall
+metadata: {{name: deny-all}}
+spec: {{networkRef: {{name: vpc}}, direction: EGRESS, disabled: true, deny: [{{protocol: {more}}}], \
+             destinationRanges: [0.0.0.0/0], targetServiceAccounts: [{{external: {account}@x.iam.gserviceaccount.com}}]}}
+"
+        );
+        let (_, report) = common::audit_text(&text);
+        let mut found = report.findings.into_iter().filter(|reported| reported.finding.rule == "implied-egress-allow");
+        found.next().expect("nothing denies").finding.help
+    };
+    assert!(help("all", "nodes").starts_with("enable `deny-all`, which denies all of it for this pool"));
+    // What does not cover the pool, or not all that leaves it, would help little.
+    assert!(help("all", "others").starts_with("add an EGRESS rule"));
+    assert!(help("tcp", "nodes").starts_with("add an EGRESS rule"));
+}
