@@ -74,7 +74,9 @@ fn audit_with<T>(walk: &Walk, config: &Config, take: impl FnOnce(&Estate<'_>, &F
     let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
     let findings = rules::run(&audit);
     let places = Places::new(&resources, &parsed.documents, &walk.sources);
-    let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let settings = walk.sources.settings().map(source::parse).unwrap_or_default();
+    let documents = parsed.documents.iter().chain(embedded.documents()).chain(&settings.documents);
+    let comments = triage::comments(documents, &rules::ids());
     let (mut findings, ignores) = triage::silence(findings, comments, &places, config);
     findings.extend(rules::about_ignores(&Audit { ignores: &ignores, ..audit }).into_iter().map(Marked::from));
     let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
@@ -88,7 +90,9 @@ pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Conf
     let embedded = resource::embedded_documents(&parsed.documents);
     let resources = resource::read(&parsed.documents, &embedded);
     let places = Places::new(&resources, &parsed.documents, &walk.sources);
-    let (comments, _) = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let settings = walk.sources.settings().map(source::parse).unwrap_or_default();
+    let documents = parsed.documents.iter().chain(embedded.documents()).chain(&settings.documents);
+    let (comments, _) = triage::comments(documents, &rules::ids());
     let accepted = triage::accepted(then.ignores.iter().cloned().chain(comments), &places);
     let widened = config.tighten(then, rules::default_level);
     config.before = Some(Before { name: revision.to_owned(), accepted, widened });

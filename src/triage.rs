@@ -110,7 +110,8 @@ pub struct Reported {
     pub level: Level,
     /// The object that holds the primary place.
     pub object: Option<Object>,
-    /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
+    /// Rule, variant, the objects along the witness, the path of the field and what else the finding is about, hashed; never
+    /// a line number.
     pub fingerprint: String,
     /// The findings that it explains and that are told with it.
     pub absorbed: Vec<Reported>,
@@ -333,6 +334,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            subject: String::new(),
             parts: None,
         }
         .into()

@@ -7,6 +7,7 @@ pub mod capture;
 pub mod destinations;
 pub mod egress;
 pub mod exits;
+pub mod expectations;
 pub mod firewall;
 pub mod needs;
 pub mod network_policy;

@@ -101,6 +101,7 @@ mod path {
     pub(super) mod private_network_path;
     pub(super) mod single_control_path;
     pub(super) mod unapproved_host_through_gateway;
+    pub(super) mod unmet_expectation;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
@@ -234,6 +235,7 @@ pub static RULES: &[&Rule] = &[
     &path::unapproved_host_through_gateway::RULE,
     &capture::uncaptured_init_container::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
+    &path::unmet_expectation::RULE,
     &access::unrestricted_pods::RULE,
     &access::unrestricted_tolerations::RULE,
     &dns::untrusted_resolver::RULE,

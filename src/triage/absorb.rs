@@ -154,6 +154,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            subject: String::new(),
             parts,
         }
     }

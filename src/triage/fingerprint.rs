@@ -19,6 +19,9 @@ pub(super) fn fingerprint(finding: &Finding, object: Option<&Object>, objects: &
         hash.word(&hop.name);
         hash.object(objects.object(hop.at).as_ref());
     }
+    if !finding.subject.is_empty() {
+        hash.word(&finding.subject);
+    }
     hash.0
 }
 

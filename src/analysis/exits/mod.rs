@@ -124,7 +124,8 @@ impl Exits {
 
 /// Works out the ways out of all application workloads.
 pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate), (&|_, _| true, false))
+    let hosts = Hosts { wanted: &|_, _| true, every: false, by_itself: false };
+    of_wanted(estate, facts, Wanted::new(estate), hosts)
 }
 
 /// Works out the ways out by which some traffic leaves and that lead to some hosts, as if there were no others.
@@ -135,11 +136,32 @@ pub fn exits_to(
     traffic: &Traffic,
     hosts: &dyn Fn(&str, Option<u16>) -> bool,
 ) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), (hosts, true))
+    let hosts = Hosts { wanted: hosts, every: true, by_itself: false };
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
 }
 
-/// Which hosts are wanted, by name and port; and whether each of them is, or those that are closed need one example.
-type Hosts<'w> = (&'w dyn Fn(&str, Option<u16>) -> bool, bool);
+/// The same ways as applications take them by themselves: whoever takes their place counts at none to a host.
+#[must_use]
+pub fn exits_by_itself(
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    traffic: &Traffic,
+    hosts: &dyn Fn(&str, Option<u16>) -> bool,
+) -> Exits {
+    let hosts = Hosts { wanted: hosts, every: true, by_itself: true };
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
+}
+
+/// The hosts that are asked for.
+#[derive(Clone, Copy)]
+struct Hosts<'w> {
+    /// Which are wanted, by name and port.
+    wanted: &'w dyn Fn(&str, Option<u16>) -> bool,
+    /// Whether each of them is; else those that are closed need one example.
+    every: bool,
+    /// Whether only what the application does by itself is asked for.
+    by_itself: bool,
+}
 
 fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
     let pools = pools::Pools::new(estate, facts);
@@ -161,7 +183,7 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
         let alike = [estate.workloads[workload].namespace, class, sheet, call, client.map_or(0, |client| client + 1)];
         let group = *places.entry(alike).or_insert(groups.len());
         of.insert(workload, group);
-        if let Some(caller) = gateways.caller(workload).filter(|_| !hosts.1) {
+        if let Some(caller) = gateways.caller(workload).filter(|_| !hosts.every) {
             broken.extend(gateways.broken(&caller, workload));
         }
         if let Some(group) = groups.get_mut(group) {
