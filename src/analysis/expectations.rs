@@ -132,7 +132,7 @@ impl<'s> Asked<'s> {
     fn lead_to_addresses(&self, exit: &Exit, addresses: &AddressSet) -> Option<Lead> {
         // What a node answers itself leaves it only for who speaks of just that.
         let is_local = matches!(exit.class, Class::Metadata | Class::Dns);
-        if is_local && self.via.is_none() && !addresses.is_subset(link_local()) {
+        if is_local && self.via != Some(Via::Dns) && !addresses.is_subset(link_local()) {
             return None;
         }
         (!exit.traffic.intersection(&self.statement.target.traffic()).is_empty()).then_some(Lead::Certain)
@@ -210,7 +210,7 @@ impl<'s> Asked<'s> {
         }
         let of = |verdict| ways.iter().map(|(_, exit)| *exit).find(move |exit| exit.verdict == verdict);
         let closed = ways.iter().map(|(_, exit)| *exit).filter(|exit| exit.verdict == Verdict::Closed);
-        let closest = closed.min_by_key(|exit| (exit.cut().count(), exit.class != Class::Host, exit.sample.protocol));
+        let closest = closed.min_by_key(|exit| (exit.sample.protocol, exit.cut().count(), exit.class != Class::Host));
         let is_possible = self.is_reached(ways, |exit| exit.verdict != Verdict::Closed);
         match (of(Verdict::Unknown), of(Verdict::Open)) {
             (Some(unknown), _) if is_possible => (Outcome::Undecided, Some(Arc::clone(unknown))),
@@ -240,8 +240,7 @@ impl<'s> Asked<'s> {
                 };
                 let others = counting().filter(|exit| exit.class != Class::Host);
                 let is_own = |exit: &Exit| matches!(exit.class, Class::GoogleApi | Class::Metadata | Class::Dns);
-                counting().any(|exit| is_named(exit) || is_own(exit))
-                    || reaches(internet(), &all_of(others), *port)
+                counting().any(|exit| is_named(exit) || is_own(exit)) || reaches(internet(), &all_of(others), *port)
             }
             To::Addresses(_, port) => {
                 // Of what is asked for, the addresses that any way leads to: the others are no way out's.
@@ -253,11 +252,18 @@ impl<'s> Asked<'s> {
     }
 }
 
-/// Whether one protocol gets to all of some addresses on a port; whatever gets there, where no port is named.
+/// Ports on which services answer over UDP: names and time.
+const UDP_PORTS: [u16; 2] = [53, 123];
+
+/// Whether all of some addresses are reached over TCP, on a port where one is named; over UDP where that is what is spoken
+/// there.
 fn reaches(addresses: &AddressSet, open: &Traffic, port: Option<u16>) -> bool {
-    let Some(port) = port else { return addresses.is_subset(&open.addresses()) };
-    let by = |protocol| open.restrict_transport(&Transport::ports(protocol, PortSet::single(port))).addresses();
-    [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].into_iter().any(|protocol| addresses.is_subset(&by(protocol)))
+    let by = |transport: Transport| addresses.is_subset(&open.restrict_transport(&transport).addresses());
+    let on = |protocol, port| by(Transport::ports(protocol, PortSet::single(port)));
+    match port {
+        Some(port) => on(Protocol::Tcp, port) || (UDP_PORTS.contains(&port) && on(Protocol::Udp, port)),
+        None => by(Transport::protocol(Protocol::Tcp)),
+    }
 }
 
 fn all_of<'e>(exits: impl Iterator<Item = &'e Exit>) -> Traffic {
@@ -274,8 +280,7 @@ fn judge_deny(leading: &[(Lead, &Arc<Exit>)]) -> (Outcome, Option<Arc<Exit>>) {
     };
     let failing = leading.iter().map(|(lead, exit)| (outcome(*lead, exit), *exit));
     let failing = failing.filter(|(outcome, _)| *outcome != Outcome::Holds);
-    let worst = failing.min_by_key(|(outcome, exit)| {
-        (*outcome, exit.tier, exit.class != Class::Host, exit.via, exit.sample.protocol)
-    });
+    let worst = failing
+        .min_by_key(|(outcome, exit)| (*outcome, exit.tier, exit.class != Class::Host, exit.via, exit.sample.protocol));
     worst.map_or((Outcome::Holds, None), |(outcome, exit)| (outcome, Some(Arc::clone(exit))))
 }

@@ -125,7 +125,8 @@ fn closed(statement: &Expectation, alike: &Alike<'_>, audit: &Audit<'_>) -> Opti
 fn partly(statement: &Expectation, exit: &Exit, alike: &Alike<'_>, audit: &Audit<'_>) -> Option<Finding> {
     let open = exit.host.as_ref().map_or_else(|| packet(&exit.sample), |host| format!("`{host}`"));
     let reason = format!("a part of where that may be is open, such as {open}");
-    let finding = at_workload("partly-open", open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
+    let finding =
+        at_workload("partly-open", open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
     Some(
         finding
             .severity(Severity::Medium)
@@ -140,7 +141,8 @@ fn undecided(statement: &Expectation, exit: &Exit, alike: &Alike<'_>, audit: &Au
     let gaps = alike.hops.iter().filter(|hop| hop.decision == Decision::Unknown);
     let reasons = || gaps.map(|hop| hop.reason.as_str()).collect::<Vec<_>>().join("; ");
     let reason = entry.map_or_else(reasons, |entry| format!("proxies may know addresses of it by `{entry}`"));
-    let finding = at_workload("undecided", open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
+    let finding =
+        at_workload("undecided", open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
     let finding = entry
         .into_iter()
         .fold(finding, |finding, entry| finding.see(entry.at, "the service entry with some of its addresses"));
@@ -172,7 +174,7 @@ fn verb(statement: &Expectation) -> &'static str {
 fn no_way(statement: &Expectation) -> Finding {
     let reason = match &statement.via {
         Some(via) => format!("the input holds too little to show ways by `{via}`"),
-        None => "no way out leads there, open or closed; it may be inside of the cluster".to_owned(),
+        None => "no way out leads there, open or closed; it is inside of the cluster, or no node gets there".to_owned(),
     };
     let message = format!("`{statement}` is not judged: {reason}");
     let help = "state a destination outside of the cluster; `palisade connections` lists the connections inside";
@@ -200,7 +202,8 @@ fn of_nobody(statement: &Expectation, audit: &Audit<'_>) -> Option<Finding> {
         false => format!("there is no namespace `{asked}` with application workloads in the input"),
     };
     let guess = if is_declared { String::new() } else { suggestion(&asked, &names) };
-    let finding = RULE.finding("no-workload", statement.from.at, format!("{what}, so `{statement}` says nothing{guess}"));
+    let finding =
+        RULE.finding("no-workload", statement.from.at, format!("{what}, so `{statement}` says nothing{guess}"));
     let severity = if is_declared { Severity::Low } else { Severity::Medium };
     let help = "name a namespace or a workload as `palisade paths` lists it";
     Some(finding.severity(severity).subject(statement.to_string()).help(help))

@@ -155,7 +155,9 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let mut asked = FxHashMap::default();
         // Those at which nobody arrives differ in name only: what is closed at one is closed at the next.
         let mut shut = FxHashSet::default();
-        for (number, door) in self.doors.iter().enumerate().filter(|(_, door)| (hosts.wanted)(&door.upstream, door.leaves)) {
+        for (number, door) in
+            self.doors.iter().enumerate().filter(|(_, door)| (hosts.wanted)(&door.upstream, door.leaves))
+        {
             let reach = reached
                 .entry((door.proxy, door.pod_ports.as_slice()))
                 .or_insert_with(|| self.by_policies(door.proxy, &door.pod_ports, caller));
