@@ -17,7 +17,7 @@ use crate::rule::{Audit, Rule};
 pub(crate) static RULE: Rule = Rule {
     id: "unmet-expectation",
     topic: "path",
-    summary: "what the settings expect to be able to leave cannot, or what they expect not to can",
+    summary: "the ways out contradict a statement of the settings, or leave it undecided",
     severity: Severity::High,
     confidence: Confidence::High,
     controls: &[],
