@@ -77,7 +77,7 @@ fn finding(statement: &Expectation, alike: &Alike<'_>, audit: &Audit<'_>) -> Opt
 /// A finding at the workload, with the statement beside it.
 fn at_workload(
     variant: &'static str,
-    message: String,
+    message: &str,
     statement: &Expectation,
     alike: &Alike<'_>,
     audit: &Audit<'_>,
@@ -98,7 +98,7 @@ fn open(statement: &Expectation, exit: &Exit, alike: &Alike<'_>, audit: &Audit<'
         statement.to,
         by(exit),
     );
-    let finding = at_workload("open", message, statement, alike, audit)?;
+    let finding = at_workload("open", &message, statement, alike, audit)?;
     // Root on a node is kept by the firewall alone, and is taken for possible always (semantics 0.1).
     let severity = if exit.tier == Tier::NodeRoot { Severity::Medium } else { RULE.severity };
     let finding = deciding(exit, &alike.hops)
@@ -115,7 +115,7 @@ fn closed(statement: &Expectation, alike: &Alike<'_>, audit: &Audit<'_>) -> Opti
     let none = "no way of the kind that is named leads there";
     let reason = blocking().next().map_or(none, |hop| hop.reason.as_str());
     let message = format!("`{name}` cannot reach `{}`, which `{statement}` asks for: {reason}", statement.to);
-    let finding = at_workload("closed", message, statement, alike, audit)?;
+    let finding = at_workload("closed", &message, statement, alike, audit)?;
     let finding =
         blocking().fold(finding, |finding, hop| finding.see(hop.at, format!("what stops it: {}", hop.reason)));
     Some(finding.help("open each hop that stops it to this destination alone, or take the statement back"))
@@ -126,7 +126,7 @@ fn partly(statement: &Expectation, exit: &Exit, alike: &Alike<'_>, audit: &Audit
     let open = exit.host.as_ref().map_or_else(|| packet(&exit.sample), |host| format!("`{host}`"));
     let reason = format!("a part of where that may be is open, such as {open}");
     let finding =
-        at_workload("partly-open", open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
+        at_workload("partly-open", &open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
     Some(
         finding
             .severity(Severity::Medium)
@@ -142,7 +142,7 @@ fn undecided(statement: &Expectation, exit: &Exit, alike: &Alike<'_>, audit: &Au
     let reasons = || gaps.map(|hop| hop.reason.as_str()).collect::<Vec<_>>().join("; ");
     let reason = entry.map_or_else(reasons, |entry| format!("proxies may know addresses of it by `{entry}`"));
     let finding =
-        at_workload("undecided", open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
+        at_workload("undecided", &open_question(statement, exit, alike, &reason, audit)?, statement, alike, audit)?;
     let finding = entry
         .into_iter()
         .fold(finding, |finding, entry| finding.see(entry.at, "the service entry with some of its addresses"));
