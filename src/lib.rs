@@ -24,7 +24,7 @@ use analysis::Facts;
 use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
 use finding::Object;
-use model::Estate;
+use model::{Edit, Estate};
 use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
@@ -148,7 +148,12 @@ pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Pa
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
-    let listing = report::paths::listing(&estate, &facts, filter);
+    let again = |edits: &[Edit]| {
+        let mut changed = model::lower(&resources, config);
+        edits.iter().for_each(|&edit| changed.apply(edit));
+        report::paths::asked(&changed, analysis::analyze(&changed), filter)
+    };
+    let listing = report::paths::listing(&estate, &facts, filter, &again);
     Paths { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
 }
 

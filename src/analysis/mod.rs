@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod access_log;
+pub mod advice;
 pub mod authorization;
 pub mod capture;
 pub mod destinations;

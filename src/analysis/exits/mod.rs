@@ -103,6 +103,17 @@ impl Exit {
         self.steps.iter().filter(|step| step.decision == Decision::Deny)
     }
 
+    /// Whether exactly one layer keeps code in the pod from the internet.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.verdict == Verdict::Closed
+            && self.via == Via::Direct
+            && matches!(self.class, Class::Internet | Class::InternetV6)
+            && self.tier == Tier::CodeExecution
+            && self.cut().count() == 1
+            && self.gaps().next().is_none()
+    }
+
     /// The layers that cannot be decided.
     pub fn gaps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.decision == Decision::Unknown)

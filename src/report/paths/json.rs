@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::first::{First, Suggested};
 use super::listing::{Destination, Listing, Stop, Way};
 use crate::report::SCHEMA;
 use crate::report::json::{HopShape, LocationShape, hop_shape, location};
@@ -58,7 +59,64 @@ pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -
             separator = ",";
         }
     }
-    writeln!(out, "{}]\n}}", if separator.is_empty() { "" } else { "\n  " })
+    let first = escaped(serde_json::to_string(&first_shape(&listing.first, sources))?);
+    writeln!(out, "{}],\n  \"first\": {first}\n}}", if separator.is_empty() { "" } else { "\n  " })
+}
+
+/// What to do first.
+#[derive(Serialize)]
+struct FirstShape<'a> {
+    open: usize,
+    single_control: usize,
+    edits: Vec<EditShape<'a>>,
+    smallest_set: SmallestShape<'a>,
+    untried: usize,
+}
+
+#[derive(Serialize)]
+struct EditShape<'a> {
+    edit: &'static str,
+    object: &'a str,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<LocationShape<'a>>,
+    closes: usize,
+    open_to_stronger: usize,
+    second_controls: usize,
+    stops_approved: usize,
+}
+
+/// Edits by their numbers in the list, from 0.
+#[derive(Serialize)]
+struct SmallestShape<'a> {
+    edits: &'a [usize],
+    closes: usize,
+    second_controls: usize,
+}
+
+fn first_shape<'a>(first: &'a First, sources: &'a Sources) -> FirstShape<'a> {
+    let edit = |suggested: &'a Suggested| EditShape {
+        edit: suggested.kind,
+        object: &suggested.object,
+        text: &suggested.what,
+        location: suggested.at.map(|at| location(at, sources)),
+        closes: suggested.closes,
+        open_to_stronger: suggested.left,
+        second_controls: suggested.seconds,
+        stops_approved: suggested.stops,
+    };
+    let smallest = &first.smallest;
+    FirstShape {
+        open: first.open,
+        single_control: first.single,
+        edits: first.suggestions.iter().map(edit).collect(),
+        smallest_set: SmallestShape {
+            edits: &smallest.suggestions,
+            closes: smallest.closes,
+            second_controls: smallest.seconds,
+        },
+        untried: first.untried,
+    }
 }
 
 fn shape<'a>(workload: &'a str, way: &'a Way, to: &'a Destination, sources: &'a Sources) -> ExitShape<'a> {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::filter::Filter;
+use super::first::{First, first};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Verdict, Via, exits_to};
 use crate::finding::{Decision, Hop};
-use crate::model::Estate;
+use crate::model::{Edit, Estate};
 use crate::source::Location;
 use crate::traffic::{AddressSet, PortSet, Protocol, Traffic};
 
@@ -19,6 +20,8 @@ pub struct Listing {
     pub workloads: usize,
     /// The namespaces and workloads that could have been asked for.
     pub names: BTreeSet<String>,
+    /// What to do first about what is open.
+    pub first: First,
 }
 
 /// Workloads of one namespace that nothing can tell apart.
@@ -79,9 +82,14 @@ pub struct Cell {
     pub controls: usize,
 }
 
-/// Lists the ways out of an estate.
+/// Lists the ways out of an estate. `again` works out those that are asked for once more, with some edits made.
 #[must_use]
-pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listing {
+pub fn listing(
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    filter: &Filter,
+    again: &(dyn Fn(&[Edit]) -> Exits + Sync),
+) -> Listing {
     let narrowed;
     let exits: &Exits = match &filter.to {
         Some(to) => {
@@ -96,7 +104,8 @@ pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listi
         names.insert(estate.display(workload));
     }
     let rows = exits.groups.iter().filter_map(|group| row(group, estate, facts, filter));
-    Listing { rows: rows.collect(), workloads: estate.tenants().count(), names }
+    let first = first((estate, facts), exits, filter, again);
+    Listing { rows: rows.collect(), workloads: estate.tenants().count(), names, first }
 }
 
 fn row(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Option<Row> {

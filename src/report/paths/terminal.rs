@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::first;
 use super::listing::{Cell, Destination, Listing, Row, Stop, Way};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Verdict, Via};
@@ -23,6 +24,9 @@ pub fn terminal(listing: &Listing, sources: &Sources, options: &Terminal) -> Str
         return "no application workload to look at\n".to_owned();
     }
     let mut text = table(listing, &options);
+    if !options.quiet {
+        text.push_str(&first::drawn(&listing.first, &options));
+    }
     for (verdict, approved) in [(Verdict::Open, false), (Verdict::Closed, false)] {
         for told in told_once(listing, verdict, approved) {
             text.push_str(&drawn(&told, sources, &options));

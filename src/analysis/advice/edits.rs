@@ -1,0 +1,119 @@
+//! Which edits are worth trying: those that bear on the layers that are open.
+
+use std::collections::BTreeMap;
+
+use super::Item;
+use crate::analysis::Facts;
+use crate::analysis::capture::Tier;
+use crate::analysis::exits::{Exit, Via};
+use crate::analysis::outbound::Origin;
+use crate::model::access::Standing;
+use crate::model::{Edit, Estate, Match};
+
+/// How many edits of each kind are tried: each asks for all ways out once more, and the fewest are found by trying all sets.
+const ROOM: [usize; 5] = [2, 8, 2, 2, 2];
+
+/// The edits to try, and how many more there would be.
+pub(super) fn candidates(items: &[Item], estate: &Estate<'_>, facts: &Facts<'_>) -> (Vec<Edit>, usize) {
+    let mut weights: BTreeMap<Edit, usize> = BTreeMap::new();
+    for item in items {
+        for edit in of_item(item, estate, facts) {
+            *weights.entry(edit).or_default() += 1;
+        }
+    }
+    let all = weights.len();
+    let mut heaviest: Vec<(Edit, usize)> = weights.into_iter().collect();
+    heaviest.sort_by_key(|&(edit, weight)| (std::cmp::Reverse(weight), edit));
+    let mut room = ROOM;
+    let mut has_room = |edit: Edit| {
+        let left = &mut room[kind(edit)];
+        let fits = *left > 0;
+        *left = left.saturating_sub(1);
+        fits
+    };
+    let tried: Vec<Edit> = heaviest.into_iter().map(|(edit, _)| edit).filter(|&edit| has_room(edit)).collect();
+    let untried = all - tried.len();
+    (tried, untried)
+}
+
+/// The number of an edit's kind in [`ROOM`].
+fn kind(edit: Edit) -> usize {
+    match edit {
+        Edit::DenyEgress { .. } => 0,
+        Edit::IsolateEgress { .. } => 1,
+        Edit::Unbind { .. } => 2,
+        Edit::Untolerate { .. } => 3,
+        Edit::RefuseUnknown { .. } => 4,
+    }
+}
+
+/// Whether an edit can be made so that it bears on a way: a default-deny policy has to let names and the gateway through, so
+/// that it closes neither.
+pub(super) fn bears_on(edit: Edit, exit: &Exit) -> bool {
+    !matches!(edit, Edit::IsolateEgress { .. }) || !matches!(exit.via, Via::Gateway | Via::Dns)
+}
+
+/// The edits that may bear on a way.
+fn of_item(item: &Item, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Edit> {
+    let workload = &estate.workloads[item.workload];
+    let exit = &item.exit;
+    let mut edits = Vec::new();
+    let isolate = Edit::IsolateEgress { namespace: workload.namespace };
+    if exit.tier < Tier::NodeRoot && bears_on(isolate, exit) {
+        edits.push(isolate);
+    }
+    edits.extend(networks(estate).into_iter().map(|pool| Edit::DenyEgress { pool }));
+    if exit.tier == Tier::Tenant {
+        let bindings = estate.access.bindings.iter().enumerate();
+        let here = workload_namespace(item, estate);
+        let to_tenants = bindings.filter(|(_, binding)| {
+            binding.namespace.is_none_or(|namespace| namespace == here)
+                && binding.subjects.iter().any(|subject| subject.standing == Standing::Tenant)
+        });
+        edits.extend(to_tenants.map(|(binding, _)| Edit::Unbind { binding }));
+    }
+    if exit.via == Via::GatewayNode && exit.tier < Tier::NodeRoot {
+        let landings = facts.placement.landings(item.workload).iter();
+        let by = landings.filter(|landing| facts.placement.is_gateway_pool(landing.pool));
+        let number = |at| workload.placement.tolerations.iter().position(|toleration| toleration.at == at);
+        let numbers = by.filter_map(|landing| number(landing.toleration?));
+        edits.extend(numbers.map(|toleration| Edit::Untolerate { workload: item.workload, toleration }));
+    }
+    if exit.via == Via::Sidecar && exit.tier == Tier::Application {
+        edits.extend(refusal(item, estate, facts));
+    }
+    edits.sort_unstable();
+    edits.dedup();
+    edits
+}
+
+fn workload_namespace<'e>(item: &Item, estate: &'e Estate<'_>) -> &'e str {
+    estate.namespace_of(&estate.workloads[item.workload]).name
+}
+
+/// The first pool of each network.
+fn networks(estate: &Estate<'_>) -> Vec<usize> {
+    let mut first: Vec<usize> = Vec::new();
+    for (index, pool) in estate.pools.iter().enumerate() {
+        let is_known = |&known: &usize| match (&estate.pools[known].network, &pool.network) {
+            (Some(known), Some(own)) => known.is(own) == Match::Yes,
+            (known, own) => known.is_none() && own.is_none(),
+        };
+        if !first.iter().any(is_known) {
+            first.push(index);
+        }
+    }
+    first
+}
+
+/// Where it is said that a workload's proxy passes on what it does not know.
+fn refusal(item: &Item, estate: &Estate<'_>, facts: &Facts<'_>) -> Option<Edit> {
+    match facts.outbound[item.workload].origin {
+        Origin::Sidecar(_, policy) => {
+            let is_it = |sidecar: &crate::model::Sidecar<'_>| sidecar.outbound.is_some_and(|own| own.at == policy.at);
+            estate.mesh.sidecars.iter().position(is_it).map(|sidecar| Edit::RefuseUnknown { sidecar: Some(sidecar) })
+        }
+        Origin::Mesh(_) | Origin::Default => Some(Edit::RefuseUnknown { sidecar: None }),
+        Origin::None => None,
+    }
+}

@@ -1,0 +1,142 @@
+//! What to do first: which edits close the ways that are open, and give a second control to those that one control stops.
+//!
+//! Nothing is guessed from what an edit looks like. Each is made in a copy of the estate, the ways out are worked out again,
+//! and what is closed then is what it closes.
+
+mod cover;
+mod edits;
+mod effects;
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::Facts;
+use super::exits::{Class, Exit, Exits, Verdict};
+use crate::model::{Edit, Estate};
+
+use effects::Effect;
+
+/// What is worth doing, the most first.
+#[derive(Clone, Debug, Default)]
+pub struct Advice {
+    /// How many ways are open that are not meant to be, one for each workload.
+    pub open: usize,
+    /// How many direct ways to the internet a single control keeps from code in the pod.
+    pub single: usize,
+    /// The edits that change something, by how much.
+    pub suggestions: Vec<Suggestion>,
+    /// The fewest of them that do all that they can do together.
+    pub smallest: Smallest,
+    /// How many more edits there would be that were not tried.
+    pub untried: usize,
+}
+
+/// An edit and what comes of it, made alone.
+#[derive(Clone, Debug)]
+pub struct Suggestion {
+    pub edit: Edit,
+    /// How many of the open ways it closes to whoever takes them now.
+    pub closes: usize,
+    /// How many of those are still open to stronger attackers, such as root on a node.
+    pub left: usize,
+    /// How many of the ways that one control stops it gives another.
+    pub seconds: usize,
+    /// How many approved ways it stops as well, so that it has to let these through.
+    pub stops: usize,
+}
+
+/// A set of suggestions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Smallest {
+    /// By their numbers, ascending.
+    pub suggestions: Vec<usize>,
+    pub closes: usize,
+    pub seconds: usize,
+}
+
+/// A way of one workload that is worth an edit.
+#[derive(Clone, Debug)]
+struct Item {
+    workload: usize,
+    exit: Arc<Exit>,
+    /// Whether it is closed by a single control, rather than open.
+    single: bool,
+}
+
+/// Tries edits. `wanted` says which ways of which workloads are asked about, and `again` works out the ways of the estate
+/// with some edits made.
+#[must_use]
+pub fn advise(
+    (estate, facts): (&Estate<'_>, &Facts<'_>),
+    before: &Exits,
+    wanted: &(dyn Fn(usize, &Exit) -> bool + Sync),
+    again: &(dyn Fn(&[Edit]) -> Exits + Sync),
+) -> Advice {
+    let items = items(before, wanted);
+    let (single, open): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.single);
+    let mut advice = Advice { open: open.len(), single: single.len(), ..Advice::default() };
+    let (candidates, untried) = edits::candidates(&items, estate, facts);
+    advice.untried = untried;
+    let tried = candidates.into_par_iter().map(|edit| {
+        let after = again(&[edit]);
+        (
+            edit,
+            effects::effects(&items, |exit| edits::bears_on(edit, exit), &after),
+            effects::stops(before, wanted, &after),
+        )
+    });
+    let mut tried: Vec<(Suggestion, Vec<Effect>)> = tried
+        .map(|(edit, effects, stops)| {
+            let count = |is: fn(&Effect) -> bool| effects.iter().filter(|effect| is(effect)).count();
+            let (closes, left) = (count(|effect| effect.closes()), count(|effect| *effect == Effect::ClosedToSome));
+            (Suggestion { edit, closes, left, seconds: count(|effect| *effect == Effect::Seconded), stops }, effects)
+        })
+        .filter(|(suggestion, _)| suggestion.closes + suggestion.seconds > 0)
+        .collect();
+    tried.sort_by_key(|(one, _)| (std::cmp::Reverse((one.closes, one.seconds)), one.left, one.stops, one.edit));
+    let (suggestions, effects): (Vec<Suggestion>, Vec<Vec<Effect>>) = tried.into_iter().unzip();
+    let chosen = cover::smallest(&effects);
+    advice.smallest = together(&suggestions, chosen, &items, again);
+    advice.suggestions = suggestions;
+    advice
+}
+
+/// What some of the suggestions come to when all of them are made.
+fn together(
+    suggestions: &[Suggestion],
+    chosen: Vec<usize>,
+    items: &[Item],
+    again: &(dyn Fn(&[Edit]) -> Exits + Sync),
+) -> Smallest {
+    if let [only] = chosen[..] {
+        let Suggestion { closes, seconds, .. } = suggestions[only];
+        return Smallest { suggestions: chosen, closes, seconds };
+    }
+    let edits: Vec<Edit> = chosen.iter().map(|&number| suggestions[number].edit).collect();
+    if edits.is_empty() {
+        return Smallest::default();
+    }
+    let bears = |exit: &Exit| edits.iter().any(|&edit| edits::bears_on(edit, exit));
+    let effects = effects::effects(items, bears, &again(&edits));
+    let closes = effects.iter().filter(|effect| effect.closes()).count();
+    let seconds = effects.iter().filter(|effect| **effect == Effect::Seconded).count();
+    Smallest { suggestions: chosen, closes, seconds }
+}
+
+/// The ways that are open and not meant to be, and those that a single control keeps from code in the pod.
+fn items(exits: &Exits, wanted: &dyn Fn(usize, &Exit) -> bool) -> Vec<Item> {
+    let mut items = Vec::new();
+    for group in &exits.groups {
+        for exit in &group.exits {
+            // Where pods get their own identity from is no way out.
+            let is_open = exit.verdict == Verdict::Open && !exit.approved && exit.class != Class::Metadata;
+            let single = exit.is_single();
+            if is_open || single {
+                let of = group.workloads.iter().filter(|&&workload| wanted(workload, exit));
+                items.extend(of.map(|&workload| Item { workload, exit: Arc::clone(exit), single }));
+            }
+        }
+    }
+    items
+}
