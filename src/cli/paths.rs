@@ -108,6 +108,7 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
         via: command.via,
         verdict: command.verdict,
         closed: command.closed,
+        first: command.format == FormatName::Json || !command.quiet,
     };
     let found = palisade::paths(&walk, &config, &filter);
     let is_empty = found.inputs.documents == 0;

@@ -14,8 +14,8 @@ pub(super) enum Effect {
     Nothing,
     /// It is closed to everybody.
     Closed,
-    /// It is closed to whom it is open now, and open to stronger attackers.
-    ClosedToSome,
+    /// It is closed to whom it is open now, and open to stronger attackers, of whom this is the weakest.
+    ClosedBelow(Tier),
     /// A way that one control stopped has two.
     Seconded,
 }
@@ -23,7 +23,7 @@ pub(super) enum Effect {
 impl Effect {
     /// Whether an open way is open no more to whoever takes it now.
     pub(super) fn closes(self) -> bool {
-        matches!(self, Self::Closed | Self::ClosedToSome)
+        matches!(self, Self::Closed | Self::ClosedBelow(_))
     }
 }
 
@@ -56,12 +56,10 @@ fn of(item: &Item, after: &Group) -> Effect {
         Verdict::Unknown => true,
         Verdict::Closed => false,
     };
-    let (to_now, to_others): (Vec<&Exit>, Vec<&Exit>) =
-        ways().filter(|exit| is_open(exit)).partition(|exit| exit.tier <= before.tier);
-    match (to_now.is_empty(), to_others.is_empty()) {
-        (false, _) => Effect::Nothing,
-        (true, true) => Effect::Closed,
-        (true, false) => Effect::ClosedToSome,
+    match ways().filter(|exit| is_open(exit)).map(|exit| exit.tier).min() {
+        None => Effect::Closed,
+        Some(tier) if tier > before.tier => Effect::ClosedBelow(tier),
+        Some(_) => Effect::Nothing,
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Facts;
+use super::capture::Tier;
 use super::exits::{Class, Exit, Exits, Verdict};
 use crate::model::{Edit, Estate};
 
@@ -40,6 +41,8 @@ pub struct Suggestion {
     pub closes: usize,
     /// How many of those are still open to stronger attackers, such as root on a node.
     pub left: usize,
+    /// The weakest of those attackers.
+    pub left_to: Option<Tier>,
     /// How many of the ways that one control stops it gives another.
     pub seconds: usize,
     /// How many approved ways it stops as well, so that it has to let these through.
@@ -87,11 +90,7 @@ pub fn advise(
         )
     });
     let mut tried: Vec<(Suggestion, Vec<Effect>)> = tried
-        .map(|(edit, effects, stops)| {
-            let count = |is: fn(&Effect) -> bool| effects.iter().filter(|effect| is(effect)).count();
-            let (closes, left) = (count(|effect| effect.closes()), count(|effect| *effect == Effect::ClosedToSome));
-            (Suggestion { edit, closes, left, seconds: count(|effect| *effect == Effect::Seconded), stops }, effects)
-        })
+        .map(|(edit, effects, stops)| (suggestion(edit, &effects, stops), effects))
         .filter(|(suggestion, _)| suggestion.closes + suggestion.seconds > 0)
         .collect();
     tried.sort_by_key(|(one, _)| (std::cmp::Reverse((one.closes, one.seconds)), one.left, one.stops, one.edit));
@@ -100,6 +99,22 @@ pub fn advise(
     advice.smallest = together(&suggestions, chosen, &items, again);
     advice.suggestions = suggestions;
     advice
+}
+
+fn suggestion(edit: Edit, effects: &[Effect], stops: usize) -> Suggestion {
+    let left = effects.iter().filter_map(|effect| match effect {
+        Effect::ClosedBelow(tier) => Some(*tier),
+        _ => None,
+    });
+    let left: Vec<Tier> = left.collect();
+    let (closes, seconds) = counts(effects);
+    Suggestion { edit, closes, left: left.len(), left_to: left.into_iter().min(), seconds, stops }
+}
+
+/// How many ways are closed, and how many have a second control.
+fn counts(effects: &[Effect]) -> (usize, usize) {
+    let count = |is: fn(Effect) -> bool| effects.iter().filter(|effect| is(**effect)).count();
+    (count(Effect::closes), count(|effect| effect == Effect::Seconded))
 }
 
 /// What some of the suggestions come to when all of them are made.
@@ -119,8 +134,7 @@ fn together(
     }
     let bears = |exit: &Exit| edits.iter().any(|&edit| edits::bears_on(edit, exit));
     let effects = effects::effects(items, bears, &again(&edits));
-    let closes = effects.iter().filter(|effect| effect.closes()).count();
-    let seconds = effects.iter().filter(|effect| **effect == Effect::Seconded).count();
+    let (closes, seconds) = counts(&effects);
     Smallest { suggestions: chosen, closes, seconds }
 }
 

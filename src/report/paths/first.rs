@@ -1,7 +1,8 @@
 //! What to do first, in words.
 
 use crate::analysis::Facts;
-use crate::analysis::advice::{Advice, Smallest, advise};
+use crate::analysis::advice::{Advice, Smallest, Suggestion, advise};
+use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Exit, Exits, exits_to};
 use crate::model::{Edit, Estate};
 use crate::source::Location;
@@ -37,8 +38,9 @@ pub struct Suggested {
     /// What is edited, or the object that makes it necessary.
     pub at: Option<Location>,
     pub closes: usize,
-    /// How many of those stay open to stronger attackers.
+    /// How many of those stay open to stronger attackers, and the weakest of these.
     pub left: usize,
+    pub left_to: Option<Tier>,
     pub seconds: usize,
     pub stops: usize,
 }
@@ -59,6 +61,9 @@ pub(super) fn first(
     filter: &Filter,
     again: &(dyn Fn(&[Edit]) -> Exits + Sync),
 ) -> First {
+    if !filter.first {
+        return First::default();
+    }
     let is_wanted = |workload: usize, exit: &Exit| {
         let name = || estate.display(&estate.workloads[workload]);
         filter.tier.is_none_or(|tier| exit.tier == tier)
@@ -68,8 +73,8 @@ pub(super) fn first(
     let Advice { open, single, suggestions, smallest, untried } = advise((estate, facts), exits, &is_wanted, again);
     let suggestions = suggestions.into_iter().map(|suggestion| {
         let (kind, what, object, at) = words(suggestion.edit, estate);
-        let (closes, left, seconds, stops) = (suggestion.closes, suggestion.left, suggestion.seconds, suggestion.stops);
-        Suggested { kind, what, object, at, closes, left, seconds, stops }
+        let Suggestion { closes, left, left_to, seconds, stops, .. } = suggestion;
+        Suggested { kind, what, object, at, closes, left, left_to, seconds, stops }
     });
     First { open, single, suggestions: suggestions.collect(), smallest, untried }
 }
@@ -149,10 +154,15 @@ pub(super) fn drawn(first: &First, options: &Terminal) -> String {
 fn line(suggested: &Suggested, first: &First) -> String {
     let mut does = Vec::new();
     if suggested.closes > 0 {
+        let who = match suggested.left_to {
+            Some(Tier::NodeRoot) | None => "root on a node",
+            Some(Tier::Tenant) => "a tenant",
+            Some(Tier::CodeExecution | Tier::Application) => "code in the pod",
+        };
         let left = match suggested.left {
             0 => String::new(),
-            all if all == suggested.closes => ", to all but stronger attackers".to_owned(),
-            some => format!(", {some} of them not to stronger attackers"),
+            all if all == suggested.closes => format!(" to all but {who}"),
+            some => format!(", {some} of them to all but {who}"),
         };
         does.push(format!("closes {} of {}{left}", suggested.closes, counted(first.open, "open way")));
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::first::{First, Suggested};
 use super::listing::{Destination, Listing, Stop, Way};
+use crate::analysis::capture::Tier;
 use crate::report::SCHEMA;
 use crate::report::json::{HopShape, LocationShape, hop_shape, location};
 use crate::report::palette::escaped;
@@ -82,6 +83,7 @@ struct EditShape<'a> {
     location: Option<LocationShape<'a>>,
     closes: usize,
     open_to_stronger: usize,
+    open_to: Option<&'static str>,
     second_controls: usize,
     stops_approved: usize,
 }
@@ -102,6 +104,7 @@ fn first_shape<'a>(first: &'a First, sources: &'a Sources) -> FirstShape<'a> {
         location: suggested.at.map(|at| location(at, sources)),
         closes: suggested.closes,
         open_to_stronger: suggested.left,
+        open_to: suggested.left_to.map(Tier::as_str),
         second_controls: suggested.seconds,
         stops_approved: suggested.stops,
     };
