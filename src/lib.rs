@@ -29,6 +29,7 @@ use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
 use source::{Document, Location, Problem, Source, SourceId, Sources, Span, Unparsed, Walk};
+use traffic::Traffic;
 use triage::{Inputs, Marked, Objects, Report, Unmodelled};
 
 /// Reads the settings that stand among the sources of a walk; the defaults where there are none.
@@ -148,10 +149,14 @@ pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Pa
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
-    let again = |edits: &[Edit]| {
+    let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
+    let again = |edits: &[Edit], hosts: &dyn Fn(&str) -> bool| {
         let mut changed = model::lower(&resources, config);
-        edits.iter().for_each(|&edit| changed.apply(edit));
-        report::paths::asked(&changed, analysis::analyze(&changed), filter)
+        for &edit in edits {
+            changed.apply(edit);
+        }
+        let facts = analysis::analyze_but_exits(&changed);
+        analysis::exits::exits_to(&changed, &facts, &traffic, &|host, _| hosts(host))
     };
     let listing = report::paths::listing(&estate, &facts, filter, &again);
     Paths { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }

@@ -50,6 +50,14 @@ pub struct Facts<'a> {
 /// Works out all facts of an estate.
 #[must_use]
 pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
+    let mut facts = analyze_but_exits(estate);
+    facts.exits = exits::exits(estate, &facts);
+    facts
+}
+
+/// Works out all facts of an estate but the ways out, for who asks about some of these alone.
+#[must_use]
+pub fn analyze_but_exits<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let egress = egress::egress(estate);
     let capture = capture::capture(estate);
     let outbound = outbound::outbound(estate, &capture);
@@ -59,7 +67,7 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let pools = pools::pools(estate, &egress, &placement);
     let firewall = firewall::firewall(estate);
     let access = access::access(estate);
-    let mut facts = Facts {
+    Facts {
         egress,
         capture,
         outbound,
@@ -70,7 +78,5 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
         firewall,
         access,
         exits: exits::Exits::default(),
-    };
-    facts.exits = exits::exits(estate, &facts);
-    facts
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Item;
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Exit, Exits, Group, Verdict, Via};
+use crate::analysis::exits::{Class, Exit, Exits, Group, Verdict};
 
 /// What an edit does to a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,11 @@ pub(super) fn effects(items: &[Item], bears_on: impl Fn(&Exit) -> bool, after: &
 fn of(item: &Item, after: &Group) -> Effect {
     let before = &*item.exit;
     let same = |exit: &&Exit| exit.via == before.via && exit.class == before.class && exit.host == before.host;
+    // Edits take no route away: a host that is not there was not asked about.
+    let is_there = || after.exits.iter().any(|exit| same(&&**exit));
+    if before.class == Class::Host && !is_there() {
+        return Effect::Nothing;
+    }
     let ways = || after.exits.iter().map(|exit| &**exit).filter(same);
     if item.single {
         let of_code = || ways().filter(|exit| exit.tier <= Tier::CodeExecution);
@@ -63,21 +68,45 @@ fn of(item: &Item, after: &Group) -> Effect {
     }
 }
 
-/// How many of the ways that are meant to be open are not any more.
-pub(super) fn stops(before: &Exits, wanted: &dyn Fn(usize, &Exit) -> bool, after: &Exits) -> usize {
-    let mut stopped = 0;
-    for group in &before.groups {
+/// The ways that are meant to be open.
+pub(super) struct Meant {
+    ways: Vec<(usize, Arc<Exit>)>,
+}
+
+/// To how many approved hosts it is asked whether an edit stops the ways: to each from each workload.
+const HOSTS: usize = 50;
+
+impl Meant {
+    pub(super) fn new(before: &Exits, wanted: &dyn Fn(usize, &Exit) -> bool) -> Self {
         // Names are asked for, and identities shown, from wherever pods run: whoever denies all lets them through anyway.
         let is_meant = |exit: &&Arc<Exit>| exit.approved && !matches!(exit.class, Class::Metadata | Class::Dns);
-        for exit in group.exits.iter().filter(is_meant) {
-            let is_open = |workload: usize| {
-                let ways = after.of(workload).into_iter().flat_map(|group| &group.exits);
-                let same = |other: &&Arc<Exit>| (other.via, &other.host) == (exit.via, &exit.host);
-                ways.filter(same).any(|other| other.verdict != Verdict::Closed && other.via != Via::Dns)
-            };
-            let of = group.workloads.iter().filter(|&&workload| wanted(workload, exit));
-            stopped += of.filter(|&&workload| !is_open(workload)).count();
+        let mut ways = Vec::new();
+        for group in &before.groups {
+            for exit in group.exits.iter().filter(is_meant) {
+                let of = group.workloads.iter().filter(|&&workload| wanted(workload, exit));
+                ways.extend(of.map(|&workload| (workload, Arc::clone(exit))));
+            }
         }
+        Self { ways }
     }
-    stopped
+
+    /// The hosts to ask about, unless there are too many.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        let hosts: FxHashSet<&str> = self.ways.iter().filter_map(|(_, exit)| exit.host.as_deref()).collect();
+        if hosts.len() > HOSTS { FxHashSet::default() } else { hosts }.into_iter()
+    }
+
+    /// How many are closed after an edit; none where not all were asked about.
+    pub(super) fn stopped(&self, after: &Exits) -> Option<usize> {
+        let mut stopped = 0;
+        for (workload, exit) in &self.ways {
+            let ways = after.of(*workload).into_iter().flat_map(|group| &group.exits);
+            let mut same = ways.filter(|other| (other.via, &other.host) == (exit.via, &exit.host)).peekable();
+            if exit.class == Class::Host && same.peek().is_none() {
+                return None;
+            }
+            stopped += usize::from(same.all(|other| other.verdict == Verdict::Closed));
+        }
+        Some(stopped)
+    }
 }

@@ -10,6 +10,7 @@ mod effects;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use super::Facts;
 use super::capture::Tier;
@@ -45,8 +46,8 @@ pub struct Suggestion {
     pub left_to: Option<Tier>,
     /// How many of the ways that one control stops it gives another.
     pub seconds: usize,
-    /// How many approved ways it stops as well, so that it has to let these through.
-    pub stops: usize,
+    /// How many approved ways it stops as well, so that it has to let these through; none where there are too many to ask.
+    pub stops: Option<usize>,
 }
 
 /// A set of suggestions.
@@ -67,27 +68,29 @@ struct Item {
     single: bool,
 }
 
-/// Tries edits. `wanted` says which ways of which workloads are asked about, and `again` works out the ways of the estate
-/// with some edits made.
+/// Works out the ways of the estate with some edits made; of those to hosts, the ways to these.
+pub type Again<'f> = dyn Fn(&[Edit], &dyn Fn(&str) -> bool) -> Exits + Sync + 'f;
+
+/// Tries edits. `wanted` says which ways of which workloads are asked about.
 #[must_use]
 pub fn advise(
     (estate, facts): (&Estate<'_>, &Facts<'_>),
     before: &Exits,
     wanted: &(dyn Fn(usize, &Exit) -> bool + Sync),
-    again: &(dyn Fn(&[Edit]) -> Exits + Sync),
+    again: &Again<'_>,
 ) -> Advice {
     let items = items(before, wanted);
     let (single, open): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.single);
     let mut advice = Advice { open: open.len(), single: single.len(), ..Advice::default() };
     let (candidates, untried) = edits::candidates(&items, estate, facts);
     advice.untried = untried;
+    let meant = effects::Meant::new(before, wanted);
+    let hosts: FxHashSet<&str> =
+        items.iter().filter_map(|item| item.exit.host.as_deref()).chain(meant.hosts()).collect();
+    let again = |edits: &[Edit]| again(edits, &|host| hosts.contains(host));
     let tried = candidates.into_par_iter().map(|edit| {
         let after = again(&[edit]);
-        (
-            edit,
-            effects::effects(&items, |exit| edits::bears_on(edit, exit), &after),
-            effects::stops(before, wanted, &after),
-        )
+        (edit, effects::effects(&items, |exit| edits::bears_on(edit, exit), &after), meant.stopped(&after))
     });
     let mut tried: Vec<(Suggestion, Vec<Effect>)> = tried
         .map(|(edit, effects, stops)| (suggestion(edit, &effects, stops), effects))
@@ -96,12 +99,12 @@ pub fn advise(
     tried.sort_by_key(|(one, _)| (std::cmp::Reverse((one.closes, one.seconds)), one.left, one.stops, one.edit));
     let (suggestions, effects): (Vec<Suggestion>, Vec<Vec<Effect>>) = tried.into_iter().unzip();
     let chosen = cover::smallest(&effects);
-    advice.smallest = together(&suggestions, chosen, &items, again);
+    advice.smallest = together(&suggestions, chosen, &items, &again);
     advice.suggestions = suggestions;
     advice
 }
 
-fn suggestion(edit: Edit, effects: &[Effect], stops: usize) -> Suggestion {
+fn suggestion(edit: Edit, effects: &[Effect], stops: Option<usize>) -> Suggestion {
     let left = effects.iter().filter_map(|effect| match effect {
         Effect::ClosedBelow(tier) => Some(*tier),
         _ => None,
@@ -122,7 +125,7 @@ fn together(
     suggestions: &[Suggestion],
     chosen: Vec<usize>,
     items: &[Item],
-    again: &(dyn Fn(&[Edit]) -> Exits + Sync),
+    again: &dyn Fn(&[Edit]) -> Exits,
 ) -> Smallest {
     if let [only] = chosen[..] {
         let Suggestion { closes, seconds, .. } = suggestions[only];

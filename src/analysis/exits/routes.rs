@@ -48,7 +48,8 @@ impl<'e, 'a> Routes<'e, 'a> {
         let mut closed: Option<Exit> = None;
         for (flow, way) in self.direct.get(&client).into_iter().flatten() {
             let port = u16::try_from(flow.port.target.unwrap_or(flow.port.number)).ok();
-            if !(hosts.wanted)(flow.host.value, port) {
+            let is_wanted = |host: &str| (hosts.wanted)(host, port);
+            if !is_wanted(flow.host.value) && !is_wanted(host(flow, way)) {
                 continue;
             }
             let exit = self.exit(flow, way, port, workload, profile);

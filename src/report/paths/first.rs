@@ -1,9 +1,9 @@
 //! What to do first, in words.
 
 use crate::analysis::Facts;
-use crate::analysis::advice::{Advice, Smallest, Suggestion, advise};
+use crate::analysis::advice::{Advice, Again, Smallest, Suggestion, advise};
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Exit, Exits, exits_to};
+use crate::analysis::exits::{Exit, Exits};
 use crate::model::{Edit, Estate};
 use crate::source::Location;
 
@@ -42,16 +42,8 @@ pub struct Suggested {
     pub left: usize,
     pub left_to: Option<Tier>,
     pub seconds: usize,
-    pub stops: usize,
-}
-
-/// The ways out that a filter asks about.
-#[must_use]
-pub fn asked(estate: &Estate<'_>, facts: Facts<'_>, filter: &Filter) -> Exits {
-    match &filter.to {
-        Some(to) => exits_to(estate, &facts, &to.traffic(), &|host, port| to.holds(host, port)),
-        None => facts.exits,
-    }
+    /// How many approved ways it has to let through; none where there are too many to ask.
+    pub stops: Option<usize>,
 }
 
 /// Tries edits on what a filter asks about, and words those that help.
@@ -59,7 +51,7 @@ pub(super) fn first(
     (estate, facts): (&Estate<'_>, &Facts<'_>),
     exits: &Exits,
     filter: &Filter,
-    again: &(dyn Fn(&[Edit]) -> Exits + Sync),
+    again: &Again<'_>,
 ) -> First {
     if !filter.first {
         return First::default();
@@ -170,9 +162,9 @@ fn line(suggested: &Suggested, first: &First) -> String {
         does.push(format!("gives a second control to {} of {} that one alone stops", suggested.seconds, first.single));
     }
     let stops = match suggested.stops {
-        0 => String::new(),
-        1 => "; 1 approved way has to be let through".to_owned(),
-        more => format!("; {more} approved ways have to be let through"),
+        None | Some(0) => String::new(),
+        Some(1) => "; 1 approved way has to be let through".to_owned(),
+        Some(more) => format!("; {more} approved ways have to be let through"),
     };
     format!("{} {}{stops}", suggested.what, does.join(" and "))
 }

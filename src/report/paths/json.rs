@@ -85,7 +85,7 @@ struct EditShape<'a> {
     open_to_stronger: usize,
     open_to: Option<&'static str>,
     second_controls: usize,
-    stops_approved: usize,
+    stops_approved: Option<usize>,
 }
 
 /// Edits by their numbers in the list, from 0.

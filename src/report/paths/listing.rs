@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::filter::Filter;
 use super::first::{First, first};
 use crate::analysis::Facts;
+use crate::analysis::advice::Again;
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Verdict, Via, exits_to};
 use crate::finding::{Decision, Hop};
-use crate::model::{Edit, Estate};
+use crate::model::Estate;
 use crate::source::Location;
 use crate::traffic::{AddressSet, PortSet, Protocol, Traffic};
 
@@ -84,12 +85,7 @@ pub struct Cell {
 
 /// Lists the ways out of an estate. `again` works out those that are asked for once more, with some edits made.
 #[must_use]
-pub fn listing(
-    estate: &Estate<'_>,
-    facts: &Facts<'_>,
-    filter: &Filter,
-    again: &(dyn Fn(&[Edit]) -> Exits + Sync),
-) -> Listing {
+pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, again: &Again<'_>) -> Listing {
     let narrowed;
     let exits: &Exits = match &filter.to {
         Some(to) => {

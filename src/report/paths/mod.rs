@@ -9,7 +9,7 @@ mod terminal;
 
 pub use compare::{Move, Moves, Snapshot, compare};
 pub use filter::Filter;
-pub use first::{First, Suggested, asked};
+pub use first::{First, Suggested};
 pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
 pub use terminal::terminal;
 
