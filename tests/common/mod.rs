@@ -101,7 +101,15 @@ pub fn judged_with<T>(
     config: &Config,
     judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T,
 ) -> T {
-    let walk = source::from_text("estate.yaml", text.to_owned());
+    judged_walk(&source::from_text("estate.yaml", text.to_owned()), config, judge)
+}
+
+/// What the files of an estate come down to under some settings, as its model and the facts that follow.
+pub fn judged_walk<T>(
+    walk: &Walk,
+    config: &Config,
+    judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T,
+) -> T {
     let parsed = source::parse_all(&walk.sources);
     assert!(parsed.unparsed.is_empty(), "{:?}", parsed.unparsed);
     let embedded = resource::embedded_documents(&parsed.documents);

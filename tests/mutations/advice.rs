@@ -12,7 +12,7 @@ use palisade::source::LineColumn;
 use rayon::prelude::*;
 use serde_yaml::Value;
 
-use crate::common::{entries, files, judged, project, text};
+use crate::common::{self, entries, judged_walk, project};
 use crate::{Files, mutations, reference, walk};
 
 fn advice(files: &Files) -> (First, Vec<Option<(String, usize)>>) {
@@ -128,8 +128,7 @@ fn counted(kinds: &[&str], before: &Listed, after: &Listed) -> (usize, usize) {
 
 /// Every way out of every workload.
 fn all_ways(files: &Files) -> Listed {
-    let text: Vec<&str> = files.values().map(String::as_str).collect();
-    judged(&text.join("\n---\n"), |estate, facts| {
+    judged_walk(&walk(files), &Config::default(), |estate, facts| {
         let of_group = |group: &Group| {
             let names = group.workloads.iter().map(|&workload| estate.display(&estate.workloads[workload]));
             names
@@ -179,16 +178,16 @@ fn faults(name: &str, files: &Files) -> (Vec<String>, BTreeSet<&'static str>) {
 #[test]
 fn every_suggestion_about_every_estate_comes_out_as_was_said() {
     let of_folder = |folder: &std::path::PathBuf| {
-        let read = |path: std::path::PathBuf| {
-            let relative = path.strip_prefix(folder).expect("it is below the folder").to_string_lossy().into_owned();
-            (relative, text(&path))
-        };
-        let all: Files = files(folder, ".yaml").into_iter().map(read).collect();
-        faults(&folder.display().to_string(), &all).0
+        let walk = common::walk(folder);
+        let files: Files =
+            walk.sources.iter().map(|source| (source.path().to_owned(), source.text().to_owned())).collect();
+        faults(&folder.display().to_string(), &files)
     };
     let folders = entries(&project("fixtures/estates"));
-    let faults: Vec<String> = folders.par_iter().filter(|folder| folder.is_dir()).flat_map_iter(of_folder).collect();
-    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    let all: Vec<_> = folders.par_iter().filter(|folder| folder.is_dir()).map(of_folder).collect();
+    let faults: Vec<&String> = all.iter().flat_map(|(faults, _)| faults).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(all.iter().any(|(_, kinds)| !kinds.is_empty()), "nothing is suggested about any estate");
 }
 
 #[test]

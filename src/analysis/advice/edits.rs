@@ -7,7 +7,7 @@ use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Exit, Via};
 use crate::analysis::outbound::Origin;
-use crate::model::access::Standing;
+use crate::model::access::{Binding, Standing};
 use crate::model::{Edit, Estate, Match};
 
 /// How many edits of each kind are tried: each asks for all ways out once more, and the fewest are found by trying all sets.
@@ -16,8 +16,9 @@ const ROOM: [usize; 5] = [2, 8, 2, 2, 2];
 /// The edits to try, and how many more there would be.
 pub(super) fn candidates(items: &[Item], estate: &Estate<'_>, facts: &Facts<'_>) -> (Vec<Edit>, usize) {
     let mut weights: BTreeMap<Edit, usize> = BTreeMap::new();
+    let networks = networks(estate);
     for item in items {
-        for edit in of_item(item, estate, facts) {
+        for edit in of_item(item, &networks, estate, facts) {
             *weights.entry(edit).or_default() += 1;
         }
     }
@@ -47,48 +48,48 @@ fn kind(edit: Edit) -> usize {
     }
 }
 
-/// Whether an edit can be made so that it bears on a way: a default-deny policy has to let names and the gateway through, so
-/// that it closes neither.
+/// Whether an edit may bear on a way. A default-deny policy has to let names and the gateway through, so that it closes
+/// neither.
 pub(super) fn bears_on(edit: Edit, exit: &Exit) -> bool {
-    !matches!(edit, Edit::IsolateEgress { .. }) || !matches!(exit.via, Via::Gateway | Via::Dns)
+    match edit {
+        Edit::DenyEgress { .. } => true,
+        Edit::IsolateEgress { .. } => exit.tier < Tier::NodeRoot && !matches!(exit.via, Via::Gateway | Via::Dns),
+        Edit::Unbind { .. } => exit.tier == Tier::Tenant,
+        Edit::Untolerate { .. } => exit.via == Via::GatewayNode,
+        Edit::RefuseUnknown { .. } => exit.tier == Tier::Application && exit.host.is_none(),
+    }
 }
 
 /// The edits that may bear on a way.
-fn of_item(item: &Item, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Edit> {
+fn of_item(item: &Item, networks: &[usize], estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Edit> {
     let workload = &estate.workloads[item.workload];
     let exit = &item.exit;
     let mut edits = Vec::new();
-    let isolate = Edit::IsolateEgress { namespace: workload.namespace };
-    if exit.tier < Tier::NodeRoot && bears_on(isolate, exit) {
-        edits.push(isolate);
-    }
-    edits.extend(networks(estate).into_iter().map(|pool| Edit::DenyEgress { pool }));
+    edits.push(Edit::IsolateEgress { namespace: workload.namespace });
+    edits.extend(networks.iter().map(|&pool| Edit::DenyEgress { pool }));
     if exit.tier == Tier::Tenant {
-        let bindings = estate.access.bindings.iter().enumerate();
-        let here = workload_namespace(item, estate);
-        let to_tenants = bindings.filter(|(_, binding)| {
+        let here = estate.namespace_of(workload).name;
+        let is_of_tenants = |binding: &Binding<'_>| {
             binding.namespace.is_none_or(|namespace| namespace == here)
                 && binding.subjects.iter().any(|subject| subject.standing == Standing::Tenant)
-        });
-        edits.extend(to_tenants.map(|(binding, _)| Edit::Unbind { binding }));
+        };
+        let bindings = estate.access.bindings.iter().enumerate().filter(|(_, binding)| is_of_tenants(binding));
+        edits.extend(bindings.map(|(binding, _)| Edit::Unbind { binding }));
     }
-    if exit.via == Via::GatewayNode && exit.tier < Tier::NodeRoot {
+    if exit.via == Via::GatewayNode {
         let landings = facts.placement.landings(item.workload).iter();
         let by = landings.filter(|landing| facts.placement.is_gateway_pool(landing.pool));
         let number = |at| workload.placement.tolerations.iter().position(|toleration| toleration.at == at);
         let numbers = by.filter_map(|landing| number(landing.toleration?));
         edits.extend(numbers.map(|toleration| Edit::Untolerate { workload: item.workload, toleration }));
     }
-    if exit.via == Via::Sidecar && exit.tier == Tier::Application {
+    if exit.via == Via::Sidecar {
         edits.extend(refusal(item, estate, facts));
     }
+    edits.retain(|&edit| bears_on(edit, exit));
     edits.sort_unstable();
     edits.dedup();
     edits
-}
-
-fn workload_namespace<'e>(item: &Item, estate: &'e Estate<'_>) -> &'e str {
-    estate.namespace_of(&estate.workloads[item.workload]).name
 }
 
 /// The first pool of each network.

@@ -85,9 +85,12 @@ pub fn advise(
     let (candidates, untried) = edits::candidates(&items, estate, facts);
     advice.untried = untried;
     let meant = effects::Meant::new(before, wanted);
-    let hosts: FxHashSet<&str> =
-        items.iter().filter_map(|item| item.exit.host.as_deref()).chain(meant.hosts()).collect();
-    let again = |edits: &[Edit]| again(edits, &|host| hosts.contains(host));
+    let again = |edits: &[Edit]| {
+        let bears = |item: &&Item| edits.iter().any(|&edit| edits::bears_on(edit, &item.exit));
+        let hosts = items.iter().filter(bears).filter_map(|item| item.exit.host.as_deref());
+        let hosts: FxHashSet<&str> = hosts.chain(meant.hosts()).collect();
+        again(edits, &|host| hosts.contains(host))
+    };
     let tried = candidates.into_par_iter().map(|edit| {
         let after = again(&[edit]);
         (edit, effects::effects(&items, |exit| edits::bears_on(edit, exit), &after), meant.stopped(&after))
