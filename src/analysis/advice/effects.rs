@@ -55,16 +55,15 @@ fn of(item: &Item, after: &Group) -> Effect {
             && of_code().all(|exit| exit.verdict == Verdict::Closed);
         return if is_closed && of_code().next().is_some() { Effect::Seconded } else { Effect::Nothing };
     }
-    let is_open = |exit: &Exit| match exit.verdict {
-        Verdict::Open => !exit.traffic.intersection(&before.traffic).is_empty(),
-        // What cannot be decided is told for one protocol of several, so that any of them may be meant.
-        Verdict::Unknown => true,
-        Verdict::Closed => false,
-    };
-    match ways().filter(|exit| is_open(exit)).map(|exit| exit.tier).min() {
+    let is_open =
+        |exit: &&Exit| exit.verdict == Verdict::Open && !exit.traffic.intersection(&before.traffic).is_empty();
+    // What cannot be decided is told for one protocol of several, so that any of them may be meant.
+    let is_undecided = |exit: &Exit| exit.verdict == Verdict::Unknown && exit.tier <= before.tier;
+    match ways().filter(is_open).map(|exit| exit.tier).min() {
+        Some(tier) if tier <= before.tier => Effect::Nothing,
+        _ if ways().any(is_undecided) => Effect::Nothing,
+        Some(tier) => Effect::ClosedBelow(tier),
         None => Effect::Closed,
-        Some(tier) if tier > before.tier => Effect::ClosedBelow(tier),
-        Some(_) => Effect::Nothing,
     }
 }
 
