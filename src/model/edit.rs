@@ -1,5 +1,6 @@
 //! Changes of an estate that nobody has made, for questions of what would follow from them.
 
+use super::access::Standing;
 use super::firewall::{Direction, FirewallRule, RuleSet, Target, Verdict};
 use super::network_policy::{NamespaceScope, NetworkPolicy, PodScope, PolicyKind, Section, Tier};
 use super::{Estate, OutboundMode, OutboundPolicy, Selector};
@@ -14,7 +15,7 @@ pub enum Edit {
     DenyEgress { pool: usize },
     /// A network policy that isolates the egress of all pods of a namespace and allows nothing.
     IsolateEgress { namespace: usize },
-    /// A binding gives its role to nobody.
+    /// A binding gives its role to no tenant.
     Unbind { binding: usize },
     /// A toleration of a workload is taken out.
     Untolerate { workload: usize, toleration: usize },
@@ -35,7 +36,9 @@ impl Estate<'_> {
             Edit::DenyEgress { pool } => self.deny_egress(pool),
             Edit::IsolateEgress { namespace } => self.isolate_egress(namespace),
             Edit::Unbind { binding } => {
-                self.access.bindings.get_mut(binding).into_iter().for_each(|binding| binding.subjects.clear());
+                if let Some(binding) = self.access.bindings.get_mut(binding) {
+                    binding.subjects.retain(|subject| subject.standing != Standing::Tenant);
+                }
             }
             Edit::Untolerate { workload, toleration } => {
                 let tolerations = self.workloads.get_mut(workload).map(|workload| &mut workload.placement.tolerations);
