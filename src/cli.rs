@@ -2,7 +2,9 @@
 
 pub mod connections;
 pub mod diff;
+pub mod fix;
 pub mod git;
+pub mod graph;
 pub mod install;
 pub mod lsp;
 pub mod messages;
@@ -20,6 +22,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
+use fix::Mode;
 use outputs::Outputs;
 use palisade::config::{Part, failing_word, istio_version, suggestion};
 use palisade::finding::{Confidence, Level, Severity};
@@ -54,6 +57,7 @@ Where to put it:
 
 const INPUT: &str = "Input";
 const JUDGEMENT: &str = "Judgement";
+const FIXES: &str = "Fixes";
 const OUTPUT: &str = "Output";
 
 #[derive(Subcommand)]
@@ -65,6 +69,8 @@ pub enum Command {
     Connections(Box<connections::Connections>),
     /// Say what a change opens and closes, between two folders or git revisions
     Diff(Box<diff::Diff>),
+    /// Draw the estate: who is where, what decides, and which ways lead out
+    Graph(Box<graph::Graph>),
     /// List every way out of every workload: who can leave, how, and what stops them
     Paths(Box<paths::Paths>),
     /// Show the page of a rule: what it finds, why it matters, what to write instead
@@ -142,6 +148,21 @@ pub struct Check {
     /// Silence nothing: show what ignores hide
     #[arg(long, help_heading = JUDGEMENT)]
     pub no_ignores: bool,
+
+    /// Make the edits of findings that have exactly one right edit, and audit what comes of it; `diff` only shows them
+    #[arg(
+        long,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "write",
+        help_heading = FIXES
+    )]
+    pub fix: Option<Mode>,
+
+    /// Let `--fix` write files with changes that are not committed
+    #[arg(long, requires = "fix", help_heading = FIXES)]
+    pub allow_dirty: bool,
 
     #[command(flatten)]
     pub outputs: Outputs,

@@ -1,6 +1,6 @@
 //! What a rule says: plain data, worded by the rule and placed in the user's files.
 
-use crate::source::Location;
+use crate::source::{self, Edit, Location};
 
 /// How bad a true finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,6 +150,64 @@ pub struct Finding {
     pub subject: String,
     /// Which other findings it explains; none for most rules.
     pub parts: Option<Parts>,
+    /// The edit that is right, where there is exactly one.
+    pub fix: Option<Fix>,
+}
+
+/// The one edit that makes a finding go away and that its author must have meant. A finding that can be answered in two
+/// ways, or whose answer breaks what the input does not show, has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, as a command in lower case without a full stop.
+    pub title: String,
+    pub edits: Vec<Edit>,
+}
+
+impl Fix {
+    /// Has the scalar at a place say something else.
+    #[must_use]
+    pub fn set(at: Location, value: impl Into<String>) -> Self {
+        let value = value.into();
+        Self { title: format!("write `{value}`"), edits: vec![Edit::Set { at, value }] }
+    }
+
+    /// Gives the mapping that is the value of the key at a place another key, and below it those that follow.
+    #[must_use]
+    pub fn insert_under(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
+        Self::insert(at, source::Into::Value, keys, value.into())
+    }
+
+    /// Gives the mapping that the key or value at a place is of another key, and below it those that follow.
+    #[must_use]
+    pub fn insert_beside(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
+        Self::insert(at, source::Into::Parent, keys, value.into())
+    }
+
+    fn insert(at: Location, into: source::Into, keys: &[&'static str], value: String) -> Self {
+        let title = format!("add `{}: {value}`", keys.join("."));
+        Self { title, edits: vec![Edit::Insert { at, into, keys: keys.to_vec(), value }] }
+    }
+
+    /// Gives the list that the item at a place is of more items.
+    #[must_use]
+    pub fn append(at: Location, items: Vec<String>) -> Self {
+        let named: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
+        Self { title: format!("add {} to the list", named.join(" and ")), edits: vec![Edit::Append { at, items }] }
+    }
+
+    /// Makes the edits of another one as well, under a title that says what both do.
+    #[must_use]
+    pub fn and(mut self, other: Self, title: impl Into<String>) -> Self {
+        self.edits.extend(other.edits);
+        self.titled(title)
+    }
+
+    /// Says in other words what it does.
+    #[must_use]
+    pub fn titled(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
 }
 
 /// The findings that one about a path explains, so that they need not be told by themselves.
@@ -175,6 +233,13 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
+        self
+    }
+
+    /// Sets the one edit that is right.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<Option<Fix>>) -> Self {
+        self.fix = fix.into();
         self
     }
 

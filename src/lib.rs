@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod config;
 pub mod finding;
 pub mod model;
+pub mod repair;
 pub mod report;
 pub mod resource;
 pub mod rule;
@@ -23,14 +24,15 @@ use std::ops::RangeInclusive;
 use analysis::Facts;
 use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
-use finding::Object;
-use model::{Edit, Estate};
+use finding::{Confidence, Object, Severity};
+use model::{Change, Estate};
+use repair::Repaired;
 use report::connections::{Filter, Listing};
 use resource::Resources;
 use rule::Audit;
-use source::{Document, Location, Problem, Source, SourceId, Sources, Span, Unparsed, Walk};
+use source::{Document, Edit, Location, Problem, Replacement, Source, SourceId, Sources, Span, Unparsed, Walk};
 use traffic::Traffic;
-use triage::{Inputs, Marked, Objects, Report, Unmodelled};
+use triage::{Inputs, Marked, Objects, Repair, Report, Unmodelled};
 
 /// Reads the settings that stand among the sources of a walk; the defaults where there are none.
 ///
@@ -57,6 +59,18 @@ pub fn settings(walk: &Walk) -> Result<Config, Vec<Problem>> {
 #[must_use]
 pub fn audit(walk: &Walk, config: &Config) -> Report {
     audit_with(walk, config, |_, _| ()).0
+}
+
+/// Tries the fixes of a report's findings, but for those that may not be made: made are those with which an audit of the
+/// edited input confirms that their findings are gone and that nothing new appears.
+#[must_use]
+pub fn repaired<'r>(walk: &Walk, config: &Config, report: &'r Report, may: impl Fn(&Repair) -> bool) -> Repaired<'r> {
+    // Everything counts here, told or not.
+    let (min_severity, min_confidence) = (Severity::Info, Confidence::Low);
+    let whole = Config { only: Vec::new(), all: true, baseline: None, changed: None, ..config.clone() };
+    let config = Config { min_severity, min_confidence, ..whole };
+    let audited = |sources: Sources| audit(&Walk { sources, skipped: walk.skipped.clone() }, &config);
+    repair::tried(&walk.sources, report, may, audited)
 }
 
 /// Audits, and keeps the ways out for a comparison with those of another state.
@@ -144,22 +158,53 @@ pub struct Paths {
 /// Works out every way out of every application workload: who can leave, how, and what stops them.
 #[must_use]
 pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
+    let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
+    let list = |estate: &Estate<'_>, facts: &Facts<'_>, _: &Places<'_>, resources: &Resources<'_>| {
+        let again = |changes: &[Change], hosts: &(dyn Fn(&str) -> bool + Sync)| {
+            let mut changed = model::lower(resources, config);
+            for &change in changes {
+                changed.apply(change);
+            }
+            let facts = analysis::analyze_but_exits(&changed);
+            analysis::exits::exits_to(&changed, &facts, &traffic, &|host, _| hosts(host))
+        };
+        let first = report::paths::first(estate, facts, filter, &again);
+        report::paths::Listing { first, ..report::paths::listing(estate, facts, filter) }
+    };
+    let (listing, inputs) = analyzed(walk, config, list);
+    Paths { listing, inputs }
+}
+
+/// The estate as a graph, and what was wrong with the input.
+#[derive(Debug)]
+pub struct Graph {
+    pub picture: report::graph::Picture,
+    pub inputs: Inputs,
+}
+
+/// Draws the estate with its ways out.
+#[must_use]
+pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
+    let draw = |estate: &Estate<'_>, facts: &Facts<'_>, places: &Places<'_>, _: &Resources<'_>| {
+        report::graph::picture(estate, facts, filter, places)
+    };
+    let (picture, inputs) = analyzed(walk, config, draw);
+    Graph { picture, inputs }
+}
+
+/// Takes something from the estate, the facts and what stands where, without asking any rule.
+fn analyzed<T>(
+    walk: &Walk,
+    config: &Config,
+    take: impl FnOnce(&Estate<'_>, &Facts<'_>, &Places<'_>, &Resources<'_>) -> T,
+) -> (T, Inputs) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let resources = resource::read(&parsed.documents, &embedded);
     let estate = model::lower(&resources, config);
     let facts = analysis::analyze(&estate);
-    let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
-    let again = |edits: &[Edit], hosts: &dyn Fn(&str) -> bool| {
-        let mut changed = model::lower(&resources, config);
-        for &edit in edits {
-            changed.apply(edit);
-        }
-        let facts = analysis::analyze_but_exits(&changed);
-        analysis::exits::exits_to(&changed, &facts, &traffic, &|host, _| hosts(host))
-    };
-    let listing = report::paths::listing(&estate, &facts, filter, &again);
-    Paths { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+    let taken = take(&estate, &facts, &Places::new(&resources, &parsed.documents, &walk.sources), &resources);
+    (taken, inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed))
 }
 
 /// What was read.
@@ -270,5 +315,12 @@ impl Objects for Places<'_> {
 
     fn names(&self, ignore: &Ignore) -> bool {
         self.objects.iter().any(|(_, resource)| ignore.names(&object(resource)))
+    }
+
+    fn replacement(&self, edit: &Edit) -> Option<Replacement> {
+        let (_, document) = holding(&self.documents, edit.at())?;
+        // An object as it is written, or a list of such: what others export or plan is not where things are changed.
+        let is_manifest = ["apiVersion", "kind"].iter().all(|key| document.root().get(key).is_some());
+        document.replacement(edit).filter(|_| is_manifest)
     }
 }

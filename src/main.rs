@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,11 +12,14 @@ use cli::outputs::print;
 use cli::settings::Fault;
 use cli::written::Written;
 use cli::{
-    Check, Cli, Color, Command, ListFormat, connections, diff, install, lsp, messages, paths, screen, settings, show,
-    sources,
+    Check, Cli, Color, Command, ListFormat, connections, diff, fix, graph, install, lsp, messages, paths, screen,
+    settings, show, sources,
 };
+use palisade::config::Config;
 use palisade::report;
 use palisade::rules::RULES;
+use palisade::source::Walk;
+use palisade::triage::Report;
 
 fn main() -> ExitCode {
     let Cli { command, color } = Cli::parse();
@@ -23,6 +27,7 @@ fn main() -> ExitCode {
         Command::Check(command) => check(&command, color),
         Command::Connections(command) => connections::run(&command),
         Command::Diff(command) => diff::run(&command, color),
+        Command::Graph(command) => graph::run(&command),
         Command::Paths(command) => paths::run(&command, color),
         Command::Explain(command) => print(&report::page(command.rule, screen::color(color))).map(|()| 0),
         Command::Rules(command) => print(&listed(command.format)).map(|()| 0),
@@ -43,15 +48,34 @@ fn listed(format: ListFormat) -> String {
     }
 }
 
-fn check(check: &Check, color: Color) -> Result<u8, Fault> {
-    let started = Instant::now();
+/// What is audited, how, and what came of it.
+struct Audited {
+    file: Option<PathBuf>,
+    walk: Walk,
+    config: Config,
+    report: Report,
+}
+
+fn audited(check: &Check) -> Result<Audited, Fault> {
     let file = settings::find(check.config.as_deref(), &check.paths)?;
     let walk = sources::walk(&check.paths, file.as_deref(), &check.own_files())?;
     let config = settings::settings(check, &walk)?;
+    let report = if check.show_config { Report::default() } else { palisade::audit(&walk, &config) };
+    Ok(Audited { file, walk, config, report })
+}
+
+fn check(check: &Check, color: Color) -> Result<u8, Fault> {
+    let started = Instant::now();
+    let mut audit = audited(check)?;
     if check.show_config {
-        return print(&show::config(&config, check, &walk)).map(|()| 0);
+        return print(&show::config(&audit.config, check, &audit.walk)).map(|()| 0);
     }
-    let report = palisade::audit(&walk, &config);
+    if let Some(mode) = check.fix
+        && fix::run(mode, check, &audit.walk, &audit.config, &audit.report, color)?
+    {
+        audit = audited(check)?;
+    }
+    let Audited { file, walk, report, .. } = audit;
     let written = Written { report: &report, walk: &walk, check, color, elapsed: started.elapsed() };
     for output in &check.outputs.0 {
         output.write(&written.text(output))?;

@@ -54,6 +54,7 @@ impl Rule {
             estate_wide: false,
             subject: String::new(),
             parts: None,
+            fix: None,
         }
     }
 

@@ -17,7 +17,7 @@ pub use silence::{accepted, comments, silence};
 
 use crate::config::{Baseline, Changed, Config, Ignore, Known};
 use crate::finding::{Decision, Finding, Level, Object};
-use crate::source::{Location, Problem, Skipped, SourceId, Sources, Unparsed};
+use crate::source::{Edit, Location, Problem, Replacement, Skipped, SourceId, Sources, Unparsed};
 use fingerprint::{fingerprint, numbered};
 
 /// Whether the estate passed.
@@ -119,6 +119,17 @@ pub struct Reported {
     pub ignore: Option<Ignore>,
     /// Its rank among all findings of the run.
     pub order: usize,
+    /// The one right edit, in the bytes of the sources.
+    pub repair: Option<Repair>,
+}
+
+/// What is to be written where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// What it does, as a command in lower case without a full stop.
+    pub title: String,
+    /// In the order of their places; none overlaps another.
+    pub replacements: Vec<Replacement>,
 }
 
 /// What the outputs show.
@@ -187,6 +198,9 @@ pub trait Objects {
 
     /// Whether any object in the input has a name that an ignore gives.
     fn names(&self, ignore: &Ignore) -> bool;
+
+    /// An edit of an object in bytes; nothing where the layout would have to be guessed.
+    fn replacement(&self, edit: &Edit) -> Option<Replacement>;
 }
 
 /// Levels, filters and orders the findings, names them for comparison across runs, and judges.
@@ -206,7 +220,8 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
     let report = |(order, (level, Marked { finding, ignore })): (usize, (Level, Marked))| {
         let object = objects.object(finding.at);
         let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
-        Reported { finding, level, object, fingerprint, absorbed: Vec::new(), ignore, order }
+        let repair = repair(&finding, objects);
+        Reported { finding, level, object, fingerprint, absorbed: Vec::new(), ignore, order, repair }
     };
     let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
     let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, config));
@@ -224,6 +239,15 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
     let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
     let verdict = verdict(&findings, &inputs, config);
     Report { verdict, inputs, findings, suppressed, known, baseline, fail_on: config.fail_on, untouched }
+}
+
+/// All edits of a finding's fix in bytes, or none.
+fn repair(finding: &Finding, objects: &dyn Objects) -> Option<Repair> {
+    let fix = finding.fix.as_ref()?;
+    let mut replacements: Vec<_> = fix.edits.iter().map(|edit| objects.replacement(edit)).collect::<Option<_>>()?;
+    replacements.sort();
+    let is_apart = replacements.windows(2).all(|pair| !pair[0].touches(&pair[1]));
+    is_apart.then(|| Repair { title: fix.title.clone(), replacements })
 }
 
 fn compared(baseline: &Baseline, all: &[Reported], config: &Config) -> Compared {
@@ -318,6 +342,10 @@ mod tests {
         fn names(&self, _: &Ignore) -> bool {
             false
         }
+
+        fn replacement(&self, _: &Edit) -> Option<Replacement> {
+            None
+        }
     }
 
     fn finding(rule: &'static str, severity: Severity, start: u32) -> Marked {
@@ -336,6 +364,7 @@ mod tests {
             estate_wide: false,
             subject: String::new(),
             parts: None,
+            fix: None,
         }
         .into()
     }

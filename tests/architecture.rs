@@ -21,9 +21,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("rule", &["config", "analysis", "model", "finding", "source", "traffic"]),
     ("rules", &["rule", "config", "analysis", "model", "finding", "source", "traffic"]),
     ("triage", &["config", "finding", "source"]),
+    ("repair", &["triage", "finding", "source"]),
     ("report", &["triage", "config", "rule", "finding", "source"]),
-    // A listing of what an analysis knows, not of findings.
+    // Listings of what an analysis knows, not of findings.
     ("report/connections", &["analysis", "model", "traffic", "report", "finding", "source"]),
+    ("report/graph", &["analysis", "model", "triage", "report", "finding", "source"]),
     ("report/paths", &["analysis", "config", "model", "traffic", "report", "finding", "source"]),
 ];
 
@@ -103,7 +105,7 @@ fn named(file: &File) -> BTreeSet<String> {
 }
 
 fn floor(file: &File) -> &str {
-    let listings = ["report/connections", "report/paths"];
+    let listings = ["report/connections", "report/graph", "report/paths"];
     if let Some(listing) = listings.into_iter().find(|listing| file.path.starts_with(listing)) {
         return listing;
     }

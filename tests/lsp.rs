@@ -84,6 +84,7 @@ fn the_whole_workspace_is_audited_at_the_start() {
     let offered = editor.initialize(json!({"workspaceFolders": [{"uri": uri(estate.path()), "name": "estate"}]}));
     assert_eq!(offered["serverInfo"]["name"], "palisade");
     assert_eq!(offered["capabilities"]["hoverProvider"], true);
+    assert_eq!(offered["capabilities"]["codeActionProvider"], json!({"codeActionKinds": ["quickfix"]}));
 
     let workload = uri(&estate.path().join("app/workload.yaml"));
     let diagnostics = editor.diagnostics(&workload);
@@ -472,4 +473,113 @@ fn bad_messages_are_refused_and_the_conversation_goes_on() {
     assert_eq!(editor.at("textDocument/hover", &workload, &far), Value::Null);
     assert_eq!(editor.at("textDocument/hover", "no address", &far), Value::Null);
     editor.leave();
+}
+
+/// A policy whose clauses for egress have no effect.
+fn without_type(name: &str) -> String {
+    let policy = POLICY.replace("default-deny", name).replace("[Ingress, Egress]", "[Ingress]");
+    format!("# 🦀\r\n{}  egress: [{{to: [{{podSelector: {{}}}}]}}]\r\n", policy.replace('\n', "\r\n"))
+}
+
+/// What an editor is offered at a range of a document.
+fn actions(editor: &mut Editor, uri: &str, range: &Value, context: &Value) -> Vec<Value> {
+    let params = json!({"textDocument": {"uri": uri}, "range": range, "context": context});
+    let answer = editor.ask("textDocument/codeAction", params);
+    answer["result"].as_array().cloned().unwrap_or_else(|| panic!("{answer}"))
+}
+
+/// A text after edits of the protocol, which are made from the end as an editor does.
+fn edited(text: &str, edits: &[Value]) -> String {
+    let mut text = text.to_owned();
+    for edit in edits.iter().rev() {
+        let offset = |end: &str| {
+            let number =
+                |key: &str| usize::try_from(edit["range"][end][key].as_u64().expect("a number")).expect("small");
+            let start: usize = text.split_inclusive('\n').take(number("line")).map(str::len).sum();
+            let mut units = 0;
+            let is_before = |c: &char| {
+                units += c.len_utf16();
+                units <= number("character")
+            };
+            start + text[start..].chars().take_while(is_before).map(char::len_utf8).sum::<usize>()
+        };
+        text.replace_range(offset("start")..offset("end"), edit["newText"].as_str().expect("a text"));
+    }
+    text
+}
+
+#[test]
+fn a_fix_is_an_action_for_the_text_on_the_screen() {
+    let estate = estate();
+    let mut editor = Editor::with_folder(estate.path());
+    let policy = uri(&estate.path().join("policy.yaml"));
+    // What is wrong is on the screen alone, in the second version of the text.
+    editor.open(&policy, POLICY);
+    let text = without_type("default-deny");
+    editor.change(&policy, 2, &text);
+    let is_it = |message: &Value| message["params"]["uri"] == policy && message["params"]["version"] == 2;
+    let published = editor.wait_for(is_it)["params"]["diagnostics"].as_array().cloned().expect("diagnostics");
+    let [found] = of(&published, "policy-type-mismatch")[..] else { panic!("{published:#?}") };
+
+    let range = &found["range"];
+    let offered = actions(&mut editor, &policy, range, &json!({"diagnostics": [found]}));
+    let [action] = &offered[..] else { panic!("{offered:#?}") };
+    assert_eq!((&action["title"], &action["kind"]), (&json!("add `Egress` to `policyTypes`"), &json!("quickfix")));
+    assert_eq!((&action["diagnostics"], &action["isPreferred"]), (&json!([found]), &json!(true)));
+    let [change] = &action["edit"]["documentChanges"].as_array().expect("changes")[..] else { panic!("{action:#}") };
+    assert_eq!(change["textDocument"], json!({"uri": policy, "version": 2}));
+    let fixed = edited(&text, change["edits"].as_array().expect("edits"));
+    assert_eq!(fixed, text.replace("[Ingress]", "[Ingress, Egress]"));
+
+    // Nothing is offered elsewhere, nor to who asks for something else.
+    let head = json!({"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}});
+    assert_eq!(actions(&mut editor, &policy, &head, &json!({"diagnostics": []})), [Value::Null; 0]);
+    let refactor = json!({"diagnostics": [], "only": ["refactor"]});
+    assert_eq!(actions(&mut editor, &policy, range, &refactor), [Value::Null; 0]);
+    let fixes = json!({"diagnostics": [], "only": ["quickfix"]});
+    assert_eq!(actions(&mut editor, &policy, range, &fixes).len(), 1);
+    let whole = json!({"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}});
+    assert_eq!(actions(&mut editor, &policy, &whole, &json!({"diagnostics": []})).len(), 1);
+
+    // A request right after a change is about the changed text.
+    editor.change(&policy, 3, &fixed);
+    assert_eq!(actions(&mut editor, &policy, &whole, &json!({"diagnostics": []})), [Value::Null; 0]);
+    editor.leave();
+}
+
+#[test]
+fn an_action_that_would_bring_something_new_is_not_offered() {
+    let rule = RULES.iter().find(|rule| rule.id == "policy-never-matches").expect("the rule is in the list");
+    let first = common::page::blocks(rule.page).into_iter().find(|block| block.info == "yaml bad").expect("an example");
+    let estate = folder(&[("a.yaml", &first.text), ("b.yaml", &without_type("other"))]);
+    let mut editor = Editor::with_folder(estate.path());
+    let whole = json!({"start": {"line": 0, "character": 0}, "end": {"line": 999, "character": 0}});
+    let count = |editor: &mut Editor, path: &str| {
+        let uri = uri(&estate.path().join(path));
+        editor.open(&uri, &fs::read_to_string(estate.path().join(path)).expect("a file can be read"));
+        actions(editor, &uri, &whole, &json!({"diagnostics": []})).len()
+    };
+    assert_eq!((count(&mut editor, "a.yaml"), count(&mut editor, "b.yaml")), (0, 1));
+    editor.leave();
+}
+
+#[test]
+fn an_editor_gets_the_edits_that_it_can_make() {
+    let estate = folder(&[("policy.yaml", &without_type("deny"))]);
+    let policy = uri(&estate.path().join("policy.yaml"));
+    let literals = json!({"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}});
+    let whole = json!({"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}});
+    for (capabilities, count) in [(json!({"textDocument": {"codeAction": literals}}), 1), (json!({}), 0)] {
+        let mut editor = Editor::start();
+        let folders = json!([{"uri": uri(estate.path()), "name": "estate"}]);
+        editor.initialize(json!({"workspaceFolders": folders, "capabilities": capabilities}));
+        editor.open(&policy, &without_type("deny"));
+        let offered = actions(&mut editor, &policy, &whole, &json!({"diagnostics": []}));
+        assert_eq!(offered.len(), count);
+        for action in offered {
+            assert_eq!(action["edit"]["changes"][&policy][0]["newText"], ", Egress");
+            assert!(action["edit"].get("documentChanges").is_none());
+        }
+        editor.leave();
+    }
 }

@@ -118,6 +118,16 @@ fn an_open_way_names_the_place_that_decides_each_hop() {
 }
 
 #[test]
+fn a_way_begins_at_the_workload_that_takes_it() {
+    for estate in common::entries(&common::project("fixtures/estates")) {
+        let ran = run(&estate, &["paths", "--format", "json", "--closed"]);
+        for exit in parsed(&ran.stdout)["exits"].as_array().expect("a list") {
+            assert_eq!(exit["witness"][0]["hop"], exit["workload"], "{exit:#}");
+        }
+    }
+}
+
+#[test]
 fn a_filter_lists_less_and_says_the_same() {
     let tutorial = fixture("tutorial");
     let listed = |arguments: &[&str]| -> Vec<Value> {

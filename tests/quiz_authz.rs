@@ -5,7 +5,7 @@
 mod common;
 
 use common::{audit_text, judged};
-use palisade::analysis::authorization::{Decision, Peer, Property, Request, decision};
+use palisade::analysis::authorization::{Decision, Peer, Place, Property, Request, Tokens, decision, tokens_at};
 use palisade::analysis::tls::{Client, DestinationRules, Target};
 use palisade::config::{Config, Part};
 use palisade::finding::Severity;
@@ -244,4 +244,36 @@ fn who_does_not_exist_is_told_where_the_input_is_complete() {
     };
     assert!(of(Vec::new()).is_empty());
     assert_eq!(of(vec![Part::Kubernetes]), ["no-such-source", "no-such-account"]);
+}
+
+#[test]
+fn a_token_counts_where_something_reads_it() {
+    let reads = |place: &str| {
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {{name: tokens, namespace: istio-egress}}\n\
+             spec: {{{place}jwtRules: [{{issuer: login}}]}}\n"
+        )
+    };
+    let elsewhere = reads("selector: {matchLabels: {istio: ingressgateway}}, ");
+    let targeted = reads("targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: egress}], ");
+    let allow = policy("{rules: [{from: [{source: {requestPrincipals: [\"login/*\"]}}]}]}");
+    let tokens = |parts: &[&str]| {
+        judged(&estate(&[&[POD, &gateway(HTTPS.0, HTTPS.1), &allow], parts].concat()), |estate, facts| match tokens_at(
+            &Place::of_proxy(&facts.egress.proxies[0]),
+            estate,
+        ) {
+            Tokens::Of(issuers) => issuers.join(","),
+            Tokens::Nobodys => "nobody's".to_owned(),
+            Tokens::Unknown => "unknown".to_owned(),
+        })
+    };
+    assert_eq!(tokens(&[&reads("")]), "login");
+    assert_eq!(tokens(&[&elsewhere]), "nobody's");
+    // A gateway of Istio's own kind is no target.
+    assert_eq!(tokens(&[&targeted]), "nobody's");
+    // What is not in the input may be somewhere else.
+    assert_eq!(tokens(&[]), "unknown");
+    let text = |part: &str| estate(&[POD, &gateway(HTTPS.0, HTTPS.1), &allow, part]);
+    assert!(findings(&text(&elsewhere)).contains(&("policy-never-matches", "no-token")));
+    assert!(!findings(&text(&reads(""))).contains(&("policy-never-matches", "no-token")));
 }

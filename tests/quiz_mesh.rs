@@ -7,6 +7,7 @@ mod common;
 use common::{judged, judged_with};
 use palisade::analysis::outbound::Origin;
 use palisade::analysis::routing::{Target, Unrouted};
+use palisade::analysis::tls::departures;
 use palisade::config::Config;
 use palisade::finding::Severity;
 use palisade::model::OutboundMode;
@@ -308,6 +309,19 @@ fn the_mesh_configuration_counts_wherever_it_is_kept() {
             "{place}"
         );
     }
+    // Where an operator sets a mode twice, the version decides which one counts, so the worse is taken.
+    let twice = |own: &str, of_values: &str| {
+        let block = |mode: &str| format!("meshConfig: {{outboundTrafficPolicy: {{mode: {mode}}}}}");
+        format!(
+            "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {{name: mesh}}\n\
+             spec: {{{}, values: {{{}}}}}\n",
+            block(own),
+            block(of_values)
+        )
+    };
+    for text in [twice("REGISTRY_ONLY", "ALLOW_ANY"), twice("ALLOW_ANY", "REGISTRY_ONLY")] {
+        assert_eq!(mode(&estate(&[text])), (OutboundMode::AllowAny, "mesh".to_owned()));
+    }
     let open = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: \"accessLogFile: /dev/stdout\"}\n";
     assert_eq!(mode(&estate(&[open.to_owned()])), (OutboundMode::AllowAny, "default".to_owned()));
     assert_eq!(mode(&estate(&[])), (OutboundMode::Unknown, "none".to_owned()));
@@ -329,4 +343,31 @@ fn the_version_is_seen_in_the_input() {
         Some("1.18")
     );
     assert_eq!(of("apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {istio.io/rev: asm-managed}}\n"), None);
+}
+
+#[test]
+fn copies_and_delegates_leave_the_gateway_as_well() {
+    let parts = [
+        entry("copy.example", HTTP, ", resolution: DNS"),
+        "---\n".to_owned(),
+        entry("handed.example", HTTP, ", resolution: DNS").replace("name: entry", "name: handed"),
+        virtual_service(
+            "root",
+            "istio-egress",
+            &format!(
+                "hosts: [known.example], gateways: [gate], http: [{{match: [{{uri: {{prefix: /team}}}}], delegate: {{name: team, namespace: team-x}}}}, \
+                 {{{}, mirror: {{host: copy.example}}}}]",
+                to("known.example")
+            ),
+        ),
+        virtual_service("team", "team-x", &format!("http: [{{{}}}]", to("handed.example"))),
+    ];
+    let hosts = judged(&estate(&parts), |estate, facts| {
+        let mut hosts: Vec<String> =
+            departures(estate, &facts.egress).iter().map(|departure| departure.destination.host.clone()).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    });
+    assert_eq!(hosts, ["copy.example", "handed.example"]);
 }

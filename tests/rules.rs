@@ -6,6 +6,7 @@ mod common;
 use std::fmt::Write as _;
 
 use common::page::{Block, Mark, blocks, headings, written};
+use palisade::finding::Severity;
 use palisade::rule::Rule;
 use palisade::rules::RULES;
 use palisade::triage::Report;
@@ -120,6 +121,40 @@ fn found(rule: &Rule, walk: &palisade::source::Walk, report: &Report) -> Vec<Mar
         .collect();
     marks.sort();
     marks
+}
+
+/// A cluster that stores network policies and enforces none.
+const UNENFORCED: &str = "\
+---
+apiVersion: container.cnrm.cloud.google.com/v1beta1
+kind: ContainerCluster
+metadata: {name: idle, namespace: infra}
+spec: {location: europe-west1, datapathProvider: LEGACY_DATAPATH, networkPolicy: {enabled: false}}
+";
+
+/// What a block with a cluster of its own says, or one whose policies need a network plugin that enforces them.
+const ENFORCED: [&str; 3] = ["kind: ContainerCluster", "kind: Cilium", "policy.networking.k8s.io"];
+
+#[test]
+fn what_network_policies_say_weighs_little_where_the_cluster_enforces_none() {
+    let (mut faults, mut held) = (Vec::new(), 0);
+    // That a policy overrides another (NP09) is about what is written; all else is about what holds (semantics D, roll-ups).
+    let judged = |rule: &&&Rule| rule.topic == "network-policy" && rule.id != "network-policy-overridden";
+    for rule in RULES.iter().filter(judged) {
+        let blocks = blocks(rule.page).into_iter().filter(|block| block.info == "yaml bad");
+        for block in blocks.filter(|block| !ENFORCED.iter().any(|own| block.text.contains(own))) {
+            let (_, report) = common::audit_example(rule.id, &format!("{}{UNENFORCED}", block.text));
+            for found in report.findings.iter().filter(|found| found.finding.rule == rule.id) {
+                held += 1;
+                let says = found.finding.related.iter().any(|related| related.message.contains("`idle`"));
+                if found.finding.severity > Severity::Low || !says {
+                    faults.push(format!("{}: {:?}: {}", path(rule), found.finding.severity, found.finding.message));
+                }
+            }
+        }
+    }
+    assert_none(&faults);
+    assert!(held > 20, "{held} findings");
 }
 
 #[test]

@@ -56,12 +56,15 @@ fn logs_are_valid() {
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let broken = with(&[("a.yaml", "a: [\n---\nkind: x\n"), ("odd name#1.yaml", "a: 1\na: 2\n")]);
     let walks = estates().into_iter().map(|folder| common::walk(&folder)).chain([all_pages(), broken, Walk::default()]);
+    let mut fixes = 0;
     for walk in walks.collect::<Vec<_>>() {
         let log = written(&walk, &Sarif::default());
+        fixes += results(&log).iter().filter(|result| result["fixes"].is_array()).count();
         let faults: Vec<String> =
             validator.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert!(faults.is_empty(), "\n{}", faults.join("\n"));
     }
+    assert!(fixes > 0, "no log has a fix");
 }
 
 #[test]

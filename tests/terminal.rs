@@ -66,6 +66,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         estate_wide: false,
         subject: String::new(),
         parts: None,
+        fix: None,
     }
 }
 
@@ -107,7 +108,16 @@ fn findings(sources: &Sources) -> Vec<Reported> {
         finding("incomplete-evidence", "nodes", Severity::Info, at(sources, "größer"), "the node pools are unknown");
     let reported = |finding: Finding, object| {
         let level = finding.severity.level();
-        Reported { finding, level, object, fingerprint: String::new(), absorbed: Vec::new(), ignore: None, order: 0 }
+        Reported {
+            finding,
+            level,
+            object,
+            fingerprint: String::new(),
+            absorbed: Vec::new(),
+            ignore: None,
+            order: 0,
+            repair: None,
+        }
     };
     vec![
         reported(mutual, Some(object("DestinationRule", "istio-egress", "egressgateway"))),
@@ -201,6 +211,7 @@ fn a_hop_in_a_long_line_is_shown_where_it_is() {
         absorbed: Vec::new(),
         ignore: None,
         order: 0,
+        repair: None,
     };
     let report =
         Report { verdict: Verdict::Fail, inputs: Inputs::default(), findings: vec![reported], ..Report::default() };

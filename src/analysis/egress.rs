@@ -59,6 +59,15 @@ impl<'a> EgressProxy<'a> {
     }
 }
 
+impl EgressProxy<'_> {
+    /// Whether servers for two ports listen on the same port of its pods, as far as that is certain.
+    #[must_use]
+    pub fn is_same_listener(&self, one: i64, other: i64, estate: &Estate<'_>) -> bool {
+        let (own, others) = (self.pod_ports(one, estate), self.pod_ports(other, estate));
+        one == other || own.len() == 1 && own == others
+    }
+}
+
 fn likely_ports(port: i64) -> Vec<i64> {
     match port {
         80 => vec![80, 8080],

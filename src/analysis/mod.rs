@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub routing: routing::Routing<'a>,
     /// What network policies allow.
     pub network_policy: network_policy::NetworkPolicies<'a>,
+    /// What each workload must be able to reach.
+    pub needs: needs::Needs<'a>,
     /// Which pools each workload can land on.
     pub placement: placement::Placement,
     /// What each pool is for.
@@ -58,21 +60,25 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
 /// Works out all facts of an estate but the ways out, for who asks about some of these alone.
 #[must_use]
 pub fn analyze_but_exits<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
-    let egress = egress::egress(estate);
-    let capture = capture::capture(estate);
+    let ((egress, capture), (network_policy, (firewall, access))) = rayon::join(
+        || (egress::egress(estate), capture::capture(estate)),
+        || {
+            let apart = || rayon::join(|| firewall::firewall(estate), || access::access(estate));
+            rayon::join(|| network_policy::network_policies(estate), apart)
+        },
+    );
     let outbound = outbound::outbound(estate, &capture);
-    let routing = routing::routing(estate, &egress, &capture);
-    let network_policy = network_policy::network_policies(estate);
     let placement = placement::placement(estate, &egress);
     let pools = pools::pools(estate, &egress, &placement);
-    let firewall = firewall::firewall(estate);
-    let access = access::access(estate);
+    let (routing, needs) =
+        rayon::join(|| routing::routing(estate, &egress, &capture), || needs::needs(estate, &egress, &capture));
     Facts {
         egress,
         capture,
         outbound,
         routing,
         network_policy,
+        needs,
         placement,
         pools,
         firewall,

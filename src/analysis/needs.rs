@@ -1,10 +1,11 @@
 //! What a workload of the mesh must be able to reach: its control plane, the egress gateway, names, the metadata server
 //! and Google's APIs (semantics A.8, NP03).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use rustc_hash::FxHashMap;
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use super::authorization::enforced;
 use super::capture::{Capture, Injection};
@@ -53,116 +54,144 @@ impl<'a> Way<'a> {
     }
 }
 
-/// What is the same for all workloads: who serves them.
+/// What each workload needs. A need that many have is written once.
 #[derive(Debug)]
 pub struct Needs<'a> {
-    estate: &'a Estate<'a>,
-    egress: &'a Egress<'a>,
-    capture: &'a [Capture<'a>],
-    /// The control plane's workloads, where it is in the input.
-    control_plane: Vec<Target<'a>>,
-    names: Need<'a>,
-    google_apis: Need<'a>,
-    metadata: Need<'a>,
-    /// Whether some cluster gives pods identities of Google's.
-    gives_identities: bool,
-    /// The ports of each proxy to which the sidecars of a namespace are told to send.
-    routed: FxHashMap<(usize, usize), BTreeSet<i64>>,
+    all: Vec<Need<'a>>,
+    /// For each workload, what it needs, by number.
+    of: Vec<Vec<usize>>,
 }
 
 impl<'a> Needs<'a> {
-    /// Finds out who serves the workloads of an estate.
-    #[must_use]
-    pub fn new(estate: &'a Estate<'a>, egress: &'a Egress<'a>, capture: &'a [Capture<'a>]) -> Self {
-        let mut routed = FxHashMap::default();
-        for (index, proxy) in egress.proxies.iter().enumerate() {
-            for namespace in 0..estate.namespaces.len() {
-                let ports = routed_ports(proxy, estate.namespaces[namespace].name, estate);
-                if !ports.is_empty() {
-                    routed.insert((index, namespace), ports);
-                }
-            }
-        }
+    /// What a workload needs, each with its number; nothing for one that is not known to be in the mesh.
+    pub fn of(&self, workload: usize) -> impl Iterator<Item = (usize, &Need<'a>)> {
+        self.of[workload].iter().map(|&number| (number, &self.all[number]))
+    }
+}
+
+/// Works out what the workloads of an estate need.
+#[must_use]
+pub(super) fn needs<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>, capture: &[Capture<'_>]) -> Needs<'a> {
+    let mut all = Vec::new();
+    let offers = Offers::new(estate, egress, &mut all);
+    let of = estate.workloads.par_iter().zip(capture).map(|(workload, capture)| match capture.injection {
+        Injection::In { .. } => offers.to(workload, estate),
+        _ => Vec::new(),
+    });
+    Needs { of: of.collect(), all }
+}
+
+/// Who serves the workloads of an estate. All numbers are those of needs.
+struct Offers<'e, 'a> {
+    /// The control plane that is in the input.
+    control_plane: Option<usize>,
+    /// The control plane that is not.
+    unseen_control_plane: usize,
+    listeners: Vec<Listener<'e, 'a>>,
+    names: usize,
+    /// Google's APIs and the metadata server, where they are likely used and where they are known to be.
+    google: [[usize; 2]; 2],
+    /// Whether some cluster gives pods identities of Google's.
+    gives_identities: bool,
+}
+
+/// A port of an egress gateway to which sidecars are told to send.
+struct Listener<'e, 'a> {
+    need: usize,
+    /// The namespaces, by index, whose sidecars are told so.
+    namespaces: FxHashSet<usize>,
+    /// The clauses that allow something there; none where no policy limits who may pass.
+    clauses: Option<Vec<&'e Clause<'a>>>,
+}
+
+impl<'e, 'a> Offers<'e, 'a> {
+    fn new(estate: &'a Estate<'a>, egress: &'e Egress<'a>, all: &mut Vec<Need<'a>>) -> Self {
+        let mut add = |need| {
+            all.push(need);
+            all.len() - 1
+        };
+        let known: Vec<Target<'a>> = control_plane(estate);
+        let unseen = Target::Pods(UnseenPods {
+            namespace: estate.mesh.root_namespace,
+            labels: vec![("app", "istiod"), ("istio", "istiod")],
+            all_labels: false,
+        });
         Self {
-            estate,
-            egress,
-            capture,
-            control_plane: control_plane(estate),
-            names: names(estate),
-            google_apis: google_apis(estate),
-            metadata: metadata(estate),
+            control_plane: (!known.is_empty()).then(|| add(discovery(known))),
+            unseen_control_plane: add(discovery(vec![unseen])),
+            listeners: egress.proxies.iter().flat_map(|proxy| listeners(proxy, estate, &mut add)).collect(),
+            names: add(names(estate)),
+            google: [false, true]
+                .map(|used| [add(Need { used, ..google_apis(estate) }), add(Need { used, ..metadata(estate) })]),
             gives_identities: estate.clusters.iter().any(|cluster| cluster.written.workload_pool.known().is_some()),
-            routed,
         }
     }
 
-    /// What a workload needs; nothing for one that is not known to be in the mesh.
-    #[must_use]
-    pub fn of(&self, workload: usize) -> Vec<Need<'a>> {
-        let own = &self.estate.workloads[workload];
-        if !matches!(self.capture[workload].injection, Injection::In { .. }) {
-            return Vec::new();
-        }
-        let mut found: Vec<Need<'a>> = self.discovery(own).into_iter().collect();
-        found.extend(self.gateways(own));
-        // Who brings resolvers of his own, or asks the node's, does not need the cluster's.
-        if !own.pod.dns.policy.is_some_and(|policy| matches!(policy.value, "None" | "Default")) {
-            found.push(self.names.clone());
-        }
-        if let Some(used) = self.uses_google(own) {
-            found.push(Need { used, ..self.google_apis.clone() });
-            found.push(Need { used, ..self.metadata.clone() });
-        }
-        found
-    }
-
-    fn discovery(&self, workload: &Workload<'_>) -> Option<Need<'a>> {
-        let mut targets = self.control_plane.clone();
+    /// What a workload of the mesh needs.
+    fn to(&self, workload: &Workload<'_>, estate: &Estate<'_>) -> Vec<usize> {
+        let revision = revision(workload, estate);
         // A managed control plane is not in the cluster; where nothing tells, it need not be either.
-        let managed = |revision: &str| revision.starts_with("asm-managed");
-        if targets.is_empty() && revision(workload, self.estate).is_some_and(|revision| !managed(revision)) {
-            let labels = vec![("app", "istiod"), ("istio", "istiod")];
-            let namespace = self.estate.mesh.root_namespace;
-            targets.push(Target::Pods(UnseenPods { namespace, labels, all_labels: false }));
+        let in_cluster = revision.is_some_and(|revision| !revision.starts_with("asm-managed"));
+        let mut found: Vec<usize> =
+            self.control_plane.or(in_cluster.then_some(self.unseen_control_plane)).into_iter().collect();
+        let open = self.listeners.iter().filter(|listener| listener.admits(workload, estate));
+        found.extend(open.map(|listener| listener.need));
+        // Who brings resolvers of his own, or asks the node's, does not need the cluster's.
+        if !workload.pod.dns.policy.is_some_and(|policy| matches!(policy.value, "None" | "Default")) {
+            found.push(self.names);
         }
-        let ways: Vec<Way<'a>> = targets.into_iter().map(|target| Way::to(target, Protocol::Tcp, DISCOVERY)).collect();
-        let what = "TCP 15012 of the control plane".to_owned();
-        (!ways.is_empty()).then_some(Need { purpose: Purpose::ControlPlane, what, ways, used: true })
-    }
-
-    /// The listeners of the gateway to which routes that the workload sees lead, if the gateway may let it through.
-    fn gateways(&self, workload: &Workload<'_>) -> Vec<Need<'a>> {
-        let mut found = Vec::new();
-        for (index, proxy) in self.egress.proxies.iter().enumerate() {
-            let Some(target) = proxy_target(proxy) else { continue };
-            for &port in self.routed.get(&(index, workload.namespace)).into_iter().flatten() {
-                let of_pods: Vec<u16> = proxy
-                    .pod_ports(port, self.estate)
-                    .into_iter()
-                    .filter_map(|port| u16::try_from(port).ok())
-                    .collect();
-                if !of_pods.iter().any(|&port| admits(proxy, workload, port, self.estate)) {
-                    continue;
-                }
-                let listed: Vec<String> = of_pods.iter().map(u16::to_string).collect();
-                found.push(Need {
-                    purpose: Purpose::EgressGateway,
-                    what: format!("TCP {} of egress gateway `{}`", listed.join(" or "), proxy.name),
-                    ways: vec![Way { targets: vec![target.clone()], protocol: Protocol::Tcp, ports: of_pods }],
-                    used: true,
-                });
-            }
+        let managed = revision.is_some_and(|revision| revision.starts_with("asm"));
+        if workload.cloud_identity.is_some() || managed || self.gives_identities {
+            found.extend(self.google[usize::from(workload.cloud_identity.is_some())]);
         }
         found
     }
+}
 
-    /// Whether a workload is known to use Google's identities; none where nothing says that it may.
-    fn uses_google(&self, workload: &Workload<'_>) -> Option<bool> {
-        let managed = revision(workload, self.estate).is_some_and(|revision| revision.starts_with("asm"));
-        match workload.cloud_identity {
-            Some(_) => Some(true),
-            None => (managed || self.gives_identities).then_some(false),
-        }
+impl Listener<'_, '_> {
+    /// Whether routes that a workload sees lead here, and policies may let it through.
+    fn admits(&self, workload: &Workload<'_>, estate: &Estate<'_>) -> bool {
+        let may = |clauses: &Vec<&Clause<'_>>| clauses.iter().any(|clause| may_be_from(clause, workload, estate));
+        self.namespaces.contains(&workload.namespace) && self.clauses.as_ref().is_none_or(may)
+    }
+}
+
+/// The listeners of a proxy to which routes lead, ascending by the port of its service.
+fn listeners<'e, 'a>(
+    proxy: &'e EgressProxy<'a>,
+    estate: &'a Estate<'a>,
+    add: &mut impl FnMut(Need<'a>) -> usize,
+) -> Vec<Listener<'e, 'a>> {
+    let Some(target) = proxy_target(proxy) else { return Vec::new() };
+    let mut allowing = enforced(proxy, estate).filter(|policy| policy.action == Action::Allow).peekable();
+    let is_limited = allowing.peek().is_some();
+    let clauses: Vec<&'e Clause<'a>> = allowing.flat_map(|policy| &policy.clauses).collect();
+    let of_port = |(port, namespaces): (i64, FxHashSet<usize>)| {
+        let pod_ports = proxy.pod_ports(port, estate).into_iter();
+        let ports: Vec<u16> = pod_ports.filter_map(|port| u16::try_from(port).ok()).collect();
+        let is_of_port = |clause: &&&Clause<'_>| {
+            clause.ports().is_none_or(|limits| ports.iter().any(|&port| limits.contains(&i64::from(port))))
+        };
+        let listed: Vec<String> = ports.iter().map(u16::to_string).collect();
+        let clauses = is_limited.then(|| clauses.iter().filter(is_of_port).copied().collect());
+        let need = add(Need {
+            purpose: Purpose::EgressGateway,
+            what: format!("TCP {} of egress gateway `{}`", listed.join(" or "), proxy.name),
+            ways: vec![Way { targets: vec![target.clone()], protocol: Protocol::Tcp, ports }],
+            used: true,
+        });
+        Listener { need, namespaces, clauses }
+    };
+    routed_ports(proxy, estate).into_iter().map(of_port).collect()
+}
+
+/// The control plane, on the port on which it serves proxies.
+fn discovery(targets: Vec<Target<'_>>) -> Need<'_> {
+    Need {
+        purpose: Purpose::ControlPlane,
+        what: "TCP 15012 of the control plane".to_owned(),
+        ways: targets.into_iter().map(|target| Way::to(target, Protocol::Tcp, 15012)).collect(),
+        used: true,
     }
 }
 
@@ -172,9 +201,6 @@ fn revision<'w>(workload: &'w Workload<'_>, estate: &'w Estate<'_>) -> Option<&'
     let labels: &Labels<'_> = &estate.namespace_of(workload).labels;
     workload.labels.get(REVISION).or_else(|| labels.get(REVISION)).map(|revision| revision.value)
 }
-
-/// The port on which the control plane serves proxies.
-const DISCOVERY: u16 = 15012;
 
 fn control_plane<'a>(estate: &'a Estate<'a>) -> Vec<Target<'a>> {
     let is_istiod = |one: &Workload<'_>| {
@@ -196,27 +222,20 @@ pub fn proxy_target<'a>(proxy: &EgressProxy<'a>) -> Option<Target<'a>> {
     Some(Target::Pods(UnseenPods { namespace, labels, all_labels: false }))
 }
 
-/// The ports of the gateway's service to which sidecars of a namespace are told to send.
-fn routed_ports(proxy: &EgressProxy<'_>, namespace: &str, estate: &Estate<'_>) -> BTreeSet<i64> {
-    let seen = estate.mesh.virtual_services.iter().filter(|service| service.visibility.from(namespace));
-    let routes = seen.flat_map(|service| {
+/// The ports of the gateway's service to which sidecars are told to send, with the namespaces whose are.
+fn routed_ports(proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> BTreeMap<i64, FxHashSet<usize>> {
+    let mut found: BTreeMap<i64, FxHashSet<usize>> = BTreeMap::new();
+    for service in &estate.mesh.virtual_services {
         let by_sidecars = |route: &&_| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh);
-        service.routes.iter().filter(by_sidecars)
-    });
-    let destinations = routes.flat_map(|route| &route.destinations);
-    let to_proxy = destinations.filter(|destination| proxy.hosts.contains(destination.host.as_str()));
-    to_proxy.filter_map(|destination| destination.port).collect()
-}
-
-/// Whether the policies at a gateway may let a workload through on a port.
-fn admits(proxy: &EgressProxy<'_>, workload: &Workload<'_>, port: u16, estate: &Estate<'_>) -> bool {
-    let mut allowing = enforced(proxy, estate).filter(|policy| policy.action == Action::Allow).peekable();
-    if allowing.peek().is_none() {
-        return true;
+        let destinations = service.routes.iter().filter(by_sidecars).flat_map(|route| &route.destinations);
+        let to_proxy = destinations.filter(|destination| proxy.hosts.contains(destination.host.as_str()));
+        for port in to_proxy.filter_map(|destination| destination.port).collect::<BTreeSet<i64>>() {
+            let all = estate.namespaces.iter().enumerate();
+            let seeing = all.filter(|(_, namespace)| service.visibility.from(namespace.name));
+            found.entry(port).or_default().extend(seeing.map(|(index, _)| index));
+        }
     }
-    allowing.flat_map(|policy| &policy.clauses).any(|clause| {
-        clause.ports().is_none_or(|ports| ports.contains(&i64::from(port))) && may_be_from(clause, workload, estate)
-    })
+    found
 }
 
 /// Whether a clause may speak of a workload, by its namespace and service account.
@@ -226,9 +245,12 @@ fn may_be_from(clause: &Clause<'_>, workload: &Workload<'_>, estate: &Estate<'_>
     let may = |test: &Condition<'_>| {
         let holds = |value: &str| match test.attribute {
             Attribute::Namespace => pattern(value, namespace),
-            Attribute::ServiceAccount => value == account || value == format!("{namespace}/{account}"),
+            Attribute::ServiceAccount => value.split_once('/').unwrap_or((namespace, value)) == (namespace, account),
             Attribute::Principal if value.contains('*') => true,
-            Attribute::Principal => value.ends_with(&format!("/ns/{namespace}/sa/{account}")),
+            Attribute::Principal => {
+                let rest = value.strip_suffix(account).and_then(|rest| rest.strip_suffix("/sa/"));
+                rest.and_then(|rest| rest.strip_suffix(namespace)).is_some_and(|rest| rest.ends_with("/ns/"))
+            }
             _ => true,
         };
         test.negative || test.values.iter().any(|value| holds(value.value))

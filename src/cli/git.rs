@@ -155,6 +155,42 @@ impl Revision {
     }
 }
 
+/// The files among some that have changes which no commit holds, or that git does not follow yet: a write would lose what
+/// nothing else has. Each is with its reason; a file outside of every repository has nothing to compare it with.
+pub fn uncommitted(files: &[PathBuf]) -> BTreeMap<PathBuf, String> {
+    let is_root = |folder: &&Path| folder.join(".git").exists();
+    let mut repositories: BTreeMap<&Path, Vec<&PathBuf>> = BTreeMap::new();
+    for file in files {
+        if let Some(root) = file.ancestors().skip(1).find(is_root) {
+            repositories.entry(root).or_default().push(file);
+        }
+    }
+    let mut found = BTreeMap::new();
+    for (root, files) in repositories {
+        match status(root, &files) {
+            Ok(changed) => found.extend(changed),
+            // Where git cannot tell, nothing is known to be safe.
+            Err(fault) => found.extend(files.into_iter().map(|file| (file.clone(), fault.to_string()))),
+        }
+    }
+    found
+}
+
+fn status(root: &Path, files: &[&PathBuf]) -> Result<Vec<(PathBuf, String)>, Fault> {
+    let below = |file: &PathBuf| file.strip_prefix(root).ok().map(|path| path.to_string_lossy().into_owned());
+    let paths: Vec<String> = files.iter().filter_map(|file| below(file)).collect();
+    let options =
+        ["--literal-pathspecs", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--"];
+    let arguments: Vec<&str> = options.into_iter().chain(paths.iter().map(String::as_str)).collect();
+    let listed = git_bytes(root, &arguments)?;
+    let line = |line: &[u8]| {
+        let (state, path) = line.split_at_checked(3)?;
+        let reason = if state.starts_with(b"??") { "is not in git yet" } else { "has uncommitted changes" };
+        Some((root.join(String::from_utf8_lossy(path).as_ref()), reason.to_owned()))
+    };
+    Ok(listed.split(|&byte| byte == 0).filter_map(line).collect())
+}
+
 /// The lines of files that have changed.
 pub struct Changes {
     lines: BTreeMap<PathBuf, Vec<RangeInclusive<usize>>>,

@@ -12,12 +12,23 @@ use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
 use palisade::config::{Config, From, Part, To, suggestion};
 use palisade::report::paths::{self, Filter, Listing};
-use palisade::source::Sources;
+use palisade::source::Walk;
+use palisade::triage::Inputs;
 
 /// `palisade paths`.
 #[derive(Args)]
-#[allow(clippy::struct_field_names)] // Paths are read, and paths are asked for.
 pub struct Paths {
+    #[command(flatten)]
+    pub asked: Asked,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
+    pub format: FormatName,
+}
+
+/// What to read, which ways out of it are asked for, and where to write them.
+#[derive(Args)]
+pub struct Asked {
     /// Directories and files to read; `-` is standard input, and the default is the working directory
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -62,10 +73,6 @@ pub struct Paths {
     #[arg(long, help_heading = FILTER)]
     pub closed: bool,
 
-    /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
-    pub format: FormatName,
-
     /// Where to write it [default: standard output]
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub output: Option<PathBuf>,
@@ -93,42 +100,98 @@ pub enum FormatName {
 /// # Errors
 /// Something could not be read or written, or is asked for that is not in the input.
 pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
-    let file = settings::find(command.config.as_deref(), &command.paths)?;
-    let walk = sources::walk(&command.paths, file.as_deref(), &[])?;
-    let config = settings::read_settings(&walk)?;
-    let config = Config {
-        complete: command.complete.clone().unwrap_or(config.complete),
-        istio_version: command.istio_version.or(config.istio_version),
-        ..config
+    let asked = &command.asked;
+    let options = match asked.output {
+        None => screen::drawing(color, asked.quiet, asked.verbose),
+        Some(_) => screen::drawing_in_file(color, asked.quiet, asked.verbose),
     };
-    let filter = Filter {
-        from: command.from.clone(),
-        to: command.to.clone(),
-        tier: command.tier,
-        via: command.via,
-        verdict: command.verdict,
-        closed: command.closed,
-        first: command.format == FormatName::Json || !command.quiet,
-    };
-    let found = palisade::paths(&walk, &config, &filter);
-    let is_empty = found.inputs.documents == 0;
-    if let Some(from) = command.from.as_ref().filter(|_| !is_empty) {
-        known(from, &found.listing)?;
+    asked.answer(|walk, config, filter| {
+        let first = command.format == FormatName::Json || !asked.quiet;
+        let filter = Filter { first, ..filter.clone() };
+        let palisade::Paths { listing, inputs } = palisade::paths(walk, config, &filter);
+        asked.known(&listing, &inputs)?;
+        asked.write(|out| match command.format {
+            FormatName::Terminal => out.write_all(paths::terminal(&listing, &walk.sources, &options).as_bytes()),
+            FormatName::Json => paths::json(&listing, &walk.sources, out),
+        })?;
+        Ok(inputs)
+    })
+}
+
+impl Asked {
+    /// Reads, has `write` work out and write what is asked for, and says what was wrong with the input. Answers with the
+    /// exit code.
+    ///
+    /// # Errors
+    /// Something could not be read, or what `write` reports.
+    pub fn answer(&self, write: impl FnOnce(&Walk, &Config, &Filter) -> Result<Inputs, Fault>) -> Result<u8, Fault> {
+        let file = settings::find(self.config.as_deref(), &self.paths)?;
+        let walk = sources::walk(&self.paths, file.as_deref(), &[])?;
+        let config = settings::read_settings(&walk)?;
+        let config = Config {
+            complete: self.complete.clone().unwrap_or(config.complete),
+            istio_version: self.istio_version.or(config.istio_version),
+            ..config
+        };
+        let inputs = write(&walk, &config, &self.filter())?;
+        let is_empty = inputs.documents == 0;
+        if is_empty {
+            messages::tell(messages::nothing(&inputs, &self.paths));
+        }
+        if !self.quiet {
+            for line in messages::unparsed(&inputs, &walk.sources) {
+                messages::tell(line);
+            }
+        }
+        if let Some(file) = file.filter(|_| self.verbose) {
+            messages::tell(format_args!("settings from {}", file.display()));
+        }
+        let is_whole = !is_empty && (self.allow_unparsed || config.allow_unparsed || inputs.unparsed.is_empty());
+        Ok(if is_whole { 0 } else { 2 })
     }
-    write(command, color, &found.listing, &walk.sources)?;
-    if is_empty {
-        messages::tell(messages::nothing(&found.inputs, &command.paths));
-    }
-    if !command.quiet {
-        for line in messages::unparsed(&found.inputs, &walk.sources) {
-            messages::tell(line);
+
+    fn filter(&self) -> Filter {
+        Filter {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            tier: self.tier,
+            via: self.via,
+            verdict: self.verdict,
+            closed: self.closed,
+            first: false,
         }
     }
-    if let Some(file) = file.filter(|_| command.verbose) {
-        messages::tell(format_args!("settings from {}", file.display()));
+
+    /// Checks that whoever is asked for by name is there.
+    ///
+    /// # Errors
+    /// Nobody of that name is in the input.
+    pub fn known(&self, listing: &Listing, inputs: &Inputs) -> Result<(), Fault> {
+        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, listing))
     }
-    let is_whole = !is_empty && (command.allow_unparsed || config.allow_unparsed || found.inputs.unparsed.is_empty());
-    Ok(if is_whole { 0 } else { 2 })
+
+    /// Writes to the file or to standard output.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Fault> {
+        let write = |out: &mut dyn Write| {
+            let mut out = BufWriter::new(out);
+            write(&mut out)?;
+            out.flush()
+        };
+        match &self.output {
+            Some(path) => File::create(path)
+                .and_then(|mut file| write(&mut file))
+                .map_err(|error| Fault::Write(path.clone(), error)),
+            None => match write(&mut io::stdout().lock()) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    Err(Fault::Write(PathBuf::from("standard output"), error))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
 }
 
 /// Whoever asks for a workload that is not there has mistyped, and must not read an empty list as good news.
@@ -140,30 +203,4 @@ fn known(from: &From, listing: &Listing) -> Result<(), Fault> {
     let names: Vec<&str> = listing.names.iter().map(String::as_str).collect();
     let what = if asked.contains('/') { "application workload" } else { "namespace with application workloads" };
     Err(Fault::Asked(format!("there is no {what} `{asked}` in the input{}", suggestion(&asked, &names))))
-}
-
-fn write(command: &Paths, color: Color, listing: &Listing, sources: &Sources) -> Result<(), Fault> {
-    let options = match command.output {
-        None => screen::drawing(color, command.quiet, command.verbose),
-        Some(_) => screen::drawing_in_file(color, command.quiet, command.verbose),
-    };
-    let write = |out: &mut dyn Write| {
-        let mut out = BufWriter::new(out);
-        match command.format {
-            FormatName::Terminal => out.write_all(paths::terminal(listing, sources, &options).as_bytes())?,
-            FormatName::Json => paths::json(listing, sources, &mut out)?,
-        }
-        out.flush()
-    };
-    match &command.output {
-        Some(path) => {
-            File::create(path).and_then(|mut file| write(&mut file)).map_err(|error| Fault::Write(path.clone(), error))
-        }
-        None => match write(&mut io::stdout().lock()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Fault::Write(PathBuf::from("standard output"), error))
-            }
-            _ => Ok(()),
-        },
-    }
 }

@@ -15,7 +15,7 @@ use palisade::source::{self, Contents, Skipped, Sources, Walk};
 const BASELINE: &str = "palisade-baseline.json";
 
 /// The path that the report shows for standard input.
-const STDIN: &str = "<stdin>";
+pub const STDIN: &str = "<stdin>";
 
 /// Reads everything that the command line names, and the settings beside it. `own` are files that palisade itself writes:
 /// a baseline or an earlier report in the audited folder is no manifest.

@@ -50,9 +50,10 @@ pub(super) fn access_logs<'a>(list: &'a [Resource<'a>]) -> AccessLogs<'a> {
             Kind::MeshConfig(config) if config.found => {
                 found.mesh.push(MeshLog { written: &config.access_log, at, on_by_default: false });
             }
-            Kind::Operator(operator) if operator.mesh.found => {
+            Kind::Operator(operator) => {
                 let on_by_default = operator.profile.is_some_and(|profile| profile.value == "demo");
-                found.mesh.push(MeshLog { written: &operator.mesh.access_log, at, on_by_default });
+                let logs = operator.meshes.iter().map(|mesh| MeshLog { written: &mesh.access_log, at, on_by_default });
+                found.mesh.extend(logs);
             }
             Kind::Telemetry(written) => found.telemetries.extend(telemetry(written, resource)),
             _ => {}

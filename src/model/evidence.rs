@@ -80,7 +80,7 @@ pub struct Evidence<'a> {
 }
 
 /// Kinds outside of the model that decide about traffic: a layer that has one cannot be judged to the end.
-const UNREAD: [(&str, Layer); 14] = [
+const UNREAD: [(&str, Layer); 13] = [
     ("AdminNetworkPolicy", Layer::NetworkPolicy),
     ("BaselineAdminNetworkPolicy", Layer::NetworkPolicy),
     ("ClusterNetworkPolicy", Layer::NetworkPolicy),
@@ -92,7 +92,6 @@ const UNREAD: [(&str, Layer); 14] = [
     ("NetworkPolicy", Layer::NetworkPolicy),
     ("EgressFirewall", Layer::NetworkPolicy),
     ("EgressNetworkPolicy", Layer::NetworkPolicy),
-    ("RequestAuthentication", Layer::Authorization),
     ("PodSecurityPolicy", Layer::Admission),
     // Kubewarden's.
     ("AdmissionPolicy", Layer::Admission),
@@ -208,10 +207,13 @@ fn layer_of(resource: &Resource<'_>) -> Option<Layer> {
         | Kind::DestinationRule(_)
         | Kind::ServiceEntry(_)
         | Kind::Sidecar(_)
+        | Kind::ProxyVariables(_)
         | Kind::Extension(_)
         | Kind::MeshConfig(_)
         | Kind::Operator(_) => Some(Layer::Mesh),
-        Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) => Some(Layer::Authorization),
+        Kind::AuthorizationPolicy(_) | Kind::PeerAuthentication(_) | Kind::RequestAuthentication(_) => {
+            Some(Layer::Authorization)
+        }
         Kind::NetworkPolicy(_) | Kind::AdminPolicy(_) | Kind::CiliumPolicy(_) | Kind::NamePolicy(_) => {
             Some(Layer::NetworkPolicy)
         }

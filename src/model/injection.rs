@@ -1,6 +1,6 @@
 //! Whether and how pods get a proxy: the injector's webhooks and settings, and the mesh's network plugin (semantics C.6).
 
-use super::{Match, Namespace, Selector, Text, Workload};
+use super::{Labels, Match, Namespace, Selector, Text, Workload};
 use crate::resource::istio::{self, InjectionValues, ProxyConfig};
 use crate::resource::kubernetes::{LabelSelector, Webhook};
 use crate::resource::{Kind, Resource};
@@ -24,6 +24,17 @@ pub struct InjectionSettings<'a> {
     /// Whether both families of addresses are redirected, where something says.
     pub dual_stack: Option<Spanned<bool>>,
     pub cni: Cni<'a>,
+    /// The variables of proxies that objects of their own set.
+    pub variables: Vec<ProxyVariables<'a>>,
+}
+
+/// Variables of the proxies of a namespace, of some of its pods, or of the mesh where they stand in its root namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct ProxyVariables<'a> {
+    pub namespace: &'a str,
+    pub name: Text<'a>,
+    pub selector: Option<&'a Labels<'a>>,
+    pub list: &'a Labels<'a>,
 }
 
 /// What is redirected where a pod says nothing itself.
@@ -105,11 +116,19 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
             Kind::Injector(injector) => add_injector(&mut found, injector),
             Kind::Operator(operator) => {
                 add_values(&mut found, &operator.injection);
-                add_proxy(&mut found, &operator.mesh.proxy);
+                operator.meshes.iter().for_each(|config| add_proxy(&mut found, &config.proxy));
                 add_cni(&mut found.cni, &operator.cni);
             }
             Kind::MeshConfig(config) => add_proxy(&mut found, &config.proxy),
             Kind::Cni(config) => add_cni(&mut found.cni, config),
+            Kind::ProxyVariables(written) => {
+                found.variables.extend(resource.namespace.map(|namespace| ProxyVariables {
+                    namespace: namespace.value,
+                    name: resource.meta.name,
+                    selector: written.selector.as_ref().filter(|labels| !labels.is_empty()),
+                    list: &written.variables,
+                }));
+            }
             Kind::Workload(workload) => {
                 if resource.meta.name.value == "istio-cni-node" {
                     found.cni.installed = Match::Yes;

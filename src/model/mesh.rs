@@ -4,7 +4,7 @@ use super::authorization::{AuthorizationPolicy, authorization_policy};
 use super::extension::{Extension, extension};
 use super::gateway_api;
 use super::injection::{InjectionSettings, injection_settings};
-use super::peer::{PeerAuthentication, peer_authentication};
+use super::peer::{PeerAuthentication, RequestAuthentication, peer_authentication, request_authentication};
 use super::route::{Gateway, VirtualService, gateway, virtual_service};
 use super::service_entry::{ServiceEntry, service_entry};
 use super::sidecar::{Sidecar, sidecar};
@@ -48,6 +48,7 @@ pub struct Mesh<'a> {
     pub(super) exports: Exports<'a>,
     pub authorization_policies: Vec<AuthorizationPolicy<'a>>,
     pub peer_authentications: Vec<PeerAuthentication<'a>>,
+    pub request_authentications: Vec<RequestAuthentication<'a>>,
 }
 
 impl Default for Mesh<'_> {
@@ -72,6 +73,7 @@ impl Default for Mesh<'_> {
             exports: Exports::default(),
             authorization_policies: Vec::new(),
             peer_authentications: Vec::new(),
+            request_authentications: Vec::new(),
         }
     }
 }
@@ -168,7 +170,9 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
     for resource in list {
         match &resource.kind {
             Kind::MeshConfig(config) => configure(&mut mesh, &mut exports, config),
-            Kind::Operator(operator) => configure(&mut mesh, &mut exports, &operator.mesh),
+            Kind::Operator(operator) => {
+                operator.meshes.iter().for_each(|config| configure(&mut mesh, &mut exports, config));
+            }
             _ => {}
         }
     }
@@ -241,6 +245,9 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
         }
         Kind::PeerAuthentication(written) => {
             mesh.peer_authentications.push(peer_authentication(written, name, namespace));
+        }
+        Kind::RequestAuthentication(written) => {
+            mesh.request_authentications.push(request_authentication(written, name, namespace));
         }
         _ => {}
     }

@@ -5,8 +5,8 @@ pub mod access;
 mod access_log;
 pub mod admission;
 mod authorization;
+mod change;
 mod dns;
-mod edit;
 mod evidence;
 mod expectation;
 mod extension;
@@ -15,6 +15,7 @@ mod gateway_api;
 mod iam;
 mod injection;
 mod link;
+mod listeners;
 mod mesh;
 mod namespace;
 mod network;
@@ -34,15 +35,16 @@ mod workload;
 
 pub use access_log::{AccessLogs, MeshLog, Telemetry};
 pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
+pub use change::Change;
 pub use dns::{Dns, DnsPolicy, DnsZone, Resolvers, ResponsePolicy};
-pub use edit::Edit;
 pub use evidence::{Evidence, Layer};
 pub use expectation::{Expectation, Expectations, To};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
-pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook};
+pub use injection::{CaptureDefaults, Cni, InjectionSettings, InjectionWebhook, ProxyVariables};
 pub use link::{Identity, Link};
+pub use listeners::{Clash, LeftOut, clash};
 pub use mesh::{Mesh, OutboundMode, OutboundPolicy, Visibility, WorkloadEntry};
 pub use namespace::{NAME_LABEL, Namespace, Role};
 pub use network::{
@@ -53,7 +55,7 @@ pub use network_policy::{
     Tier,
 };
 pub use nodes::{Cluster, Effect, Enforcement, NodePool, POOL_LABEL, Provisioning, Taint};
-pub use peer::{PeerAuthentication, PeerMode};
+pub use peer::{PeerAuthentication, PeerMode, RequestAuthentication};
 pub use relations::{Entity, Relation, Relations};
 pub use route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, RoutesFrom, Server, ServerProtocol, VirtualService,

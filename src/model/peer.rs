@@ -1,8 +1,9 @@
-//! Peer authentication: how strictly workloads ask their peers for a certificate of the mesh (semantics C.10).
+//! Peer authentication: how strictly workloads ask their peers for a certificate of the mesh (semantics C.10); and request
+//! authentication: whose tokens they take.
 
-use super::{Labels, Text};
+use super::{Labels, TargetRef, Text};
 use crate::resource::istio::{self, Setting};
-use crate::source::Location;
+use crate::source::{Location, Spanned};
 
 /// What a workload asks of its peers. UNSET, the enum's zero, inherits and is no mode of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,5 +64,30 @@ pub(super) fn peer_authentication<'a>(
         selector,
         mode: written.mode.and_then(|setting| Some((PeerMode::of(setting)?, setting.at()))),
         ports: ports.collect(),
+    }
+}
+
+/// Whose tokens proxies take. A request with another token is refused; one without a token passes, and has no claims.
+#[derive(Clone, Debug)]
+pub struct RequestAuthentication<'a> {
+    pub namespace: &'a str,
+    pub name: Text<'a>,
+    pub selector: Option<&'a Labels<'a>>,
+    pub targets: Option<&'a Spanned<Vec<TargetRef<'a>>>>,
+    /// Without any, no token is looked at.
+    pub issuers: &'a [Text<'a>],
+}
+
+pub(super) fn request_authentication<'a>(
+    written: &'a istio::RequestAuthentication<'a>,
+    name: Text<'a>,
+    namespace: &'a str,
+) -> RequestAuthentication<'a> {
+    RequestAuthentication {
+        namespace,
+        name,
+        selector: written.selector.as_ref().filter(|labels| !labels.is_empty()),
+        targets: written.targets.as_ref(),
+        issuers: &written.issuers,
     }
 }

@@ -1,5 +1,6 @@
 //! Gateways and the routes through them.
 
+use super::listeners::{LeftOut, opened};
 use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
 use super::{Labels, Text};
@@ -17,7 +18,10 @@ pub struct Gateway<'a> {
     pub name: Text<'a>,
     /// None selects every gateway proxy of the mesh.
     pub selector: Option<&'a Labels<'a>>,
+    /// The servers that are opened, as far as the Gateway itself tells.
     pub servers: Vec<Server<'a>>,
+    /// Those that an earlier one keeps from being opened.
+    pub left_out: Vec<LeftOut>,
     /// Whether it lets traffic out of the mesh, by name, by place or by where its routes lead.
     pub egress: bool,
     /// Whether it is one of the Gateway API, of which pods are made.
@@ -164,6 +168,8 @@ pub struct Hop<'a> {
     pub gateway_names: &'a [Text<'a>],
     pub port: Option<i64>,
     pub sni_hosts: &'a [Text<'a>],
+    /// The only addresses of the host that are meant.
+    pub subnets: &'a [Text<'a>],
     pub source_labels: &'a Labels<'a>,
     pub source_namespace: Option<Text<'a>>,
     /// Whether only requests with certain properties, such as a path, are meant.
@@ -185,6 +191,12 @@ pub struct Destination<'a> {
 }
 
 impl<'a> VirtualService<'a> {
+    /// One of its hosts as a fully qualified name: one without dots is a service of its own namespace.
+    #[must_use]
+    pub fn full_host(&self, host: &str) -> String {
+        full_host(host, self.namespace)
+    }
+
     /// Every gateway that it or one of its matches names, with the name as written.
     pub fn named_gateways(&self) -> impl Iterator<Item = (GatewayReference<'a>, Text<'a>)> + '_ {
         let whole = self.gateways.iter().zip(&self.gateway_names);
@@ -261,6 +273,7 @@ fn route<'a>(written: &'a istio::Route<'a>, namespace: &'a str) -> Route<'a> {
         gateway_names: &one.gateways,
         port: one.port.map(|port| port.value),
         sni_hosts: &one.sni_hosts,
+        subnets: &one.subnets,
         source_labels: &one.source_labels,
         source_namespace: one.source_namespace,
         partial: one.partial,
@@ -286,12 +299,14 @@ pub(super) fn gateway<'a>(
     resource: &'a Resource<'a>,
     namespace: &'a str,
 ) -> Gateway<'a> {
+    let (servers, left_out) = opened(written.servers.iter().map(server).collect());
     Gateway {
         namespace,
         namespace_at: resource.namespace_at(),
         name: resource.meta.name,
         selector: written.selector.as_ref(),
-        servers: written.servers.iter().map(server).collect(),
+        servers,
+        left_out,
         egress: false,
         of_gateway_api: false,
         spec_at: resource.meta.spec_at,

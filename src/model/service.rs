@@ -1,13 +1,15 @@
 //! Services: stable names for pods, the ports that traffic to them arrives at, and addresses that are no pods.
 
+use std::net::IpAddr;
+
 use rustc_hash::FxHashMap;
 
 use super::mesh::{Mesh, Visibility};
 use super::namespace::{Namespace, find};
 use super::service_entry::PortProtocol;
 use super::{Labels, Text};
-use crate::resource::{Kind, Resource};
-use crate::source::Spanned;
+use crate::resource::{Kind, Resource, kubernetes};
+use crate::source::{Location, Spanned};
 
 /// A service inside the cluster.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct Service<'a> {
     pub external_name: Option<Text<'a>>,
     /// Addresses at which the nodes answer for it.
     pub external_ips: &'a [Text<'a>],
+    /// Its virtual addresses, where they are written.
+    pub cluster_ips: Vec<IpAddr>,
+    /// What says that it has addresses of both families, and its pods with it.
+    pub dual_stack: Option<Location>,
     /// Addresses behind it that Endpoints or endpoint slices in the input name.
     pub endpoints: Vec<Text<'a>>,
     /// Which namespaces' proxies see it (annotation `networking.istio.io/exportTo`).
@@ -100,11 +106,19 @@ pub(super) fn services<'a>(
             },
             external_name: written.external_name,
             external_ips: &written.external_ips,
+            cluster_ips: written.cluster_ips.iter().filter_map(|text| text.value.parse().ok()).collect(),
+            dual_stack: dual_stack(written),
             endpoints: behind.get(&(namespace, resource.meta.name.value)).cloned().unwrap_or_default(),
             visibility: mesh.exports.of_service(&exported, namespace),
         })
     };
     list.iter().filter_map(lower).collect()
+}
+
+/// What says that a service has both families of addresses: the policy that insists on them, or the second of the list.
+fn dual_stack(written: &kubernetes::Service<'_>) -> Option<Location> {
+    let insists = written.family_policy.filter(|policy| policy.value == "RequireDualStack");
+    insists.or(written.families.get(1).copied()).map(|text| text.at)
 }
 
 /// The names in an annotation's list, each at the place of the whole.

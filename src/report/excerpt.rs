@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::palette::clean;
 use crate::source::{LineColumn, Location, Source, SourceId, Sources, Span};
 
-/// Lines of context above and below a label.
+/// Lines of context above and below a label, where nobody asks for more.
 const CONTEXT: usize = 1;
 /// The longest part of a line that is shown: a minified dump is a single line of many megabytes.
 const LINE_LIMIT: usize = 320;
@@ -54,6 +54,11 @@ pub(super) struct Excerpt {
 impl Excerpt {
     /// Takes the lines of the marks: the file of the first mark first, the others in the order in which they come.
     pub fn new(marks: &[Mark<'_>], sources: &Sources) -> Self {
+        Self::around(marks, sources, CONTEXT)
+    }
+
+    /// The same with so many lines above and below each mark.
+    pub fn around(marks: &[Mark<'_>], sources: &Sources, context: usize) -> Self {
         let mut files: Vec<SourceId> = Vec::new();
         for mark in marks {
             if !files.contains(&mark.at.source) {
@@ -65,7 +70,7 @@ impl Excerpt {
             let mut own: Vec<Placed<'_>> =
                 marks.iter().filter(|mark| mark.at.source == file).map(|mark| placed(mark, &sources[file])).collect();
             own.sort_by_key(|mark| (mark.position.line, mark.bytes.start, mark.bytes.end));
-            excerpt.add_file(&sources[file], &own);
+            excerpt.add_file(&sources[file], &own, context);
         }
         excerpt
     }
@@ -80,14 +85,14 @@ impl Excerpt {
         self.labels.iter().find(|label| label.range.start == offset).map(|label| label.position)
     }
 
-    fn add_file(&mut self, source: &Source, marks: &[Placed<'_>]) {
+    fn add_file(&mut self, source: &Source, marks: &[Placed<'_>], context: usize) {
         let mut rest = marks;
         while let Some(first) = rest.first() {
-            let reaches = |pair: &[Placed<'_>]| pair[1].position.line <= pair[0].position.line + 2 * CONTEXT + 1;
+            let reaches = |pair: &[Placed<'_>]| pair[1].position.line <= pair[0].position.line + 2 * context + 1;
             let count = 1 + rest.windows(2).take_while(|pair| reaches(pair)).count();
             let (together, after) = rest.split_at(count);
             let last = together.last().unwrap_or(first);
-            let lines = first.position.line.saturating_sub(CONTEXT).max(1)..=last.position.line + CONTEXT;
+            let lines = first.position.line.saturating_sub(context).max(1)..=last.position.line + context;
             self.add_window(source, lines, together);
             rest = after;
         }

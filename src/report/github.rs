@@ -15,7 +15,7 @@ const SHOWN: usize = 10;
 pub fn github(report: &Report, sources: &Sources, paths: &Paths) -> String {
     let mut text = String::new();
     let level = if report.verdict == Verdict::Incomplete { Level::Error } else { Level::Warning };
-    for (place, reason) in unaudited(report, sources) {
+    for (place, reason) in unaudited(&report.inputs, sources) {
         text.push_str(&command(level, &place, paths, "palisade", &reason));
     }
     let mut sorted: Vec<_> = report.findings.iter().collect();

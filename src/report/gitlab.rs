@@ -11,7 +11,7 @@ use crate::triage::{Report, Reported};
 /// Writes the report as one list; GitLab asks for a fingerprint of each entry, and shows what it has not seen before.
 #[must_use]
 pub fn gitlab(report: &Report, sources: &Sources, paths: &Paths) -> String {
-    let unparsed = unaudited(report, sources).map(|(place, reason)| {
+    let unparsed = unaudited(&report.inputs, sources).map(|(place, reason)| {
         let path = paths.text(place.source.path());
         let fingerprint = format!("unparsed {path}");
         Entry {

@@ -1,41 +1,52 @@
 //! The report as one page that stands alone: no other file, no network, readable without scripts.
 
-mod markup;
+mod figure;
+mod frame;
+pub(super) mod markup;
 
-use super::excerpt::{Excerpt, Label, Mark, Window};
-use super::palette::clean;
+use super::excerpt::Mark;
 use super::{Place, by_object, by_topic, counted, level_counts, object_name, rule_of, rule_uri, unaudited};
 use crate::finding::{Hop, Level};
 use crate::rule::Rule;
 use crate::source::Sources;
-use crate::triage::{Report, Reported, Verdict};
+use crate::triage::{Inputs, Report, Reported, Verdict};
 use markup::{escaped, prose};
 
-const STYLE: &str = include_str!("html/style.css");
+use figure::figures;
+
+pub(super) use figure::passage;
+pub(super) use frame::document;
+
 const SCRIPT: &str = include_str!("html/script.js");
 
 /// Writes the page. `rules` are all rules; the pages of those that found something are part of it.
 #[must_use]
 pub fn html(report: &Report, sources: &Sources, rules: &[&'static Rule]) -> String {
     let page = Page { report, sources, rules };
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-    [
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
-        &format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n"),
-        &format!("<title>palisade: {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n", report.verdict.as_str()),
+    let body = [
         &page.head(),
         "<main>\n",
         &page.filter(),
-        &page.unaudited(),
+        &unread(&report.inputs, sources, report.verdict == Verdict::Incomplete),
         &page.findings(),
         &page.silenced(),
         &page.pages(),
         "</main>\n",
-        &format!("<footer><p class=\"quiet\">palisade {}</p></footer>\n", env!("CARGO_PKG_VERSION")),
-        &format!("<script>\n{SCRIPT}</script>\n</body>\n</html>\n"),
-    ]
-    .concat()
+    ];
+    document(&format!("palisade: {}", report.verdict.as_str()), "", &body.concat(), SCRIPT)
+}
+
+/// The documents that were not understood, which may be an error.
+pub(super) fn unread(inputs: &Inputs, sources: &Sources, is_error: bool) -> String {
+    let items = unaudited(inputs, sources).map(|(place, reason)| {
+        format!("<li><span class=\"place\">{}</span>: {}</li>\n", escaped(&place.position()), prose(&reason))
+    });
+    let items: String = items.collect();
+    if items.is_empty() {
+        return items;
+    }
+    let class = if is_error { "error" } else { "warning" };
+    format!("<h2 class=\"{class}\">Not audited</h2>\n<ul>\n{items}</ul>\n")
 }
 
 struct Page<'a> {
@@ -82,18 +93,6 @@ impl Page<'_> {
         )
     }
 
-    fn unaudited(&self) -> String {
-        let items = unaudited(self.report, self.sources).map(|(place, reason)| {
-            format!("<li><span class=\"place\">{}</span>: {}</li>\n", escaped(&place.position()), prose(&reason))
-        });
-        let items: String = items.collect();
-        if items.is_empty() {
-            return items;
-        }
-        let class = if self.report.verdict == Verdict::Incomplete { "error" } else { "warning" };
-        format!("<h2 class=\"{class}\">Not audited</h2>\n<ul>\n{items}</ul>\n")
-    }
-
     fn findings(&self) -> String {
         let group = |(object, findings): (Option<&_>, Vec<&Reported>)| {
             let title = object.map_or_else(|| "elsewhere".to_owned(), object_name);
@@ -127,9 +126,7 @@ impl Page<'_> {
         let primary = Mark { at: reported.finding.at, label: None, primary: true };
         let related = reported.finding.related.iter();
         let related = related.map(|label| Mark { at: label.at, label: Some(&label.message), primary: false });
-        let marks: Vec<Mark<'_>> = std::iter::once(primary).chain(related).collect();
-        let excerpt = Excerpt::new(&marks, self.sources);
-        excerpt.windows.iter().map(|window| figure(&excerpt, window)).collect()
+        figures(&std::iter::once(primary).chain(related).collect::<Vec<_>>(), self.sources)
     }
 
     fn witness(&self, hops: &[Hop]) -> String {
@@ -195,52 +192,4 @@ impl Page<'_> {
         let pages: String = self.rules.iter().filter(fired).map(page).collect();
         if pages.is_empty() { pages } else { format!("<h2>Rules</h2>\n{pages}") }
     }
-}
-
-/// Some lines of a file with what is marked in them; what is said of a place stands under its line.
-fn figure(excerpt: &Excerpt, window: &Window) -> String {
-    let mut lines = String::new();
-    let mut start = window.range.start;
-    let text = excerpt.text.get(window.range.clone()).unwrap_or_default();
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let range = start..start + line.trim_end_matches('\n').len();
-        let mut labels: Vec<&Label> = excerpt
-            .labels
-            .iter()
-            .filter(|label| range.start <= label.range.start && label.range.end <= range.end)
-            .collect();
-        labels.sort_by_key(|label| (label.range.start, label.range.end));
-        let number = window.first_line + index;
-        lines += &format!("<span class=\"number\">{number}</span>{}\n", marked(&excerpt.text, &range, &labels));
-        for (label, said) in labels.iter().filter_map(|label| Some((label, label.text.as_ref()?))) {
-            let before = excerpt.text.get(range.start..label.range.start).unwrap_or_default();
-            let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            lines += &format!("<span class=\"number\"></span>{indent}<span class=\"label\">^ {}</span>\n", prose(said));
-        }
-        start += line.len();
-    }
-    format!(
-        "<figure><figcaption class=\"place\">{}</figcaption><pre>{lines}</pre></figure>\n",
-        escaped(&clean(&window.path))
-    )
-}
-
-/// A line with its labels as marks; one that begins within another is part of that.
-fn marked(text: &str, line: &std::ops::Range<usize>, labels: &[&Label]) -> String {
-    let mut html = String::new();
-    let mut at = line.start;
-    for label in labels.iter().filter(|label| !label.range.is_empty()) {
-        if label.range.start < at {
-            continue;
-        }
-        let (before, inside) = (text.get(at..label.range.start), text.get(label.range.clone()));
-        let class = if label.primary { " class=\"wrong\"" } else { "" };
-        html += &format!(
-            "{}<mark{class}>{}</mark>",
-            escaped(before.unwrap_or_default()),
-            escaped(inside.unwrap_or_default())
-        );
-        at = label.range.end;
-    }
-    html + &escaped(text.get(at..line.end).unwrap_or_default())
 }

@@ -6,7 +6,7 @@ use super::{Place, SCHEMA};
 use crate::config::{Ignore, Known};
 use crate::finding::{Finding, Hop, Label, Object};
 use crate::source::{LineColumn, Location, Sources};
-use crate::triage::{Chart, Compared, Inputs, Report, Reported, Unmodelled};
+use crate::triage::{Chart, Compared, Inputs, Repair, Report, Reported, Unmodelled};
 
 /// Writes the report as one JSON document.
 #[must_use]
@@ -124,6 +124,9 @@ pub(super) struct FindingShape<'a> {
     related: Vec<RelatedShape<'a>>,
     witness: Vec<HopShape<'a>>,
     help: &'a str,
+    /// The edit that `check --fix` tries; only where there is exactly one that is right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<FixShape<'a>>,
     /// What a path finding explains; `check --all` lists it as findings.
     absorbed: Vec<AbsorbedShape<'a>>,
     fingerprint: &'a str,
@@ -131,6 +134,19 @@ pub(super) struct FindingShape<'a> {
     /// `new` or `unchanged`, where there is a baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct FixShape<'a> {
+    title: &'a str,
+    edits: Vec<EditShape<'a>>,
+}
+
+/// What stands at a place is replaced by the text; where the place is empty, the text goes in between.
+#[derive(Serialize)]
+struct EditShape<'a> {
+    location: LocationShape<'a>,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -145,7 +161,7 @@ struct SuppressedShape<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ResourceShape<'a> {
+pub(super) struct ResourceShape<'a> {
     api_version: &'a str,
     kind: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,11 +253,18 @@ pub(super) fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a 
         related: related.iter().map(|label| related_place(label, sources)).collect(),
         witness: witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
         help,
+        fix: reported.repair.as_ref().map(|repair| fix(repair, sources)),
         absorbed: reported.absorbed.iter().map(|part| absorbed(part, sources)).collect(),
         fingerprint: &reported.fingerprint,
         suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
         baseline: super::baseline_state(report, reported),
     }
+}
+
+fn fix<'a>(repair: &'a Repair, sources: &'a Sources) -> FixShape<'a> {
+    let edits = repair.replacements.iter();
+    let edits = edits.map(|edit| EditShape { location: location(edit.at, sources), text: &edit.text });
+    FixShape { title: &repair.title, edits: edits.collect() }
 }
 
 fn compared<'a>(baseline: &'a Compared, report: &Report) -> BaselineShape<'a> {
@@ -272,7 +295,7 @@ fn absorbed<'a>(part: &'a Reported, sources: &'a Sources) -> AbsorbedShape<'a> {
     }
 }
 
-fn resource(object: &Object) -> ResourceShape<'_> {
+pub(super) fn resource(object: &Object) -> ResourceShape<'_> {
     ResourceShape {
         api_version: &object.api_version,
         kind: &object.kind,

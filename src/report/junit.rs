@@ -22,7 +22,7 @@ pub fn junit(report: &Report, sources: &Sources, rules: &[&'static Rule], paths:
     let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\"");
     let mut text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"palisade\" {counts}>\n");
     let _ = writeln!(text, "  <testsuite name=\"palisade\" {counts}>");
-    for (place, reason) in unaudited(report, sources) {
+    for (place, reason) in unaudited(&report.inputs, sources) {
         let at = format!("{}:{}", paths.text(place.source.path()), place.start.line);
         let _ = writeln!(text, "    <testcase classname=\"palisade.unparsed\" name=\"{}\">", escaped(&at));
         let _ = writeln!(text, "      <error message=\"{}\"/>\n    </testcase>", escaped(&reason));

@@ -27,7 +27,7 @@ pub fn markdown(report: &Report, sources: &Sources, rules: &[&'static Rule], pat
             let _ = writeln!(text, "| {topic} | {errors} | {warnings} | {notes} |");
         }
     }
-    for (place, reason) in unaudited(report, sources) {
+    for (place, reason) in unaudited(&report.inputs, sources) {
         let at = code(&format!("{}:{}", paths.text(place.source.path()), place.start.line));
         let _ = writeln!(text, "\n**not audited** {at}: {}", prose(&reason));
     }

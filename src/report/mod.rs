@@ -7,6 +7,7 @@ pub mod difference;
 mod excerpt;
 mod github;
 mod gitlab;
+pub mod graph;
 mod hops;
 mod html;
 mod json;
@@ -14,6 +15,7 @@ mod junit;
 mod markdown;
 mod page;
 mod palette;
+mod patch;
 pub mod paths;
 mod relative;
 mod sarif;
@@ -31,6 +33,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use page::page;
 pub use palette::clean;
+pub use patch::patch;
 pub use relative::Paths;
 pub use sarif::{Sarif, file_uri, sarif};
 pub use schema::config_schema;
@@ -43,7 +46,7 @@ use indexmap::IndexMap;
 use crate::finding::{Level, Object};
 use crate::rule::Rule;
 use crate::source::{LineColumn, Location, Source, Sources};
-use crate::triage::{Report, Reported};
+use crate::triage::{Inputs, Report, Reported};
 
 /// The version of the shapes of our own machine-readable outputs.
 const SCHEMA: u32 = 1;
@@ -73,8 +76,15 @@ impl<'s> Place<'s> {
     }
 }
 
+/// `path:line` of a place.
+fn line_of(at: Location, sources: &Sources) -> String {
+    let Place { source, start, .. } = Place::new(at, sources);
+    format!("{}:{}", source.path(), start.line)
+}
+
 /// `1 finding`, `2 findings`.
-fn counted(count: usize, noun: &str) -> String {
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
@@ -127,9 +137,9 @@ fn rule_of(reported: &Reported, rules: &[&'static Rule]) -> Option<&'static Rule
 }
 
 /// What the outputs that have no place for them say of documents that were not understood: the place and the reason.
-fn unaudited<'a>(report: &'a Report, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
+fn unaudited<'a>(inputs: &'a Inputs, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
     let said = |reason: &str| format!("document not understood, and not audited: {reason}");
-    report.inputs.unread(sources).into_iter().map(move |unread| (Place::new(unread.at, sources), said(&unread.reason)))
+    inputs.unread(sources).into_iter().map(move |unread| (Place::new(unread.at, sources), said(&unread.reason)))
 }
 
 /// An object as people name it: `Kind namespace/name`, or `Kind name` where it is in no namespace.

@@ -13,13 +13,13 @@ use super::{Place, rule_uri};
 use crate::config::Ignore;
 use crate::finding::{Confidence, Finding, Label, Level, Severity};
 use crate::rule::Rule;
-use crate::source::{Location, SourceId, Sources};
-use crate::triage::{Report, Reported, Verdict};
+use crate::source::{Location, Replacement as Edit, SourceId, Sources};
+use crate::triage::{Repair, Report, Reported, Verdict};
 use line_hash::line_hashes;
 use shape::{
-    Artifact, CodeFlow, Configuration, Descriptor, DescriptorProperties, Document, Driver, Fingerprints, Invocation,
-    Message, Notification, Physical, Region, ResultProperties, ResultShape, Run, SarifLocation, Suppression, Text,
-    ThreadFlow, ThreadFlowLocation, Tool,
+    Artifact, ArtifactChange, CodeFlow, Configuration, Content, Descriptor, DescriptorProperties, Document, Driver,
+    Fingerprints, Fix, Invocation, Message, Notification, Physical, Region, ResultProperties, ResultShape, Run,
+    SarifLocation, Suppression, Text, ThreadFlow, ThreadFlowLocation, Tool,
 };
 pub use uri::file_uri;
 use uri::uri;
@@ -108,6 +108,7 @@ impl<'a> Log<'a> {
             code_flows: self.code_flow(finding).into_iter().collect(),
             partial_fingerprints: self.fingerprints(reported),
             baseline_state: super::baseline_state(report, reported),
+            fixes: reported.repair.iter().map(|repair| self.fix(repair)).collect(),
             suppressions: reported.ignore.iter().map(|ignore| self.suppression(ignore)).collect(),
             properties: ResultProperties {
                 variant: finding.variant,
@@ -124,6 +125,20 @@ impl<'a> Log<'a> {
         let line = self.sources[source].line_column(span.start).line;
         let hash = self.hashes.get(&source).and_then(|hashes| hashes.get(&line)).cloned();
         Fingerprints { finding: &reported.fingerprint, primary_location_line_hash: hash }
+    }
+
+    fn fix(&self, repair: &'a Repair) -> Fix<'a> {
+        let replacement = |edit: &'a Edit| shape::Replacement {
+            deleted_region: self.place(edit.at).region,
+            inserted_content: Content { text: &edit.text },
+        };
+        // The edits are in the order of their places, so those of a file follow each other.
+        let files = repair.replacements.chunk_by(|one, other| one.at.source == other.at.source);
+        let change = |edits: &'a [Edit]| ArtifactChange {
+            artifact_location: self.place(edits[0].at).artifact_location,
+            replacements: edits.iter().map(replacement).collect(),
+        };
+        Fix { description: Text { text: sentence(&repair.title) }, artifact_changes: files.map(change).collect() }
     }
 
     fn suppression(&self, ignore: &'a Ignore) -> Suppression<'a> {

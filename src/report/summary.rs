@@ -7,7 +7,7 @@ use super::terminal::Terminal;
 use super::{Place, counted};
 use crate::finding::Level;
 use crate::source::{Location, Sources};
-use crate::triage::{Inputs, Report, Unmodelled, Verdict};
+use crate::triage::{Inputs, Report, Reported, Unmodelled, Verdict};
 
 /// How many entries a list has unless all are asked for.
 const BRIEF: usize = 5;
@@ -48,6 +48,12 @@ pub(super) fn summary(report: &Report, sources: &Sources, options: &Terminal) ->
     rows.row("read:", &read(&report.inputs, options));
     compared(&mut rows, report, limit);
     ignored(&mut rows, report, sources, options);
+    let fixable = report.findings.iter().flat_map(Reported::with_parts).filter(|one| one.repair.is_some()).count();
+    if fixable > 0 {
+        let has = if fixable == 1 { "has" } else { "have" };
+        let said = format!("{} {has} exactly one right edit (--fix=diff shows it)", counted(fixable, "finding"));
+        rows.row("fixable:", &said);
+    }
     if let Some((count, since)) = report.untouched.as_ref().filter(|(count, _)| *count > 0) {
         let said = format!("{} on lines that have not changed since {}", counted(*count, "finding"), clean(since));
         rows.row("not shown:", &said);

@@ -96,10 +96,13 @@ pub enum Kind<'a> {
     ServiceEntry(istio::ServiceEntry<'a>),
     WorkloadEntry(istio::WorkloadEntry<'a>),
     Sidecar(istio::Sidecar<'a>),
+    /// A `ProxyConfig`.
+    ProxyVariables(istio::ProxyVariables<'a>),
     /// `EnvoyFilter`, `WasmPlugin` or `TrafficExtension`.
     Extension(istio::Extension<'a>),
     AuthorizationPolicy(istio::AuthorizationPolicy<'a>),
     PeerAuthentication(istio::PeerAuthentication<'a>),
+    RequestAuthentication(istio::RequestAuthentication<'a>),
     Telemetry(istio::Telemetry<'a>),
     /// A Gateway of the Gateway API.
     ApiGateway(gateway_api::Gateway<'a>),
@@ -203,7 +206,7 @@ fn expand<'a>(node: Node<'a>, inherited: (&'a str, &'a str), found: &mut Vec<Obj
 fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a>) -> Option<Kind<'a>> {
     let (group, version) = object.api_version.rsplit_once('/').unwrap_or(("", object.api_version));
     if object.api_version.is_empty() && object.kind.is_empty() {
-        return istio::installed_mesh(reader, ("", ""), object.node).map(|mesh| Kind::MeshConfig(Box::new(mesh)));
+        return istio::installation(reader, ("", ""), object.node).map(|found| Kind::Operator(Box::new(found)));
     }
     let kind = match group {
         "" | "apps" | "batch" | "extensions" | "networking.k8s.io" | "discovery.k8s.io" => {
@@ -239,8 +242,8 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
         _ if group.ends_with(".cnrm.cloud.google.com") => config_connector(object),
-        _ => istio::installed_mesh(reader, (group, object.kind), object.node)
-            .map(|mesh| Some(Kind::MeshConfig(Box::new(mesh)))),
+        _ => istio::installation(reader, (group, object.kind), object.node)
+            .map(|found| Some(Kind::Operator(Box::new(found)))),
     }?;
     Some(kind.unwrap_or(Kind::Partial))
 }
@@ -370,7 +373,8 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "ServiceEntry" => istio::service_entry(reader, node).map(Kind::ServiceEntry),
         "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
         "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
-        "Sidecar" => istio::sidecar(reader, node).map(Kind::Sidecar),
+        "Sidecar" => Some(Kind::Sidecar(istio::sidecar(reader, node))),
+        "ProxyConfig" => istio::proxy_variables(reader, node).map(Kind::ProxyVariables),
         _ => return None,
     })
 }
@@ -390,6 +394,7 @@ fn istio_security<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
     Some(Some(match object.kind {
         "AuthorizationPolicy" => Kind::AuthorizationPolicy(istio::authorization_policy(reader, node)),
         "PeerAuthentication" => Kind::PeerAuthentication(istio::peer_authentication(reader, node)),
+        "RequestAuthentication" => Kind::RequestAuthentication(istio::request_authentication(reader, node)),
         _ => return None,
     }))
 }

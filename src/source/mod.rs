@@ -2,6 +2,7 @@
 //! Nothing here has heard of Kubernetes; the one file that names the YAML crate is `yaml.rs`,
 //! and the one that names the HCL crate is `hcl.rs`.
 
+mod edit;
 mod hcl;
 mod json;
 mod parse;
@@ -12,6 +13,7 @@ mod tree;
 mod walk;
 mod yaml;
 
+pub use edit::{Edit, Into, Replacement};
 pub use parse::{Parsed, Problem, Unparsed, embedded, parse, parse_all};
 pub(crate) use place::as_offset;
 pub use place::{Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned, folder, folder_beside};

@@ -81,7 +81,8 @@ pub fn parse(source: &Source) -> Parsed<'_> {
     parsed(source, if looks_like_json(source.text()) { json_or_yaml(source) } else { as_yaml(source) })
 }
 
-fn is_terraform(source: &Source) -> bool {
+/// Whether a text is Terraform's language rather than YAML or JSON.
+pub(super) fn is_terraform(source: &Source) -> bool {
     source.fault().is_none() && !looks_like_json(source.text()) && hcl::is_terraform(source)
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::{Deref, Index};
 
+use super::edit::Replacement;
+
 /// Identifies a [`Source`] within its [`Sources`]; ordered as the paths are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub(crate) u32);
@@ -221,6 +223,23 @@ impl Sources {
     #[must_use]
     pub fn into_contents(self) -> Vec<(String, Contents)> {
         self.list.into_iter().map(|source| (source.path, source.fault.map_or(Ok(source.text), Err))).collect()
+    }
+
+    /// The same sources with some edits made, which must not touch each other. What each is called by stays.
+    #[must_use]
+    pub fn edited(&self, edits: &[&Replacement]) -> Self {
+        let edited = |source: &Source| {
+            let mut own: Vec<_> = edits.iter().filter(|edit| edit.at.source == source.id).collect();
+            // From the end, so that the places before stay what they are.
+            own.sort_by_key(|edit| std::cmp::Reverse(edit.at.span));
+            let mut text = source.text.clone();
+            for edit in own {
+                text.replace_range(edit.at.span.range(), &edit.text);
+            }
+            let contents = source.fault.clone().map_or(Ok(text), Err);
+            Source { is_settings: source.is_settings, ..Source::new(source.id, source.path.clone(), contents) }
+        };
+        Self { list: self.list.iter().map(edited).collect() }
     }
 
     /// Takes the file with this path for the settings of the run.

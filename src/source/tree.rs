@@ -56,6 +56,7 @@ pub struct Document<'s> {
     side: String,
     comments: Vec<Span>,
     merges: bool,
+    aliases: bool,
 }
 
 impl<'s> Document<'s> {
@@ -73,6 +74,22 @@ impl<'s> Document<'s> {
     /// The comments, each from its `#` to the end of its line.
     pub fn comments(&self) -> impl Iterator<Item = Location> {
         self.comments.iter().map(|&span| self.source.location(span))
+    }
+
+    /// The nodes from the top down to the one that stands exactly at a place; nothing where none does. Aliases are not
+    /// followed.
+    pub(super) fn trail(&self, span: Span) -> Vec<Node<'_>> {
+        let after = self.nodes.partition_point(|raw| raw.span.start <= span.start);
+        let starting = (0..after).rev().take_while(|&index| self.nodes[index].span.start == span.start);
+        let Some(found) = starting.into_iter().find(|&index| self.nodes[index].span == span).map(as_offset) else {
+            return Vec::new();
+        };
+        let mut trail = vec![self.root()];
+        while let Some(node) = trail.last().filter(|node| node.index < found) {
+            let Some(next) = node.children().find(|child| found < child.raw().next) else { return Vec::new() };
+            trail.push(next);
+        }
+        trail
     }
 
     /// The path of the smallest value or key that holds a place, such as `spec.servers[443].tls.mode`; empty where the place
@@ -144,6 +161,31 @@ impl<'a> Node<'a> {
     fn target(self) -> Self {
         let raw = self.raw();
         if raw.kind == Kind::Alias { Self { index: raw.value.start, ..self } } else { self }
+    }
+
+    /// Whether an alias stands for this node or for one around it, so that it counts in several places.
+    pub(super) fn is_shared(self) -> bool {
+        let all = if self.document.aliases { self.document.nodes.as_slice() } else { &[] };
+        let mut aliases = all.iter().filter(|raw| raw.kind == Kind::Alias);
+        aliases.any(|alias| {
+            let target = Self { index: alias.value.start, ..self };
+            (target.index..target.raw().next).contains(&self.index)
+        })
+    }
+
+    /// Whether this is an alias rather than what it stands for.
+    pub(super) fn is_alias(self) -> bool {
+        self.raw().kind == Kind::Alias
+    }
+
+    /// Whether this is a scalar whose type follows from its text.
+    pub(super) fn is_plain(self) -> bool {
+        self.raw().kind == Kind::Plain
+    }
+
+    /// What a collection holds as it was written: items, or keys and values in turn.
+    pub(super) fn children(self) -> impl Iterator<Item = Node<'a>> {
+        Children { document: self.document, index: self.index + 1, end: self.raw().next }
     }
 
     fn decoded(self) -> &'a str {
@@ -234,7 +276,7 @@ impl<'a> Node<'a> {
     }
 
     /// The entries that stand in the mapping itself, merge keys as they were written.
-    fn own_entries(self) -> impl Iterator<Item = Entry<'a>> {
+    pub(super) fn own_entries(self) -> impl Iterator<Item = Entry<'a>> {
         let node = self.target();
         let raw = node.raw();
         let end = if raw.kind == Kind::Mapping { raw.next } else { node.index };
@@ -351,7 +393,14 @@ struct Open {
 
 impl<'s> Builder<'s> {
     pub fn new(source: &'s Source) -> Self {
-        let document = Document { source, nodes: Vec::new(), side: String::new(), comments: Vec::new(), merges: false };
+        let document = Document {
+            source,
+            nodes: Vec::new(),
+            side: String::new(),
+            comments: Vec::new(),
+            merges: false,
+            aliases: false,
+        };
         Self { document, open: Vec::new(), duplicate_keys: Vec::new(), expanded: Vec::new() }
     }
 
@@ -414,6 +463,7 @@ impl<'s> Builder<'s> {
             return Err(Fault { span, reason: "an alias refers to a value that contains it".to_owned() });
         }
         let value = Span::new(target, target);
+        self.document.aliases = true;
         self.push(Raw { span, next: self.next_index() + 1, kind: Kind::Alias, aside: false, value }, size)
     }
 

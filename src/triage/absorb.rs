@@ -109,7 +109,7 @@ mod tests {
     use super::super::{Inputs, triage};
     use crate::config::{Config, Ignore};
     use crate::finding::{Confidence, Finding, Parts, Severity};
-    use crate::source::{Location, SourceId, Sources, Span};
+    use crate::source::{Edit, Location, Replacement, SourceId, Sources, Span};
 
     /// Every ten bytes are an object.
     struct Tens;
@@ -135,6 +135,10 @@ mod tests {
         fn names(&self, _: &Ignore) -> bool {
             false
         }
+
+        fn replacement(&self, _: &Edit) -> Option<Replacement> {
+            None
+        }
     }
 
     fn at(start: u32) -> Location {
@@ -156,6 +160,7 @@ mod tests {
             estate_wide: false,
             subject: String::new(),
             parts,
+            fix: None,
         }
     }
 

@@ -61,8 +61,14 @@ impl Editor {
             "processId": null,
             "rootUri": null,
             "capabilities": {
-                "textDocument": {"hover": {"contentFormat": ["markdown", "plaintext"]}},
-                "workspace": {"didChangeWatchedFiles": {"dynamicRegistration": true}},
+                "textDocument": {
+                    "hover": {"contentFormat": ["markdown", "plaintext"]},
+                    "codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}},
+                },
+                "workspace": {
+                    "didChangeWatchedFiles": {"dynamicRegistration": true},
+                    "workspaceEdit": {"documentChanges": true},
+                },
             },
         });
         for (key, value) in more.as_object().cloned().unwrap_or_default() {

@@ -3,19 +3,18 @@
 //! Nothing is guessed from what an edit looks like. Each is made in a copy of the estate, the ways out are worked out again,
 //! and what is closed then is what it closes.
 
+mod changes;
 mod cover;
-mod edits;
 mod effects;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use super::Facts;
 use super::capture::Tier;
 use super::exits::{Class, Exit, Exits, Verdict};
-use crate::model::{Edit, Estate};
+use crate::model::{Change, Estate};
 
 use effects::Effect;
 
@@ -37,7 +36,7 @@ pub struct Advice {
 /// An edit and what comes of it, made alone.
 #[derive(Clone, Debug)]
 pub struct Suggestion {
-    pub edit: Edit,
+    pub edit: Change,
     /// How many of the open ways it closes to whoever takes them now.
     pub closes: usize,
     /// How many of those are still open to stronger attackers, such as root on a node.
@@ -69,31 +68,31 @@ struct Item {
 }
 
 /// Works out the ways of the estate with some edits made; of those to hosts, the ways to these.
-pub type Again<'f> = dyn Fn(&[Edit], &dyn Fn(&str) -> bool) -> Exits + Sync + 'f;
+pub type Again<'f> = dyn Fn(&[Change], &(dyn Fn(&str) -> bool + Sync)) -> Exits + 'f;
 
 /// Tries edits. `wanted` says which ways of which workloads are asked about.
 #[must_use]
 pub fn advise(
     (estate, facts): (&Estate<'_>, &Facts<'_>),
     before: &Exits,
-    wanted: &(dyn Fn(usize, &Exit) -> bool + Sync),
+    wanted: &dyn Fn(usize, &Exit) -> bool,
     again: &Again<'_>,
 ) -> Advice {
     let items = items(before, wanted);
     let (single, open): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.single);
     let mut advice = Advice { open: open.len(), single: single.len(), ..Advice::default() };
-    let (candidates, untried) = edits::candidates(&items, estate, facts);
+    let (candidates, untried) = changes::candidates(&items, estate, facts);
     advice.untried = untried;
     let meant = effects::Meant::new(before, wanted);
-    let again = |edits: &[Edit]| {
-        let bears = |item: &&Item| edits.iter().any(|&edit| edits::bears_on(edit, &item.exit));
+    let again = |edits: &[Change]| {
+        let bears = |item: &&Item| edits.iter().any(|&edit| changes::bears_on(edit, &item.exit));
         let hosts = items.iter().filter(bears).filter_map(|item| item.exit.host.as_deref());
         let hosts: FxHashSet<&str> = hosts.chain(meant.hosts()).collect();
         again(edits, &|host| hosts.contains(host))
     };
-    let tried = candidates.into_par_iter().map(|edit| {
+    let tried = candidates.into_iter().map(|edit| {
         let after = again(&[edit]);
-        (edit, effects::effects(&items, |exit| edits::bears_on(edit, exit), &after), meant.stopped(&after))
+        (edit, effects::effects(&items, |exit| changes::bears_on(edit, exit), &after), meant.stopped(&after))
     });
     let mut tried: Vec<(Suggestion, Vec<Effect>)> = tried
         .map(|(edit, effects, stops)| (suggestion(edit, &effects, stops), effects))
@@ -107,7 +106,7 @@ pub fn advise(
     advice
 }
 
-fn suggestion(edit: Edit, effects: &[Effect], stops: Option<usize>) -> Suggestion {
+fn suggestion(edit: Change, effects: &[Effect], stops: Option<usize>) -> Suggestion {
     let left = effects.iter().filter_map(|effect| match effect {
         Effect::ClosedBelow(tier) => Some(*tier),
         _ => None,
@@ -128,17 +127,17 @@ fn together(
     suggestions: &[Suggestion],
     chosen: Vec<usize>,
     items: &[Item],
-    again: &dyn Fn(&[Edit]) -> Exits,
+    again: &dyn Fn(&[Change]) -> Exits,
 ) -> Smallest {
     if let [only] = chosen[..] {
         let Suggestion { closes, seconds, .. } = suggestions[only];
         return Smallest { suggestions: chosen, closes, seconds };
     }
-    let edits: Vec<Edit> = chosen.iter().map(|&number| suggestions[number].edit).collect();
+    let edits: Vec<Change> = chosen.iter().map(|&number| suggestions[number].edit).collect();
     if edits.is_empty() {
         return Smallest::default();
     }
-    let bears = |exit: &Exit| edits.iter().any(|&edit| edits::bears_on(edit, exit));
+    let bears = |exit: &Exit| edits.iter().any(|&edit| changes::bears_on(edit, exit));
     let effects = effects::effects(items, bears, &again(&edits));
     let (closes, seconds) = counts(&effects);
     Smallest { suggestions: chosen, closes, seconds }

@@ -11,7 +11,10 @@ pub use identity::{Peer, foreign_domain};
 pub use pattern::Pattern;
 
 use super::egress::{Egress, EgressProxy};
-use crate::model::{Action, AuthorizationPolicy, Clause, Estate, Labels, Server, ServerMode, ServerProtocol};
+use crate::model::{
+    Action, AuthorizationPolicy, Clause, Estate, Labels, Server, ServerMode, ServerProtocol, TargetRef,
+};
+use crate::source::Spanned;
 
 /// The pods that policies may hold at.
 #[derive(Clone, Debug)]
@@ -83,28 +86,42 @@ impl Reason {
 /// Whether a policy holds at some pods.
 #[must_use]
 pub fn holds_at(policy: &AuthorizationPolicy<'_>, place: &Place<'_>, estate: &Estate<'_>) -> Attachment {
-    let is_near = policy.namespace == estate.mesh.root_namespace || place.namespaces.contains(&policy.namespace);
-    if !is_near {
-        return Attachment::Not(Reason::Namespace);
+    let reach = Reach { namespace: policy.namespace, selector: policy.selector, targets: policy.targets };
+    match reach.at(place, estate) {
+        Attachment::Not(reason) => Attachment::Not(reason),
+        _ if policy.dry_run.is_some() => Attachment::Not(Reason::DryRun),
+        _ if policy.action == Action::Audit => Attachment::Not(Reason::Audit),
+        meant => meant,
     }
-    let is_target = policy.targets.is_some_and(|targets| {
-        targets.value.iter().any(|target| target.kind.value == "Gateway" && Some(target.name.value) == place.gateway())
-    });
-    if policy.targets.is_some() && !is_target {
-        return Attachment::Not(Reason::Targets);
-    }
-    let selected = policy.selector.is_none_or(|selector| place.labels.is_some_and(|labels| selector.is_subset(labels)));
-    let is_meant = is_target || selected;
-    if !is_meant && place.complete {
-        Attachment::Not(Reason::Selector)
-    } else if policy.dry_run.is_some() {
-        Attachment::Not(Reason::DryRun)
-    } else if policy.action == Action::Audit {
-        Attachment::Not(Reason::Audit)
-    } else if is_meant {
-        Attachment::Enforced
-    } else {
-        Attachment::Possible
+}
+
+/// By what a policy, of whichever kind, says where it holds.
+struct Reach<'p, 'a> {
+    namespace: &'p str,
+    selector: Option<&'p Labels<'a>>,
+    targets: Option<&'p Spanned<Vec<TargetRef<'a>>>>,
+}
+
+impl Reach<'_, '_> {
+    fn at(&self, place: &Place<'_>, estate: &Estate<'_>) -> Attachment {
+        let is_own = place.namespaces.contains(&self.namespace);
+        if self.namespace != estate.mesh.root_namespace && !is_own {
+            return Attachment::Not(Reason::Namespace);
+        }
+        let Some(targets) = self.targets else {
+            let selected =
+                self.selector.is_none_or(|selector| place.labels.is_some_and(|labels| selector.is_subset(labels)));
+            return match (selected, place.complete) {
+                (true, _) => Attachment::Enforced,
+                (false, true) => Attachment::Not(Reason::Selector),
+                (false, false) => Attachment::Possible,
+            };
+        };
+        // A target is an object of the policy's own namespace.
+        let is_meant = |target: &TargetRef<'_>| {
+            is_own && target.kind.value == "Gateway" && Some(target.name.value) == place.gateway()
+        };
+        if targets.value.iter().any(is_meant) { Attachment::Enforced } else { Attachment::Not(Reason::Targets) }
     }
 }
 
@@ -123,6 +140,45 @@ pub fn policies_at<'e, 'a>(place: &Place<'_>, estate: &'e Estate<'a>) -> Vec<Hel
         Attachment::Not(_) => None,
     };
     estate.mesh.authorization_policies.iter().filter_map(held).collect()
+}
+
+/// Whose tokens a proxy takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tokens<'a> {
+    /// Those of some issuers.
+    Of(Vec<&'a str>),
+    /// No request has claims: nothing of the input looks at tokens there.
+    Nobodys,
+    /// Something may look at tokens that is not in the input, or that may hold elsewhere.
+    Unknown,
+}
+
+impl Tokens<'_> {
+    /// The claims of a request that may carry a token: none where no token is looked at.
+    #[must_use]
+    pub fn claims<'r>(&self) -> Property<&'r [Claim<'r>]> {
+        if *self == Self::Nobodys { Property::Absent } else { Property::Unknown }
+    }
+}
+
+/// Whose tokens a proxy takes, as request authentications say that hold at it.
+#[must_use]
+pub fn tokens_at<'a>(place: &Place<'_>, estate: &Estate<'a>) -> Tokens<'a> {
+    let all = &estate.mesh.request_authentications;
+    let (mut issuers, mut is_open) = (Vec::new(), all.is_empty() && !estate.evidence.mesh_is_complete());
+    for one in all {
+        let reach = Reach { namespace: one.namespace, selector: one.selector, targets: one.targets };
+        match reach.at(place, estate) {
+            Attachment::Enforced => issuers.extend(one.issuers.iter().map(|issuer| issuer.value)),
+            Attachment::Possible => is_open = true,
+            Attachment::Not(_) => {}
+        }
+    }
+    match issuers.is_empty() {
+        _ if is_open => Tokens::Unknown,
+        true => Tokens::Nobodys,
+        false => Tokens::Of(issuers),
+    }
 }
 
 /// A rule of a policy that holds at an egress proxy, and the listeners that it speaks of.

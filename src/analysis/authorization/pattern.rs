@@ -156,7 +156,9 @@ impl Glob {
 
     /// Whether the whole text matches; unknown where that depends on the parts that are not known.
     pub fn matches(&self, text: &[Symbol]) -> Match {
-        if self.run(text, Self::through_every_hole) {
+        if self.differs_at_an_end(text) {
+            Match::No
+        } else if self.run(text, Self::through_every_hole) {
             Match::Yes
         } else if self.run(text, Self::through_some_hole) {
             Match::Unknown
@@ -165,30 +167,45 @@ impl Glob {
         }
     }
 
+    /// Whether the plain characters at the beginning or at the end are others than the text's: most that does not match
+    /// is told by that.
+    fn differs_at_an_end(&self, text: &[Symbol]) -> bool {
+        let differs = |(token, symbol): (&Token, &Symbol)| match (token, symbol) {
+            (Token::Char(own), Symbol::Char(other)) => Some(own != other),
+            _ => None,
+        };
+        let mut front = self.tokens.iter().zip(text).map_while(differs);
+        let mut back = self.tokens.iter().rev().zip(text.iter().rev()).map_while(differs);
+        front.any(|differs| differs) || back.any(|differs| differs)
+    }
+
     fn run(&self, text: &[Symbol], through: fn(&Self, &[bool]) -> Vec<bool>) -> bool {
         let mut states = vec![false; self.tokens.len() + 1];
+        let mut next = states.clone();
         states[0] = true;
         self.skip_empty(&mut states);
         for symbol in text {
-            states = match symbol {
-                Symbol::Char(c) => self.step(&states, |token| token.takes(*c)),
-                Symbol::Hole => through(self, &states),
-            };
+            match symbol {
+                Symbol::Char(c) => {
+                    self.step(&states, &mut next, |token| token.takes(*c));
+                    std::mem::swap(&mut states, &mut next);
+                }
+                Symbol::Hole => states = through(self, &states),
+            }
         }
         states.last().copied().unwrap_or_default()
     }
 
     /// The states after one character.
-    fn step(&self, states: &[bool], takes: impl Fn(Token) -> bool) -> Vec<bool> {
-        let mut next = vec![false; states.len()];
+    fn step(&self, states: &[bool], next: &mut [bool], takes: impl Fn(Token) -> bool) {
+        next.fill(false);
         for (index, token) in self.tokens.iter().enumerate() {
             if states[index] && takes(*token) {
                 let stays = matches!(token, Token::Many(_));
                 next[if stays { index } else { index + 1 }] = true;
             }
         }
-        self.skip_empty(&mut next);
-        next
+        self.skip_empty(next);
     }
 
     /// A wildcard for any number of characters may stand for none.
@@ -203,9 +220,10 @@ impl Glob {
     /// The states that some filling of a hole leads to.
     fn through_some_hole(&self, states: &[bool]) -> Vec<bool> {
         let may = |token: Token| !matches!(token, Token::Char('/'));
-        let mut all = self.step(states, may);
+        let (mut all, mut next) = (vec![false; states.len()], vec![false; states.len()]);
+        self.step(states, &mut all, may);
         loop {
-            let next = self.step(&all, may);
+            self.step(&all, &mut next, may);
             let more: Vec<bool> = all.iter().zip(&next).map(|(one, other)| *one || *other).collect();
             if more == all {
                 return all;
@@ -217,7 +235,8 @@ impl Glob {
     /// The states that every filling of a hole leads to: those in which a wildcard takes whatever follows.
     fn through_every_hole(&self, states: &[bool]) -> Vec<bool> {
         let wild = |token: Token| matches!(token, Token::One(Class::Anything) | Token::Many(Class::Anything));
-        let after_first = self.step(states, wild);
+        let mut after_first = vec![false; states.len()];
+        self.step(states, &mut after_first, wild);
         let stays =
             |(index, token): (usize, &Token)| after_first[index] && matches!(token, Token::Many(Class::Anything));
         let mut kept: Vec<bool> = self.tokens.iter().enumerate().map(stays).collect();

@@ -1,7 +1,7 @@
 //! Whether the mesh injects a proxy into a workload's pods (semantics C.6). Where no webhook is in the input, a revision is
 //! taken to be installed.
 
-use crate::model::{InjectionSettings, Match, Namespace, Text, Workload};
+use crate::model::{InjectionSettings, Labels, Match, Namespace, Text, Workload};
 use crate::source::Location;
 
 /// Whether a workload is in the mesh, with the place that makes it so.
@@ -163,6 +163,20 @@ fn by_webhooks(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &In
         }
         (Match::No, outside) => outside,
     }
+}
+
+/// Whether the labels of a namespace ask for sidecars.
+#[must_use]
+pub fn asks_for_sidecars(labels: &Labels<'_>) -> bool {
+    let enabled = labels.get(INJECTION).map(|value| value.value == "enabled");
+    enabled.unwrap_or_else(|| labels.get(REVISION).is_some())
+}
+
+/// What puts the pods of a namespace in ambient mode that say nothing themselves.
+#[must_use]
+pub fn ambient_namespace(namespace: &Namespace<'_>) -> Option<Location> {
+    let mode = namespace.labels.get(DATAPLANE).filter(|mode| mode.value == "ambient");
+    mode.filter(|_| !asks_for_sidecars(&namespace.labels)).map(|mode| mode.at)
 }
 
 /// The node's own proxy, for pods that no sidecar is injected into.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ipnet::IpNet;
 
 use super::{Escape, Tier, tcp};
-use crate::model::{CaptureDefaults, Estate, Text, Workload};
+use crate::model::{CaptureDefaults, Estate, ProxyVariables, Text, Workload};
 use crate::traffic::{AddressSet, PortSet, Protocol, Traffic, Transport};
 
 /// A setting that keeps traffic from the proxy.
@@ -78,7 +78,7 @@ pub(super) fn exclusions<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>)
         included_ranges.and_then(|value| included(value, included_ports)).map(|one| one.of_mesh(of_mesh)),
         without_redirection(workload).map(|value| everything(ExclusionKind::Template, value)),
         mode_none(workload, defaults),
-        loopback(workload, defaults),
+        loopback(workload, estate),
     ];
     found.into_iter().flatten().collect()
 }
@@ -177,13 +177,34 @@ fn mode_none<'a>(workload: &'a Workload<'a>, defaults: &CaptureDefaults<'a>) -> 
 /// The variable by which destinations pass for loopback, which is never redirected.
 pub(super) const LOOPBACK: &str = "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR";
 
-/// Addresses beyond the loopback's own that pass for it.
-fn loopback<'a>(workload: &'a Workload<'a>, defaults: &CaptureDefaults<'a>) -> Option<Exclusion<'a>> {
-    let own = workload.pod.proxy.as_ref().and_then(|proxy| proxy.metadata.get(LOOPBACK));
-    match own {
-        Some(own) => beyond_loopback(own),
-        None => beyond_loopback(variable(LOOPBACK, defaults)?).map(|one| one.of_mesh(true)),
+/// Addresses beyond the loopback's own that pass for it. Of what says so, an object for some pods counts before the pod's
+/// annotation, and that before an object for its namespace or the mesh.
+fn loopback<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Option<Exclusion<'a>> {
+    let root = estate.mesh.root_namespace;
+    let by_object = |is_meant: &dyn Fn(&ProxyVariables<'_>) -> bool| {
+        let mut meant =
+            estate.mesh.injection.variables.iter().filter(|one| is_meant(one) && sets(one, workload, estate));
+        meant.find_map(|one| one.list.get(LOOPBACK))
+    };
+    let of_some = by_object(&|one| one.selector.is_some());
+    let own = || workload.pod.proxy.as_ref().and_then(|proxy| proxy.metadata.get(LOOPBACK));
+    let of_all = || by_object(&|one| one.namespace != root).or_else(|| by_object(&|_| true));
+    match (of_some, own()) {
+        (None, Some(own)) => beyond_loopback(own),
+        (of_some, _) => {
+            let set = of_some.or_else(of_all).or_else(|| variable(LOOPBACK, &estate.mesh.injection.defaults))?;
+            beyond_loopback(set).map(|one| one.of_mesh(true))
+        }
     }
+}
+
+/// Whether an object sets the variables of a workload's proxies.
+#[must_use]
+pub fn sets(variables: &ProxyVariables<'_>, workload: &Workload<'_>, estate: &Estate<'_>) -> bool {
+    let namespace = estate.namespace_of(workload).name;
+    let is_near = variables.namespace == namespace
+        || variables.namespace == estate.mesh.root_namespace && variables.selector.is_none();
+    is_near && variables.selector.is_none_or(|own| own.is_subset(workload.labels))
 }
 
 /// A variable of all proxies.

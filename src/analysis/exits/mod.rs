@@ -16,9 +16,12 @@ mod sheet;
 mod step;
 mod wanted;
 
+use std::hash::Hash;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexSet;
+use rayon::prelude::*;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Facts;
 use super::capture::Tier;
@@ -28,9 +31,9 @@ use crate::traffic::{Sample, Traffic};
 
 pub use gateway::Broken;
 pub use kinds::{Class, Control, Verdict, Via};
-pub use step::Step;
+pub use step::{Holder, Step};
 
-use profile::{Profile, profile};
+use profile::profile;
 use sheet::Desk;
 use wanted::Wanted;
 
@@ -145,7 +148,7 @@ pub fn exits_to(
     estate: &Estate<'_>,
     facts: &Facts<'_>,
     traffic: &Traffic,
-    hosts: &dyn Fn(&str, Option<u16>) -> bool,
+    hosts: &(dyn Fn(&str, Option<u16>) -> bool + Sync),
 ) -> Exits {
     let hosts = Hosts { wanted: hosts, every: true, by_itself: false };
     of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
@@ -157,7 +160,7 @@ pub fn exits_by_itself(
     estate: &Estate<'_>,
     facts: &Facts<'_>,
     traffic: &Traffic,
-    hosts: &dyn Fn(&str, Option<u16>) -> bool,
+    hosts: &(dyn Fn(&str, Option<u16>) -> bool + Sync),
 ) -> Exits {
     let hosts = Hosts { wanted: hosts, every: true, by_itself: true };
     of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
@@ -167,7 +170,7 @@ pub fn exits_by_itself(
 #[derive(Clone, Copy)]
 struct Hosts<'w> {
     /// Which are wanted, by name and port.
-    wanted: &'w dyn Fn(&str, Option<u16>) -> bool,
+    wanted: &'w (dyn Fn(&str, Option<u16>) -> bool + Sync),
     /// Whether each of them is; else those that are closed need one example.
     every: bool,
     /// Whether only what the application does by itself is asked for.
@@ -177,71 +180,99 @@ struct Hosts<'w> {
 fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
     let pools = pools::Pools::new(estate, facts);
     let gateways = gateway::Gateways::new(estate, facts, &pools);
-    let routes = routes::Routes::new(estate, facts, &pools);
-    let names = names::Names::new(estate);
     let desk = Desk { estate, pools: &pools, wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
-    let mut asked = Asked::default();
-    let mut places: FxHashMap<[usize; 5], usize> = FxHashMap::default();
-    let mut groups: Vec<Group> = Vec::new();
-    let (mut broken, mut of) = (Vec::new(), FxHashMap::default());
-    for workload in tenants {
-        let (sheet, around) = asked.sheet(workload, &desk, facts);
-        let (call, through) = asked.call(workload, &gateways, hosts);
-        let client = gateways.client_of(workload);
+    let around = Shared::of(
+        &tenants,
+        |workload| profile(workload, estate, facts, &pools.gateways),
+        |profile| arcs(desk.exits(profile)),
+    );
+    let through = Shared::of(
+        &tenants,
+        |workload| gateways.caller(workload),
+        |caller| caller.as_ref().map_or_else(Vec::new, |caller| gateways.exits(caller, hosts)),
+    );
+    let (mut groups, of) = grouped(&tenants, |position, workload| {
         let class = facts.network_policy.class_of(workload);
-        let alike = [estate.workloads[workload].namespace, class, sheet, call, client.map_or(0, |client| client + 1)];
-        let group = *places.entry(alike).or_insert(groups.len());
-        of.insert(workload, group);
-        if let Some(caller) = gateways.caller(workload).filter(|_| !hosts.every) {
-            broken.extend(gateways.broken(&caller, workload));
-        }
-        if let Some(group) = groups.get_mut(group) {
-            group.workloads.push(workload);
-            continue;
-        }
-        let mut exits: Vec<Arc<Exit>> = around.into_iter().chain(through).collect();
+        let numbers = (around.number_of[position], through.number_of[position]);
+        (estate.workloads[workload].namespace, class, numbers, gateways.client_of(workload))
+    });
+    let routes = routes::Routes::new(estate, facts, &pools);
+    let names = names::Names::new(estate);
+    groups.par_iter_mut().for_each(|(position, group)| {
+        let workload = tenants[*position];
+        let profile = around.question(*position);
+        let direct = gateways.client_of(workload).map(|client| routes.exits(client, workload, profile, hosts));
+        let by_names = names.exit(workload, estate, facts, &desk.wanted);
+        let own = arcs(direct.into_iter().flatten().chain(by_names));
+        group.exits = around.answer(*position).iter().chain(through.answer(*position)).cloned().chain(own).collect();
+        group.exits.sort_by_key(|exit| exit.via);
+    });
+    let mut groups: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
+    pivot::add(&mut groups, estate, facts, &|workload| {
         let profile = profile(workload, estate, facts, &pools.gateways);
-        let direct = client.map(|client| routes.exits(client, workload, &profile, hosts));
-        exits.extend(direct.into_iter().flatten().map(Arc::new));
-        exits.extend(names.exit(workload, estate, facts, &desk.wanted).map(Arc::new));
-        exits.sort_by_key(|exit| exit.via);
-        groups.push(Group { workloads: vec![workload], exits });
-    }
-    let mut direct = |workload| {
-        let (_, exits) = asked.sheet(workload, &desk, facts);
+        let known = around.known(&profile).cloned();
+        let exits = known.unwrap_or_else(|| arcs(desk.exits(&profile)));
         exits.into_iter().find(|exit| pivot::is_direct(exit))
+    });
+    // What is asked for by its name is not all that policies mean.
+    let broken = |(position, &workload): (usize, &usize)| match through.question(position) {
+        Some(caller) if !hosts.every => gateways.broken(caller, workload),
+        _ => Vec::new(),
     };
-    pivot::add(&mut groups, estate, facts, &mut direct);
-    Exits { groups, broken, of }
+    Exits { groups, broken: tenants.par_iter().enumerate().flat_map_iter(broken).collect(), of }
 }
 
-/// Answers that workloads share, by number.
-#[derive(Default)]
-struct Asked<'f, 'a> {
-    sheets: FxHashMap<Profile<'f>, (usize, Vec<Arc<Exit>>)>,
-    calls: FxHashMap<gateway::Caller<'a>, (usize, Vec<Arc<Exit>>)>,
+fn arcs(exits: impl IntoIterator<Item = Exit>) -> Vec<Arc<Exit>> {
+    exits.into_iter().map(Arc::new).collect()
 }
 
-impl<'f, 'a> Asked<'f, 'a> {
-    /// The ways of a workload to addresses.
-    fn sheet(&mut self, workload: usize, desk: &Desk<'f, 'a>, facts: &'f Facts<'_>) -> (usize, Vec<Arc<Exit>>) {
-        let profile = profile(workload, desk.estate, facts, &desk.pools.gateways);
-        let next = self.sheets.len();
-        let of_profile = |profile: &Profile<'f>| (next, desk.exits(profile).into_iter().map(Arc::new).collect());
-        self.sheets.entry(profile).or_insert_with_key(of_profile).clone()
+/// Answers that workloads share, because they depend on less than the workload: each distinct question is asked once.
+struct Shared<Q, A> {
+    questions: IndexSet<Q, FxBuildHasher>,
+    answers: Vec<A>,
+    /// The number of each workload's question, in the order in which the workloads were given.
+    number_of: Vec<usize>,
+}
+
+impl<Q: Eq + Hash + Send + Sync, A: Send> Shared<Q, A> {
+    fn of(workloads: &[usize], question: impl Fn(usize) -> Q + Sync, answer: impl Fn(&Q) -> A + Send + Sync) -> Self {
+        let asked: Vec<Q> = workloads.par_iter().map(|&workload| question(workload)).collect();
+        let mut questions = IndexSet::default();
+        let number_of = asked.into_iter().map(|question| questions.insert_full(question).0).collect();
+        let answers = questions.iter().collect::<Vec<_>>().into_par_iter().map(answer).collect();
+        Self { questions, answers, number_of }
     }
 
-    /// The ways of a workload through the gateway.
-    fn call(
-        &mut self,
-        workload: usize,
-        gateways: &gateway::Gateways<'_, 'a>,
-        hosts: Hosts<'_>,
-    ) -> (usize, Vec<Arc<Exit>>) {
-        let next = self.calls.len() + 1;
-        let Some(caller) = gateways.caller(workload) else { return (0, Vec::new()) };
-        self.calls.entry(caller).or_insert_with_key(|caller| (next, gateways.exits(caller, hosts))).clone()
+    fn question(&self, position: usize) -> &Q {
+        &self.questions[self.number_of[position]]
     }
+
+    fn answer(&self, position: usize) -> &A {
+        &self.answers[self.number_of[position]]
+    }
+
+    /// The answer to a question, if one of the workloads asked it.
+    fn known(&self, question: &Q) -> Option<&A> {
+        self.questions.get_index_of(question).map(|number| &self.answers[number])
+    }
+}
+
+/// Workloads that a key does not tell apart, each group with the position of its first; and the group of each workload.
+fn grouped<K: Eq + Hash>(
+    workloads: &[usize],
+    key: impl Fn(usize, usize) -> K,
+) -> (Vec<(usize, Group)>, FxHashMap<usize, usize>) {
+    let mut groups: Vec<(usize, Group)> = Vec::new();
+    let (mut places, mut of) = (FxHashMap::default(), FxHashMap::default());
+    for (position, &workload) in workloads.iter().enumerate() {
+        let group = *places.entry(key(position, workload)).or_insert(groups.len());
+        if group == groups.len() {
+            groups.push((position, Group { workloads: Vec::new(), exits: Vec::new() }));
+        }
+        groups[group].1.workloads.push(workload);
+        of.insert(workload, group);
+    }
+    (groups, of)
 }

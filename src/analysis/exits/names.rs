@@ -32,10 +32,9 @@ impl<'a> Names<'a> {
         let traffic = wanted.names.clone();
         let sample = traffic.first()?;
         let said: Vec<Said> = [
-            Said::new(
+            Said::own(
                 Control::Mesh,
                 Decision::Allow,
-                estate.display(&estate.workloads[workload]),
                 "code that runs in it may put data into the names that it asks for".to_owned(),
                 None,
             ),

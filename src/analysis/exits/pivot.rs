@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::kinds::{Class, Control, Verdict, Via};
-use super::step::{Said, Step};
+use super::step::{Holder, Said, Step};
 use super::{Exit, Group};
 use crate::analysis::Facts;
 use crate::analysis::capture::{Injection, Tier};
@@ -33,7 +33,7 @@ pub(super) fn add(
     groups: &mut [Group],
     estate: &Estate<'_>,
     facts: &Facts<'_>,
-    direct: &mut dyn FnMut(usize) -> Option<Arc<Exit>>,
+    direct: &dyn Fn(usize) -> Option<Arc<Exit>>,
 ) {
     let mut pivots: Vec<Pivot> = candidates(estate, facts)
         .into_iter()
@@ -136,16 +136,14 @@ fn usable(index: usize, workload: &Workload<'_>, facts: &Facts<'_>) -> Option<St
 }
 
 fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> Exit {
-    let own = &estate.workloads[first];
     let by = &estate.workloads[pivot.workload];
     let policies = &facts.network_policy;
     let sent =
         policies.why_not(first, &Target::Workload(pivot.workload), (Protocol::Tcp, pivot.port), policies.dataplane());
     let mut said = vec![
-        Said::new(
+        Said::own(
             Control::Mesh,
             Decision::Allow,
-            estate.display(own),
             format!("code that runs in it may open connections to `{}`", estate.display(by)),
             None,
         ),
@@ -156,11 +154,17 @@ fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> 
             format!("{} (TCP {})", sent.reason, pivot.port),
             Some(sent.at),
         ),
-        Said::new(Control::Mesh, Decision::Allow, estate.display(by), pivot.why.clone(), Some(by.name.at)),
+        Said::new(Control::Mesh, Decision::Allow, estate.display(by), pivot.why.clone(), Some(by.name.at))
+            .with(Holder::Workload(pivot.workload)),
     ];
     let onward = pivot.exit.steps.iter().map(|step| {
         let hop = pivot.exit.hop(step, pivot.workload, estate, facts);
-        Said::new(step.control, hop.decision, hop.name, hop.reason, Some(hop.at))
+        let said = Said::new(step.control, hop.decision, hop.name, hop.reason, Some(hop.at));
+        match step.holder() {
+            Some(Holder::Own) => said.with(Holder::Workload(pivot.workload)),
+            Some(holder) => said.with(holder),
+            None => said,
+        }
     });
     said.extend(onward);
     let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();

@@ -7,7 +7,7 @@ use super::Exit;
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
 use super::profile::Profile;
-use super::step::{Said, Step, firewall_words, node_exit_words};
+use super::step::{Holder, Said, Step, firewall_words, node_exit_words};
 use super::wanted::{on_port, through};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
@@ -48,8 +48,7 @@ impl<'e, 'a> Routes<'e, 'a> {
         let mut closed: Option<Exit> = None;
         for (flow, way) in self.direct.get(&client).into_iter().flatten() {
             let port = u16::try_from(flow.port.target.unwrap_or(flow.port.number)).ok();
-            let is_wanted = |host: &str| (hosts.wanted)(host, port);
-            if !is_wanted(flow.host.value) && !is_wanted(host(flow, way)) {
+            if !(hosts.wanted)(host(flow, way), port) {
                 continue;
             }
             let exit = self.exit(flow, way, port, workload, profile);
@@ -66,7 +65,7 @@ impl<'e, 'a> Routes<'e, 'a> {
 
     fn exit(&self, flow: &Flow<'a>, way: &Way<'a>, port: Option<u16>, workload: usize, profile: &Profile<'_>) -> Exit {
         let traffic = on_port(port);
-        let mut said = vec![self.by_proxy(flow, way, workload), self.by_policies(&traffic, workload, profile)];
+        let mut said = vec![Self::by_proxy(flow, way), self.by_policies(&traffic, workload, profile)];
         said.extend(self.by_nodes(&traffic, profile));
         let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
@@ -84,8 +83,7 @@ impl<'e, 'a> Routes<'e, 'a> {
         }
     }
 
-    fn by_proxy(&self, flow: &Flow<'_>, way: &Way<'_>, workload: usize) -> Said {
-        let name = self.estate.display(&self.estate.workloads[workload]);
+    fn by_proxy(flow: &Flow<'_>, way: &Way<'_>) -> Said {
         let host = flow.host;
         let (reason, at): (String, Location) = match way.to {
             Target::Outside(to) => (format!("its proxy sends `{host}` on to `{}`", to.host), to.host_at),
@@ -101,7 +99,7 @@ impl<'e, 'a> Routes<'e, 'a> {
             _ => (format!("no virtual service takes `{host}` to the gateway"), host.at),
         };
         let decision = if way.doubt.is_some() { Decision::Unknown } else { Decision::Allow };
-        Said::new(Control::Mesh, decision, name, reason, Some(at))
+        Said::own(Control::Mesh, decision, reason, Some(at))
     }
 
     fn by_policies(&self, traffic: &crate::traffic::Traffic, workload: usize, profile: &Profile<'_>) -> Said {
@@ -138,10 +136,10 @@ impl<'e, 'a> Routes<'e, 'a> {
         };
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
         let (name, reason, at) = firewall_words(pool, &sample, decision, self.estate, self.facts);
-        let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at))];
+        let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
         if let Some(decision) = self.pools.views[pool].leaves_network {
             let (name, reason, at) = node_exit_words(pool, decision, self.estate);
-            said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
+            said.push(Said::new(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
         }
         said
     }

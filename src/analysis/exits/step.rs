@@ -25,11 +25,39 @@ pub struct Step {
 }
 
 impl Step {
+    /// Who has the traffic when the layer decides; none where it is whoever had it one step before.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        match self.what {
+            What::Capture | What::Boundary => Some(Holder::Own),
+            What::Landing(pool)
+            | What::LandingOfTenants(pool)
+            | What::Firewall(pool)
+            | What::NodeExit(pool)
+            | What::GoogleAccess(pool) => Some(Holder::Pool(pool)),
+            What::Said(_, holder) => holder,
+            What::Policies | What::RewrittenPolicies | What::NodeNetwork | What::NoPool | What::Missing(_) => None,
+        }
+    }
+
     /// Whether it is unknown because nothing of the layer is in the input, so that there is no place to look at.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self.what, What::Missing(_))
     }
+}
+
+/// Who has the traffic of a way at a step, by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// The workload whose way it is.
+    Own,
+    /// Another workload, which lets itself be used.
+    Workload(usize),
+    /// A proxy of an egress gateway.
+    Proxy(usize),
+    /// A node of a pool.
+    Pool(usize),
 }
 
 /// What decides at a step.
@@ -59,8 +87,8 @@ pub(super) enum What {
     GoogleAccess(usize),
     /// Nothing of the layer is in the input.
     Missing(Layer),
-    /// What the way itself says, by number.
-    Said(usize),
+    /// What the way itself says, by number, and who has the traffic then.
+    Said(usize, Option<Holder>),
 }
 
 /// What is said of a step where that was worked out with the verdict.
@@ -74,6 +102,7 @@ pub(super) struct Said {
     at: Option<Location>,
     /// The layer that is not in the input, where that is the reason.
     missing: Option<Layer>,
+    holder: Option<Holder>,
 }
 
 impl Said {
@@ -89,19 +118,29 @@ impl Said {
         reason: String,
         at: Option<Location>,
     ) -> Self {
-        Self { control, decision, name, reason, at, missing: None }
+        Self { control, decision, name, reason, at, missing: None, holder: None }
+    }
+
+    /// Of the workload itself, whose name the hop has.
+    pub(super) fn own(control: Control, decision: Decision, reason: String, at: Option<Location>) -> Self {
+        Self::new(control, decision, String::new(), reason, at).with(Holder::Own)
+    }
+
+    /// With who has the traffic then.
+    pub(super) fn with(self, holder: Holder) -> Self {
+        Self { holder: Some(holder), ..self }
     }
 
     /// Of a layer nothing is in the input.
     pub(super) fn missing(control: Control, layer: Layer) -> Self {
         let reason = format!("nothing of the {} layer is in the input", layer.as_str());
         let name = control.as_str().to_owned();
-        Self { control, decision: Decision::Unknown, name, reason, at: None, missing: Some(layer) }
+        Self { control, decision: Decision::Unknown, name, reason, at: None, missing: Some(layer), holder: None }
     }
 
     /// The step that it is said of, by its number.
     pub(super) fn step(&self, index: usize) -> Step {
-        let what = if let Some(layer) = self.missing { What::Missing(layer) } else { What::Said(index) };
+        let what = if let Some(layer) = self.missing { What::Missing(layer) } else { What::Said(index, self.holder) };
         Step { control: self.control, decision: self.decision, what }
     }
 }
@@ -137,7 +176,10 @@ impl Teller<'_, '_> {
             What::Firewall(pool) => self.firewall(pool, step.decision),
             What::NodeExit(pool) => self.node_exit(pool, step.decision),
             What::GoogleAccess(pool) => plain("private google access", self.google_access(pool)),
-            What::Said(index) => match self.exit.said.get(index) {
+            What::Said(index, holder) => match self.exit.said.get(index) {
+                Some(said) if holder == Some(Holder::Own) => {
+                    (self.estate.display(self.workload), step.decision, said.reason.clone(), said.at.unwrap_or(own))
+                }
                 Some(said) => (said.name.clone(), step.decision, said.reason.clone(), said.at.unwrap_or(own)),
                 None => plain("", (String::new(), own)),
             },

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::scope::Sidecars;
-use crate::analysis::capture::Capture;
+use crate::analysis::capture::{Capture, asks_for_sidecars};
 use crate::model::{Estate, Labels, Role, Sidecar, VirtualService, Workload};
 
 /// Workloads with a sidecar that routes treat alike.
@@ -55,7 +55,7 @@ pub(super) fn clients<'a>(estate: &'a Estate<'a>, capture: &[Capture<'_>], sidec
         found.push((key, Client { namespace, workloads, labels, sidecars }));
     }
     for (index, namespace) in estate.namespaces.iter().enumerate() {
-        let may_be_meshed = !namespace.declared || is_labelled(&namespace.labels);
+        let may_be_meshed = !namespace.declared || asks_for_sidecars(&namespace.labels);
         if namespace.role == Role::Tenant && may_be_meshed && !inhabited.contains(&index) {
             let sidecars = sidecars.of(namespace.name, None);
             let client = Client { namespace: namespace.name, workloads: Vec::new(), labels: None, sidecars };
@@ -64,11 +64,6 @@ pub(super) fn clients<'a>(estate: &'a Estate<'a>, capture: &[Capture<'_>], sidec
     }
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     found.into_iter().map(|(_, client)| client).collect()
-}
-
-/// Whether a namespace asks for sidecars.
-fn is_labelled(labels: &Labels<'_>) -> bool {
-    labels.get("istio-injection").map_or_else(|| labels.get("istio.io/rev").is_some(), |value| value.value == "enabled")
 }
 
 fn signature<'a>(workload: &Workload<'a>, asked: &FxHashSet<&str>) -> Signature<'a> {

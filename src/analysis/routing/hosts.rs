@@ -43,6 +43,17 @@ impl<'a> MeshRoutes<'a> {
         exact.chain(by_wildcard.map(|(wildcard, service)| (*service, wildcard.as_str().len())))
     }
 
+    /// The virtual services for hosts that a wildcard stands for besides others.
+    pub fn below<'s>(&'s self, wildcard: &'s str) -> impl Iterator<Item = (&'a str, &'a VirtualService<'a>)> + 's {
+        let pattern = HostPattern::new(wildcard);
+        let is_below =
+            move |host: &HostPattern<'_>| pattern.is_wildcard() && *host != pattern && host.subset_of(&pattern);
+        let exact = self.exact.iter().filter(move |(host, _)| is_below(&HostPattern::new(host)));
+        let exact = exact.flat_map(|(host, services)| services.iter().map(move |service| (*host, *service)));
+        let wildcards = self.wildcards.iter().filter(move |(host, _)| is_below(host));
+        exact.chain(wildcards.map(|(host, service)| (host.as_str(), *service)))
+    }
+
     /// The virtual services of which one counts for a client, each with why another may count instead: of the most
     /// specific host all that are alike, and those for wildcards unless the version rules them out.
     #[must_use]
@@ -107,6 +118,12 @@ impl<'a> Outside<'a> {
         outside.wildcards.sort_unstable();
         outside.wildcards.dedup();
         outside
+    }
+
+    /// Whether a host or wildcard is registered just as it is written.
+    #[must_use]
+    pub fn registers(&self, host: &str) -> bool {
+        self.exact.contains(host) || self.wildcards.binary_search(&HostPattern::new(host)).is_ok()
     }
 
     /// Whether every name that a pattern stands for is outside.

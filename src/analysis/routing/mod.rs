@@ -3,11 +3,13 @@
 mod breadth;
 mod central;
 mod clients;
+mod detours;
 mod exempt;
 mod flows;
 mod hosts;
 mod listeners;
 mod onward;
+mod resolver;
 mod scope;
 
 use super::capture::Capture;
@@ -21,7 +23,8 @@ pub use flows::{Flow, Target, Unrouted, Way};
 pub use hosts::{Doubt, Outside};
 pub use listeners::{Admission, Admitted, admissions, configures, leads_to_gateway, names, taken, takes};
 pub use onward::{Onward, onward};
-pub use scope::Sidecars;
+pub use resolver::delegate;
+pub use scope::{PulledIn, Sidecars};
 
 /// What follows for routes from an estate.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
-//! Which Sidecar applies to a workload (semantics C.6).
+//! Which Sidecar applies to a workload (semantics C.6), and what its proxies know in spite of it.
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Estate, Labels, Sidecar};
+use super::clients::Client;
+use crate::model::{Destination, Estate, Labels, Sidecar, VirtualService};
 
 /// The Sidecars of an estate by their namespace.
 #[derive(Debug)]
@@ -45,5 +46,44 @@ impl<'a> Sidecars<'a> {
     #[must_use]
     pub fn all_of(&self, namespace: &str) -> &[&'a Sidecar<'a>] {
         self.by_namespace.get(namespace).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The hosts that proxies know although their Sidecars leave them out: destinations of the virtual services that they know
+/// are taken in with these (semantics B.2 row 42).
+#[derive(Debug, Default)]
+pub struct PulledIn<'a> {
+    /// By host, with the port where the destination names one.
+    hosts: FxHashMap<&'a str, Vec<(&'a VirtualService<'a>, &'a Destination<'a>)>>,
+}
+
+impl<'a> PulledIn<'a> {
+    /// Collects what the virtual services that a client knows take in.
+    #[must_use]
+    pub fn new(estate: &'a Estate<'a>, client: &Client<'a>) -> Self {
+        let mut pulled = Self::default();
+        // Without a Sidecar there is nothing that is left out.
+        if client.sidecars.is_empty() {
+            return pulled;
+        }
+        for service in estate.mesh.virtual_services.iter().filter(|service| client.knows(service)) {
+            for to in service.routes.iter().flat_map(|route| &route.destinations) {
+                pulled.hosts.entry(&to.host).or_default().push((service, to));
+            }
+        }
+        pulled
+    }
+
+    /// Whether a port of a host is taken in.
+    #[must_use]
+    pub fn has(&self, host: &str, port: i64) -> bool {
+        self.by(host, port).is_some()
+    }
+
+    /// The virtual service and the destination that take a port of a host in.
+    #[must_use]
+    pub fn by(&self, host: &str, port: i64) -> Option<(&'a VirtualService<'a>, &'a Destination<'a>)> {
+        let all = self.hosts.get(host).into_iter().flatten();
+        all.copied().find(|(_, to)| to.port.is_none_or(|own| own == port))
     }
 }

@@ -16,6 +16,16 @@ pub struct Approach<'e, 'a> {
     pub view: ClientView<'e, 'a>,
 }
 
+impl Approach<'_, '_> {
+    /// Whether every listener of the proxy asks for the mesh's certificate, so that clients can use no other mode than
+    /// `ISTIO_MUTUAL` on whatever port they send to.
+    #[must_use]
+    pub fn asks_for_the_mesh(&self, estate: &Estate<'_>) -> bool {
+        let mut servers = self.proxy.servers(estate).peekable();
+        servers.peek().is_some() && servers.all(|server| server.mode == ServerMode::IstioMutual)
+    }
+}
+
 /// Every way by which sidecars reach egress proxies. Left out are proxies that automatic mutual TLS covers, and listeners
 /// that forward TLS unread and so know nobody.
 #[must_use]

@@ -49,7 +49,7 @@ fn of_service<'e, 'a>(
 ) {
     for server in gateway.servers.iter().filter(|server| routing::taken(server, gateway, service).next().is_some()) {
         for route in service.routes.iter().filter(|route| routing::takes(service, route, gateway, server)) {
-            for destination in &route.destinations {
+            for destination in leads(estate, service, route) {
                 let namespace = proxy.namespaces.first().copied().unwrap_or(gateway.namespace);
                 let Some(entry) = entry(estate, &destination.host, namespace) else { continue };
                 let port = port(entry, destination.port);
@@ -61,6 +61,18 @@ fn of_service<'e, 'a>(
             }
         }
     }
+}
+
+/// Where a route leads, copies of the requests among it; of one that is handed on, where the other's routes of its kind do.
+fn leads<'e, 'a>(
+    estate: &'e Estate<'a>,
+    service: &VirtualService<'_>,
+    route: &'e Route<'a>,
+) -> impl Iterator<Item = &'e Destination<'a>> {
+    let delegate = routing::delegate(estate, service, route);
+    let handed_on = delegate.into_iter().flat_map(|other| &other.routes).filter(|other| other.kind == route.kind);
+    let routes = std::iter::once(route).chain(handed_on);
+    routes.flat_map(|route| route.destinations.iter().chain(&route.mirrors))
 }
 
 /// The entry that makes a host known to a namespace, if it is one outside.

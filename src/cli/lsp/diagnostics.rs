@@ -30,13 +30,14 @@ impl<'a> Places<'a> {
         Self { audited, lines: HashMap::new() }
     }
 
-    fn range(&mut self, at: Location) -> Range {
-        let text = || Lines::new(self.audited.sources[at.source].text());
+    /// A place as the editor counts it.
+    pub fn range(&mut self, at: Location) -> Range {
+        let text = || Lines::new(self.audited.walk.sources[at.source].text());
         self.lines.entry(at.source).or_insert_with(text).range(at.span)
     }
 
     fn place(&mut self, at: Location) -> Place {
-        Place { uri: self.audited.uri(&self.audited.sources[at.source]), range: self.range(at) }
+        Place { uri: self.audited.uri(&self.audited.walk.sources[at.source]), range: self.range(at) }
     }
 }
 
@@ -49,7 +50,7 @@ pub fn diagnostics(audited: &Audited) -> BTreeMap<String, PublishDiagnosticsPara
         files.insert(uri.to_string(), PublishDiagnosticsParams { uri, version, diagnostics: Vec::new() });
     }
     for (at, diagnostic) in all(audited, &mut places) {
-        let uri = audited.uri(&audited.sources[at.source]);
+        let uri = audited.uri(&audited.walk.sources[at.source]);
         let empty = PublishDiagnosticsParams { uri: uri.clone(), version: None, diagnostics: Vec::new() };
         files.entry(uri.to_string()).or_insert(empty).diagnostics.push(diagnostic);
     }
@@ -89,7 +90,8 @@ fn plain(range: Range, severity: DiagnosticSeverity, message: String) -> Diagnos
     }
 }
 
-fn finding(reported: &Reported, places: &mut Places<'_>) -> Diagnostic {
+/// A finding as it is published.
+pub fn finding(reported: &Reported, places: &mut Places<'_>) -> Diagnostic {
     let Reported { finding, level, .. } = reported;
     let severity = match level {
         Level::Error => DiagnosticSeverity::Error,

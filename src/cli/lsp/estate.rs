@@ -1,5 +1,6 @@
 //! What is audited for the editor: a folder as `check` takes it, with the texts that are open in place of the files.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,15 +12,18 @@ use crate::cli::settings::{self, Fault};
 use crate::cli::sources;
 use palisade::config::Config;
 use palisade::source::{Problem, Source, Sources, Walk, is_read};
-use palisade::triage::Report;
+use palisade::triage::{Repair, Report, Reported};
 
 /// An audit, and how the editor addresses what was audited.
 pub struct Audited {
-    pub sources: Sources,
+    pub walk: Walk,
+    config: Config,
     /// What was found; or what is wrong in the settings, so that nothing was audited.
     pub outcome: Result<Report, Vec<Problem>>,
     /// The open documents among the sources, by the paths of the sources: their addresses and versions.
     pub open: BTreeMap<String, (Uri, i32)>,
+    /// Whether the fixes of findings hold, by the findings' ranks, as far as that was asked for.
+    confirmed: RefCell<BTreeMap<usize, bool>>,
 }
 
 impl Audited {
@@ -31,7 +35,18 @@ impl Audited {
     /// The open document at an address.
     pub fn source(&self, uri: &Uri) -> Option<&Source> {
         let path = self.open.iter().find(|(_, (open, _))| open == uri).map(|(path, _)| path)?;
-        self.sources.iter().find(|source| source.path() == path)
+        self.walk.sources.iter().find(|source| source.path() == path)
+    }
+
+    /// Whether an audit of the texts with a finding's fix confirms that it holds.
+    pub fn confirms(&self, reported: &Reported, repair: &Repair) -> bool {
+        let Ok(report) = &self.outcome else { return false };
+        let known = self.confirmed.borrow().get(&reported.order).copied();
+        known.unwrap_or_else(|| {
+            let holds = !palisade::repaired(&self.walk, &self.config, report, |one| one == repair).made.is_empty();
+            self.confirmed.borrow_mut().insert(reported.order, holds);
+            holds
+        })
     }
 }
 
@@ -51,9 +66,15 @@ pub fn audit(folder: Option<&Path>, documents: &Documents) -> Result<Audited, Fa
     let walk = if paths.is_empty() { Walk::default() } else { sources::walk(&paths, file.as_deref(), &[])? };
     let (sources, open) = with_open(walk.sources, folder, documents);
     let walk = Walk { sources, skipped: walk.skipped };
-    let outcome = palisade::settings(&walk)
-        .map(|config| palisade::audit(&walk, &Config { today: Some(settings::today()), ..config }));
-    Ok(Audited { sources: walk.sources, outcome, open })
+    let (config, outcome) = match palisade::settings(&walk) {
+        Ok(config) => {
+            let config = Config { today: Some(settings::today()), ..config };
+            let report = palisade::audit(&walk, &config);
+            (config, Ok(report))
+        }
+        Err(problems) => (Config::default(), Err(problems)),
+    };
+    Ok(Audited { walk, config, outcome, open, confirmed: RefCell::default() })
 }
 
 /// The sources, with the texts of the open documents in place of what the files hold. A document that has no file yet

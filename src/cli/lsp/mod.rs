@@ -1,6 +1,7 @@
 //! `palisade lsp`: a language server over standard input and output. It audits the workspace as `check` does, with the texts
 //! that are open in the editor in place of the files.
 
+mod actions;
 mod capabilities;
 mod diagnostics;
 mod documents;

@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 
 use gen_lsp_types::json_rpc::{Error, Id, RequestObject, ResponseObject};
 use gen_lsp_types::{
-    DefinitionRequest, DefinitionResponse, DidChangeTextDocumentNotification, DidChangeWatchedFilesRegistrationOptions,
-    DidChangeWorkspaceFoldersNotification, DidCloseTextDocumentNotification, DidOpenTextDocumentNotification,
-    ErrorCodes, FileSystemWatcher, Hover, HoverRequest, InitializeParams, InitializeRequest, LogMessageNotification,
-    LogMessageParams, LspNotificationMethod, LspRequestMethod, MarkupContent, MarkupKind, MessageType, Notification,
-    PublishDiagnosticsNotification, PublishDiagnosticsParams, Registration, RegistrationParams, RegistrationRequest,
-    Request, ShowMessageNotification, ShowMessageParams, ShutdownRequest, TextDocumentPositionParams,
+    CodeAction, CodeActionParams, CodeActionRequest, DefinitionRequest, DefinitionResponse,
+    DidChangeTextDocumentNotification, DidChangeWatchedFilesRegistrationOptions, DidChangeWorkspaceFoldersNotification,
+    DidCloseTextDocumentNotification, DidOpenTextDocumentNotification, ErrorCodes, FileSystemWatcher, Hover,
+    HoverRequest, InitializeParams, InitializeRequest, LogMessageNotification, LogMessageParams, LspNotificationMethod,
+    LspRequestMethod, MarkupContent, MarkupKind, MessageType, Notification, PublishDiagnosticsNotification,
+    PublishDiagnosticsParams, Registration, RegistrationParams, RegistrationRequest, Request, ShowMessageNotification,
+    ShowMessageParams, ShutdownRequest, TextDocumentPositionParams,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::actions::actions;
 use super::capabilities::{self, Client};
 use super::diagnostics::{Behind, behind, diagnostics};
 use super::documents::{Documents, path};
@@ -138,6 +140,13 @@ impl<W: Write> Server<W> {
                     let places = self.behind(&at).places;
                     let found = (!places.is_empty()).then(|| DefinitionResponse::Definition(places.into()));
                     self.answer::<DefinitionRequest>(id, found)
+                }
+                Err(error) => self.refuse(id, error),
+            },
+            (Phase::Running, LspRequestMethod::TextDocumentCodeAction) => match read(params) {
+                Ok(asked) => {
+                    let actions = self.actions(&asked).into_iter().map(Into::into).collect();
+                    self.answer::<CodeActionRequest>(id, Some(actions))
                 }
                 Err(error) => self.refuse(id, error),
             },
@@ -263,6 +272,14 @@ impl<W: Write> Server<W> {
     fn behind(&self, at: &TextDocumentPositionParams) -> Behind {
         let at = self.audits.iter().map(|audited| behind(audited, &at.text_document.uri, at.position));
         at.reduce(|one, other| if one.range.is_some() { one } else { other }).unwrap_or_default()
+    }
+
+    fn actions(&self, asked: &CodeActionParams) -> Vec<CodeAction> {
+        if !self.client.takes_actions {
+            return Vec::new();
+        }
+        let of = |audited| actions(audited, asked, self.client.takes_versions);
+        self.audits.iter().map(of).find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     fn hover(&self, at: &TextDocumentPositionParams) -> Option<Hover> {

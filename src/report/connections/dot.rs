@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::text::{side_text, spoken_text};
 use super::{Listing, Side};
+use crate::report::graph::quoted;
 
 pub(super) fn write(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "digraph connections {{")?;
@@ -30,8 +31,4 @@ pub(super) fn write(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out, "}}")
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -3,12 +3,12 @@
 use crate::report::palette::clean;
 
 /// Text as it may stand in a page, in an attribute too.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::report) fn escaped(text: &str) -> String {
     clean(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// A sentence with its words in backticks as code.
-pub(super) fn prose(text: &str) -> String {
+pub(in crate::report) fn prose(text: &str) -> String {
     if text.matches('`').count() % 2 == 1 {
         return escaped(text);
     }

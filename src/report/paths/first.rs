@@ -3,11 +3,12 @@
 use crate::analysis::Facts;
 use crate::analysis::advice::{Advice, Again, Smallest, Suggestion, advise};
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Exit, Exits};
-use crate::model::{Edit, Estate};
+use crate::analysis::exits::Exit;
+use crate::model::{Change, Estate};
 use crate::source::Location;
 
 use super::filter::Filter;
+use super::listing::asked;
 use crate::report::palette::{Palette, clean, wrapped};
 use crate::report::{Terminal, counted};
 
@@ -47,22 +48,19 @@ pub struct Suggested {
 }
 
 /// Tries edits on what a filter asks about, and words those that help.
-pub(super) fn first(
-    (estate, facts): (&Estate<'_>, &Facts<'_>),
-    exits: &Exits,
-    filter: &Filter,
-    again: &Again<'_>,
-) -> First {
+#[must_use]
+pub fn first(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, again: &Again<'_>) -> First {
     if !filter.first {
         return First::default();
     }
+    let exits = asked(estate, facts, filter);
     let is_wanted = |workload: usize, exit: &Exit| {
         let name = || estate.display(&estate.workloads[workload]);
         filter.tier.is_none_or(|tier| exit.tier == tier)
             && filter.via.is_none_or(|via| exit.via == via)
             && filter.from.as_ref().is_none_or(|from| from.holds(&name()))
     };
-    let Advice { open, single, suggestions, smallest, untried } = advise((estate, facts), exits, &is_wanted, again);
+    let Advice { open, single, suggestions, smallest, untried } = advise((estate, facts), &exits, &is_wanted, again);
     let suggestions = suggestions.into_iter().map(|suggestion| {
         let (kind, what, object, at) = words(suggestion.edit, estate);
         let Suggestion { closes, left, left_to, seconds, stops, .. } = suggestion;
@@ -71,14 +69,14 @@ pub(super) fn first(
     First { open, single, suggestions: suggestions.collect(), smallest, untried }
 }
 
-fn words(edit: Edit, estate: &Estate<'_>) -> (&'static str, String, String, Option<Location>) {
+fn words(edit: Change, estate: &Estate<'_>) -> (&'static str, String, String, Option<Location>) {
     match edit {
-        Edit::IsolateEgress { namespace } => {
+        Change::IsolateEgress { namespace } => {
             let own = &estate.namespaces[namespace];
             let what = format!("a default-deny egress policy in `{}`", own.name);
             ("default-deny-egress", what, own.name.to_owned(), Some(own.at.at))
         }
-        Edit::DenyEgress { pool } => {
+        Change::DenyEgress { pool } => {
             let pool = &estate.pools[pool];
             let rules = "a firewall rule of priority 65535 that denies all egress";
             let (what, network) = match pool.network.filter(|network| network.name.is_some()) {
@@ -87,21 +85,21 @@ fn words(edit: Edit, estate: &Estate<'_>) -> (&'static str, String, String, Opti
             };
             ("firewall-deny-egress", what, network, Some(pool.name.at))
         }
-        Edit::Unbind { binding } => {
+        Change::Unbind { binding } => {
             let binding = &estate.access.bindings[binding];
             let within = binding.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
             let object = format!("{within}{}", binding.name);
             let what = format!("no tenant in the subjects of {} `{object}`", binding.kind);
             ("unbind", what, object, Some(binding.name.at))
         }
-        Edit::Untolerate { workload, toleration } => {
+        Change::Untolerate { workload, toleration } => {
             let own = &estate.workloads[workload];
             let toleration = &own.placement.tolerations[toleration];
             let key = toleration.key.map_or_else(|| "every taint".to_owned(), |key| format!("`{key}`"));
             let object = estate.display(own);
             ("untolerate", format!("no toleration of {key} in `{object}`"), object, Some(toleration.at))
         }
-        Edit::RefuseUnknown { sidecar } => {
+        Change::RefuseUnknown { sidecar } => {
             let mode = "`outboundTrafficPolicy` with mode `REGISTRY_ONLY`";
             match sidecar.map(|sidecar| &estate.mesh.sidecars[sidecar]) {
                 Some(sidecar) => {

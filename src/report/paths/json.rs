@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::first::{First, Suggested};
 use super::listing::{Destination, Listing, Stop, Way};
 use crate::analysis::capture::Tier;
+use crate::analysis::exits::Class;
 use crate::report::SCHEMA;
 use crate::report::json::{HopShape, LocationShape, hop_shape, location};
 use crate::report::palette::escaped;
@@ -27,7 +28,7 @@ struct ExitShape<'a> {
 }
 
 #[derive(Serialize)]
-struct DestinationShape<'a> {
+pub(in crate::report) struct DestinationShape<'a> {
     class: &'static str,
     host: Option<&'a str>,
     protocol: String,
@@ -123,24 +124,33 @@ fn first_shape<'a>(first: &'a First, sources: &'a Sources) -> FirstShape<'a> {
 }
 
 fn shape<'a>(workload: &'a str, way: &'a Way, to: &'a Destination, sources: &'a Sources) -> ExitShape<'a> {
-    let ranges = to.addresses.iter().flat_map(AddressSet::ranges);
-    let range = |(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") };
     ExitShape {
         workload,
         tier: way.tier.as_str(),
         via: way.via.as_str(),
-        destination: DestinationShape {
-            class: way.class.as_str(),
-            host: way.host.as_deref(),
-            protocol: to.protocol.to_string(),
-            ports: to.ports.as_ref().map(ToString::to_string),
-            addresses: ranges.map(range).collect(),
-        },
+        destination: destination_shape(way.class, way.host.as_deref(), to),
         verdict: way.verdict.as_str(),
         approved: way.approved,
         blocked_by: way.blocked_by.iter().map(|stop| stop_shape(stop, sources)).collect(),
         unknown: way.unknown.iter().map(|stop| stop_shape(stop, sources)).collect(),
         witness: way.witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
+    }
+}
+
+/// Where a way leads.
+pub(in crate::report) fn destination_shape<'a>(
+    class: Class,
+    host: Option<&'a str>,
+    to: &Destination,
+) -> DestinationShape<'a> {
+    let ranges = to.addresses.iter().flat_map(AddressSet::ranges);
+    let range = |(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") };
+    DestinationShape {
+        class: class.as_str(),
+        host,
+        protocol: to.protocol.to_string(),
+        ports: to.ports.as_ref().map(ToString::to_string),
+        addresses: ranges.map(range).collect(),
     }
 }
 

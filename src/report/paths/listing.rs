@@ -1,13 +1,13 @@
 //! What is listed: each way out of each group of workloads that nothing can tell apart, in words.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::filter::Filter;
-use super::first::{First, first};
+use super::first::First;
 use crate::analysis::Facts;
-use crate::analysis::advice::Again;
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Verdict, Via, exits_to};
+use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Step, Verdict, Via, exits_to};
 use crate::finding::{Decision, Hop};
 use crate::model::Estate;
 use crate::source::Location;
@@ -21,7 +21,7 @@ pub struct Listing {
     pub workloads: usize,
     /// The namespaces and workloads that could have been asked for.
     pub names: BTreeSet<String>,
-    /// What to do first about what is open.
+    /// What to do first about what is open; nothing where nobody asked.
     pub first: First,
 }
 
@@ -32,6 +32,14 @@ pub struct Row {
     pub workloads: Vec<(String, Vec<Way>)>,
     /// All ways out, listed or not, for the table.
     pub cells: Vec<Cell>,
+}
+
+impl Row {
+    /// `namespace/Kind/name` of each of the workloads.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.workloads.iter().map(|(name, _)| name.clone()).collect()
+    }
 }
 
 /// A way out of one workload.
@@ -50,6 +58,19 @@ pub struct Way {
     /// What cannot be decided, layer by layer.
     pub unknown: Vec<Stop>,
     pub witness: Vec<Hop>,
+    /// The step of each hop.
+    pub steps: Vec<Step>,
+}
+
+/// What makes two ways of a workload alike: all but the protocols and addresses.
+pub(in crate::report) type Alike<'w> = (Via, Class, Option<&'w str>, Tier, Verdict, bool, Vec<&'w str>);
+
+impl Way {
+    /// What it has in common with the ways that are told with it.
+    pub(in crate::report) fn alike(&self) -> Alike<'_> {
+        let reasons = self.witness.iter().map(|hop| hop.reason.as_str()).collect();
+        (self.via, self.class, self.host.as_deref(), self.tier, self.verdict, self.approved, reasons)
+    }
 }
 
 /// Addresses that are reached by one protocol on the same ports.
@@ -83,25 +104,25 @@ pub struct Cell {
     pub controls: usize,
 }
 
-/// Lists the ways out of an estate. `again` works out those that are asked for once more, with some edits made.
+/// The ways out that a filter asks about, others perhaps among them.
+pub(super) fn asked<'f>(estate: &Estate<'_>, facts: &'f Facts<'_>, filter: &Filter) -> Cow<'f, Exits> {
+    match &filter.to {
+        Some(to) => Cow::Owned(exits_to(estate, facts, &to.traffic(), &|host, port| to.holds(host, port))),
+        None => Cow::Borrowed(&facts.exits),
+    }
+}
+
+/// Lists the ways out of an estate.
 #[must_use]
-pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, again: &Again<'_>) -> Listing {
-    let narrowed;
-    let exits: &Exits = match &filter.to {
-        Some(to) => {
-            narrowed = exits_to(estate, facts, &to.traffic(), &|host, port| to.holds(host, port));
-            &narrowed
-        }
-        None => &facts.exits,
-    };
+pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listing {
+    let exits = asked(estate, facts, filter);
     let mut names = BTreeSet::new();
     for (_, workload) in estate.tenants() {
         names.insert(estate.namespace_of(workload).name.to_owned());
         names.insert(estate.display(workload));
     }
     let rows = exits.groups.iter().filter_map(|group| row(group, estate, facts, filter));
-    let first = first((estate, facts), exits, filter, again);
-    Listing { rows: rows.collect(), workloads: estate.tenants().count(), names, first }
+    Listing { rows: rows.collect(), workloads: estate.tenants().count(), names, first: First::default() }
 }
 
 fn row(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Option<Row> {
@@ -182,6 +203,7 @@ fn way(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> 
         blocked_by,
         unknown,
         witness,
+        steps: exit.steps.clone(),
     }
 }
 

@@ -9,9 +9,13 @@ mod terminal;
 
 pub use compare::{Move, Moves, Snapshot, compare};
 pub use filter::Filter;
-pub use first::{First, Suggested};
+pub use first::{First, Suggested, first};
 pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
 pub use terminal::terminal;
+
+pub(super) use json::{DestinationShape, destination_shape};
+pub(super) use listing::Alike;
+pub(super) use terminal::{NAMED, few, leads_to, place};
 
 use std::io;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::first;
-use super::listing::{Cell, Destination, Listing, Row, Stop, Way};
+use super::listing::{Alike, Cell, Destination, Listing, Row, Stop, Way};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Verdict, Via};
 use crate::report::hops::hops;
@@ -13,7 +13,7 @@ use crate::source::Sources;
 use crate::traffic::PortSet;
 
 /// How many workloads a line names.
-const NAMED: usize = 5;
+pub(in crate::report) const NAMED: usize = 5;
 
 /// Draws the table, then what is listed: what is open, what is unknown, what is approved, what is closed.
 #[must_use]
@@ -48,17 +48,13 @@ struct Told<'l> {
     ways: Vec<&'l Way>,
 }
 
-/// What makes two ways alike.
-type Alike<'l> = (&'l str, Via, Class, Option<&'l str>, Tier, Vec<&'l str>);
-
 fn told_once(listing: &Listing, verdict: Verdict, approved: bool) -> Vec<Told<'_>> {
     let mut all: Vec<Told<'_>> = Vec::new();
-    let mut known: BTreeMap<Alike<'_>, usize> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, Alike<'_>), usize> = BTreeMap::new();
     for (name, ways) in listing.rows.iter().flat_map(|row| &row.workloads) {
         let namespace = name.split('/').next().unwrap_or_default();
         for way in ways.iter().filter(|way| way.verdict == verdict && way.approved == approved) {
-            let reasons: Vec<&str> = way.witness.iter().map(|hop| hop.reason.as_str()).collect();
-            let key = (namespace, way.via, way.class, way.host.as_deref(), way.tier, reasons);
+            let key = (namespace, way.alike());
             let index = *known.entry(key).or_insert(all.len());
             if index == all.len() {
                 all.push(Told { names: Vec::new(), ways: Vec::new() });
@@ -101,7 +97,7 @@ fn approved_ways(listing: &Listing, sources: &Sources, options: &Terminal) -> St
 }
 
 /// The first few names, and how many there are besides.
-pub(super) fn few(names: &[&str]) -> String {
+pub(in crate::report) fn few(names: &[&str]) -> String {
     let named = names.iter().take(NAMED).map(|name| clean(name).into_owned()).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED) {
         0 => named,
@@ -252,8 +248,16 @@ fn leads(ways: &[&Way]) -> String {
 }
 
 /// Where traffic leads, such as `TCP 443 to the internet`.
-pub(super) fn leads_to(class: Class, host: Option<&str>, destinations: &[&Destination]) -> String {
-    let to = match (class, host) {
+pub(in crate::report) fn leads_to(class: Class, host: Option<&str>, destinations: &[&Destination]) -> String {
+    let to = place(class, host);
+    let mut spoken: Vec<String> = destinations.iter().map(|destination| protocol(destination)).collect();
+    spoken.dedup();
+    format!("{} to {to}{}", spoken.join(", "), addresses(destinations))
+}
+
+/// What a way leads to, such as `the internet`.
+pub(in crate::report) fn place(class: Class, host: Option<&str>) -> String {
+    match (class, host) {
         (_, Some(host)) => clean(host).into_owned(),
         (Class::Internet, _) => "the internet".to_owned(),
         (Class::InternetV6, _) => "the internet over IPv6".to_owned(),
@@ -262,10 +266,7 @@ pub(super) fn leads_to(class: Class, host: Option<&str>, destinations: &[&Destin
         (Class::Private, _) => "private networks".to_owned(),
         (Class::Dns, _) => "resolvers".to_owned(),
         (Class::Host, None) => "a host".to_owned(),
-    };
-    let mut spoken: Vec<String> = destinations.iter().map(|destination| protocol(destination)).collect();
-    spoken.dedup();
-    format!("{} to {to}{}", spoken.join(", "), addresses(destinations))
+    }
 }
 
 fn protocol(destination: &Destination) -> String {

@@ -11,6 +11,8 @@ pub struct DnsZone<'a> {
     pub networks: Listed<Reference<'a>>,
     /// Whether the zone forwards to other servers or peers with another network.
     pub forwards: Setting<()>,
+    /// The addresses of the servers to which it forwards.
+    pub targets: Listed<Text<'a>>,
 }
 
 /// A set of records of a name.
@@ -52,12 +54,25 @@ fn networks<'a>(view: View<'a>) -> Listed<Reference<'a>> {
     Listed { items: list.items.iter().filter_map(read).collect(), at: list.at, unknown: list.unknown }
 }
 
+/// The addresses of the servers that a block names.
+fn name_servers(view: View<'_>) -> Listed<Text<'_>> {
+    let servers = view.list(&["targetNameServers"]);
+    let addresses =
+        servers.items.iter().flat_map(|server| ["ipv4Address", "ipv6Address"].map(|key| server.text(&[key])));
+    Listed {
+        items: addresses.filter_map(|address| address.known()).collect(),
+        at: servers.at,
+        unknown: servers.unknown,
+    }
+}
+
 pub(super) fn zone(view: View<'_>) -> DnsZone<'_> {
     DnsZone {
         dns_name: view.text(&["dnsName"]),
         visibility: view.text(&["visibility"]),
         networks: networks(view.block(&["privateVisibilityConfig"])),
         forwards: view.block(&["forwardingConfig", "peeringConfig"]).presence(),
+        targets: name_servers(view.block(&["forwardingConfig"])),
     }
 }
 
@@ -71,12 +86,10 @@ pub(super) fn records(view: View<'_>) -> RecordSet<'_> {
 }
 
 pub(super) fn policy(view: View<'_>) -> DnsPolicy<'_> {
-    let servers = view.block(&["alternativeNameServerConfig"]).list(&["targetNameServers"]);
-    let addresses = servers.items.iter().filter_map(|server| server.text(&["ipv4Address"]).known()).collect();
     DnsPolicy {
         networks: networks(view),
         logging: view.flag(&["enableLogging"]),
-        servers: Listed { items: addresses, at: servers.at, unknown: servers.unknown },
+        servers: name_servers(view.block(&["alternativeNameServerConfig"])),
     }
 }
 

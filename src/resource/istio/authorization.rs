@@ -1,4 +1,4 @@
-//! AuthorizationPolicy and PeerAuthentication as written.
+//! AuthorizationPolicy, PeerAuthentication and `RequestAuthentication` as written.
 
 use super::{Setting, workload_selector};
 use crate::resource::reader::{Labels, Reader, Text};
@@ -66,6 +66,16 @@ pub struct PeerAuthentication<'a> {
     pub mode: Option<Setting<'a>>,
     /// Modes of single ports of the pods; only a policy with a selector may have them.
     pub ports: Vec<(i64, Setting<'a>)>,
+}
+
+/// Request authentication as written.
+#[derive(Clone, Debug)]
+pub struct RequestAuthentication<'a> {
+    pub selector: Option<Labels<'a>>,
+    /// The objects that it names instead of selecting pods, with the place of the list.
+    pub targets: Option<Spanned<Vec<TargetRef<'a>>>>,
+    /// Whose tokens it takes; without any it looks at none.
+    pub issuers: Vec<Text<'a>>,
 }
 
 /// The fields of a source or operation, each a list of strings, with the place of the block's first key.
@@ -152,6 +162,22 @@ pub(in crate::resource) fn peer_authentication<'a>(reader: &mut Reader, node: No
         selector: spec.and_then(|spec| workload_selector(reader, spec, "selector", "matchLabels")),
         mode: spec.and_then(|spec| super::mode_at(reader, spec, "mtls")),
         ports: spec.map(|spec| port_modes(reader, spec)).unwrap_or_default(),
+    }
+}
+
+pub(in crate::resource) fn request_authentication<'a>(
+    reader: &mut Reader,
+    node: Node<'a>,
+) -> RequestAuthentication<'a> {
+    let spec = reader.mapping_at(node, "spec");
+    let issuer = |reader: &mut Reader, rule: Node<'a>| {
+        let rule = reader.mapping(rule)?;
+        reader.text_at(rule, "issuer")
+    };
+    RequestAuthentication {
+        selector: spec.and_then(|spec| workload_selector(reader, spec, "selector", "matchLabels")),
+        targets: spec.and_then(|spec| targets(reader, spec)),
+        issuers: spec.map(|spec| reader.list_at(spec, "jwtRules", issuer)).unwrap_or_default(),
     }
 }
 

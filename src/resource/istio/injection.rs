@@ -1,6 +1,7 @@
 //! What decides whether and how pods get a proxy: the injector's configuration and values, what proxies are told, and the
 //! mesh's network plugin (semantics B.1, rows 11, 13 to 17).
 
+use super::workload_selector;
 use crate::resource::kubernetes::{LabelSelector, label_selector};
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::{Location, Node, Spanned};
@@ -14,6 +15,22 @@ pub struct ProxyConfig<'a> {
     pub discovery_address: Option<Text<'a>>,
     /// `proxyMetadata`: variables of the proxy and of what sets up its redirection.
     pub metadata: Labels<'a>,
+}
+
+/// A `ProxyConfig` object as written: the variables of the proxies of a namespace, of some of its pods, or of the mesh.
+#[derive(Clone, Debug)]
+pub struct ProxyVariables<'a> {
+    pub selector: Option<Labels<'a>>,
+    pub variables: Labels<'a>,
+}
+
+/// Reads a `ProxyConfig` object.
+pub(in crate::resource) fn proxy_variables<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ProxyVariables<'a>> {
+    let spec = reader.mapping_at(node, "spec")?;
+    Some(ProxyVariables {
+        selector: workload_selector(reader, spec, "selector", "matchLabels"),
+        variables: reader.labels_at(spec, "environmentVariables"),
+    })
 }
 
 /// Values that hold for all pods that are injected.

@@ -1,12 +1,15 @@
-//! The mesh configuration where other tools than Istio's own keep it: Helm values in a file or in an object of Flux or Argo
+//! An installation of Istio where other tools than its own keep it: Helm values in a file or in an object of Flux or Argo
 //! CD, Istio's own operator, and the control plane of `OpenShift`.
 
 use super::Setting;
+use super::injection::{injection_values, operator_cni};
 use super::mesh_config::{MeshConfig, mesh_config};
+use super::operator::{Operator, values_tag};
 use crate::resource::reader::Reader;
 use crate::source::{Location, Node};
 
-/// The paths at which an object of a group and kind keeps Helm values of Istio; the file of values itself has neither.
+/// The paths at which an object of a group and kind keeps Helm values of Istio; the file of values itself has neither, and
+/// a chart around Istio's keeps them under the name of the chart within.
 const VALUES: [(&str, &str, &[&str]); 5] = [
     ("", "", &[]),
     ("", "", &["istiod"]),
@@ -15,18 +18,37 @@ const VALUES: [(&str, &str, &[&str]); 5] = [
     ("sailoperator.io", "Istio", &["spec", "values"]),
 ];
 
-/// Reads the mesh configuration that an object holds which is none of Istio's; `None` where it holds none.
-pub(in crate::resource) fn installed_mesh<'a>(
+/// The values by which Istio's charts are told from others, of those that decide what leaves the mesh.
+const MARKS: [&[&str]; 6] = [
+    &["meshConfig"],
+    &["global", "proxy", "includeIPRanges"],
+    &["global", "proxy", "excludeIPRanges"],
+    &["global", "proxy", "includeOutboundPorts"],
+    &["global", "proxy", "excludeOutboundPorts"],
+    &["cni", "excludeNamespaces"],
+];
+
+/// Reads what an object that is none of Istio's own tells an installer; `None` where it tells nothing of a mesh.
+pub(in crate::resource) fn installation<'a>(
     reader: &mut Reader,
     (group, kind): (&str, &str),
     node: Node<'a>,
-) -> Option<MeshConfig<'a>> {
+) -> Option<Operator<'a>> {
     if (group, kind) == ("maistra.io", "ServiceMeshControlPlane") {
-        return control_plane(reader, node);
+        return Some(Operator { meshes: vec![control_plane(reader, node)?], ..Operator::default() });
     }
     let places = VALUES.iter().filter(|(own, of, _)| (*own, *of) == (group, kind));
-    let mesh = places.filter_map(|(_, _, path)| under(node, path)?.get("meshConfig")).find(|mesh| !mesh.is_null())?;
-    reader.mapping(mesh).map(|mesh| mesh_config(reader, mesh))
+    let is_marked = |values: &Node<'a>| MARKS.iter().any(|path| under(*values, path).is_some_and(|it| !it.is_null()));
+    let values = places.filter_map(|(_, _, path)| under(node, path)).find(is_marked)?;
+    let values = reader.mapping(values)?;
+    let mesh = reader.mapping_at(values, "meshConfig");
+    Some(Operator {
+        meshes: mesh.map(|mesh| mesh_config(reader, mesh)).into_iter().collect(),
+        tag: values_tag(reader, values),
+        injection: injection_values(reader, values),
+        cni: operator_cni(reader, None, Some(values)),
+        ..Operator::default()
+    })
 }
 
 fn under<'a>(node: Node<'a>, path: &[&str]) -> Option<Node<'a>> {

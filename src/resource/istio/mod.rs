@@ -14,12 +14,13 @@ mod telemetry;
 mod virtual_service;
 
 pub use authorization::{
-    AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, Source, TargetRef,
+    AuthorizationPolicy, AuthorizationRule, Condition, Operation, PeerAuthentication, RequestAuthentication, Source,
+    TargetRef,
 };
 pub use destination_rule::{ClientTls, DestinationRule, PortTls, Subset, TrafficPolicy};
 pub use extension::Extension;
 pub use gateway::{Gateway, Server, ServerTls};
-pub use injection::{CniConfig, InjectionValues, Injector, ProxyConfig};
+pub use injection::{CniConfig, InjectionValues, Injector, ProxyConfig, ProxyVariables};
 pub use mesh_config::{ExtensionProvider, MeshConfig};
 pub use operator::{Operator, OperatorGateway};
 pub use service_entry::{ServiceEntry, ServiceEntryPort, WorkloadEntry};
@@ -27,12 +28,12 @@ pub use sidecar::{Sidecar, SidecarEgress};
 pub use telemetry::{AccessLogging, MeshAccessLog, Telemetry};
 pub use virtual_service::{Delegate, Destination, Route, RouteKind, RouteMatch, VirtualService};
 
-pub(super) use authorization::{authorization_policy, peer_authentication};
+pub(super) use authorization::{authorization_policy, peer_authentication, request_authentication};
 pub(super) use destination_rule::destination_rule;
 pub(super) use extension::{envoy_filter, plugin};
 pub(super) use gateway::gateway;
-pub(super) use injection::{cni_config, injector, proxy_config};
-pub(super) use installation::installed_mesh;
+pub(super) use injection::{cni_config, injector, proxy_config, proxy_variables};
+pub(super) use installation::installation;
 pub(super) use mesh_config::mesh_config;
 pub(super) use operator::operator;
 pub(super) use service_entry::{service_entry, workload_entry};

@@ -13,7 +13,9 @@ use crate::source::{Node, Spanned};
 pub struct Operator<'a> {
     /// The set of defaults that the installation starts from.
     pub profile: Option<Text<'a>>,
-    pub mesh: MeshConfig<'a>,
+    /// The mesh configurations that it asks for, of its own field and of its values. Which of the two counts where both
+    /// set a field depends on the version.
+    pub meshes: Vec<MeshConfig<'a>>,
     pub egress_gateways: Vec<OperatorGateway<'a>>,
     /// The version of the images that it installs.
     pub tag: Option<Text<'a>>,
@@ -50,17 +52,23 @@ pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> 
     let components = reader.mapping_at(spec, "components");
     let gateways =
         components.map(|node| reader.list_at(node, "egressGateways", |reader, item| gateway(reader, item, values)));
-    // What stands in the values holds as well, and the installation merges both.
-    let mesh = reader.mapping_at(spec, "meshConfig");
-    let mesh = mesh.or_else(|| reader.mapping_under(spec, &["values", "meshConfig"]));
+    let of_values = reader.mapping_under(spec, &["values", "meshConfig"]);
+    let meshes = [reader.mapping_at(spec, "meshConfig"), of_values];
+    let tag = Reader::field(spec, "tag").and_then(|tag| reader.text_or_number(tag));
     Operator {
         profile: reader.text_at(spec, "profile"),
-        mesh: mesh.map(|mesh| mesh_config(reader, mesh)).unwrap_or_default(),
+        meshes: meshes.into_iter().flatten().map(|mesh| mesh_config(reader, mesh)).collect(),
         egress_gateways: gateways.unwrap_or_default(),
-        tag: Reader::field(spec, "tag").and_then(|tag| reader.text_or_number(tag)),
+        tag: tag.or_else(|| all.and_then(|values| values_tag(reader, values))),
         injection: all.map(|all| injection_values(reader, all)).unwrap_or_default(),
         cni: operator_cni(reader, components, all),
     }
+}
+
+/// The version of the images in Helm values.
+pub(super) fn values_tag<'a>(reader: &mut Reader, values: Node<'a>) -> Option<Text<'a>> {
+    let global = reader.mapping_at(values, "global")?;
+    Reader::field(global, "tag").and_then(|tag| reader.text_or_number(tag))
 }
 
 /// Reads one entry of `egressGateways`; `None` where it is switched off, which is also what leaving `enabled` out means.

@@ -36,11 +36,14 @@ fn listener<'a>(reader: &mut Reader, node: Node<'a>) -> Option<SidecarEgress<'a>
     })
 }
 
-pub(in crate::resource) fn sidecar<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Sidecar<'a>> {
-    let spec = reader.mapping_at(node, "spec")?;
-    Some(Sidecar {
+/// Reads a Sidecar. One without a spec is one with an empty spec, which leaves everything to the defaults.
+pub(in crate::resource) fn sidecar<'a>(reader: &mut Reader, node: Node<'a>) -> Sidecar<'a> {
+    let Some(spec) = reader.mapping_at(node, "spec") else {
+        return Sidecar { workload_selector: None, outbound: None, egress: Vec::new() };
+    };
+    Sidecar {
         workload_selector: workload_selector(reader, spec, "workloadSelector", "labels"),
         outbound: mode_at(reader, spec, "outboundTrafficPolicy"),
         egress: reader.list_at(spec, "egress", listener),
-    })
+    }
 }

@@ -48,6 +48,8 @@ pub struct RouteMatch<'a> {
     pub gateways: Vec<Text<'a>>,
     pub port: Option<Spanned<i64>>,
     pub sni_hosts: Vec<Text<'a>>,
+    /// The only addresses of the host that are meant.
+    pub subnets: Vec<Text<'a>>,
     pub source_labels: Labels<'a>,
     pub source_namespace: Option<Text<'a>>,
     /// Whether it also looks at properties of a request, such as its path.
@@ -96,6 +98,7 @@ fn route_match<'a>(reader: &mut Reader, node: Node<'a>) -> Option<RouteMatch<'a>
         gateways: reader.texts_at(node, "gateways"),
         port: reader.integer_at(node, "port"),
         sni_hosts: reader.texts_at(node, "sniHosts"),
+        subnets: reader.texts_at(node, "destinationSubnets"),
         source_labels: reader.labels_at(node, "sourceLabels"),
         source_namespace: reader.text_at(node, "sourceNamespace"),
         partial: REQUEST_PROPERTIES.iter().any(|key| Reader::field(node, key).is_some()),

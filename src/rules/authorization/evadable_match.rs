@@ -1,7 +1,7 @@
 //! AZ08: a rule decides by what its client can choose, or lists what is bad instead of what is good.
 
 use crate::analysis::authorization::{Blind, Chain, Ruling, blind, chain, rulings};
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Action, Attribute, Clause, Condition, Text};
 use crate::rule::{Audit, Rule};
 
@@ -84,10 +84,10 @@ fn of_deny(ruling: &Ruling<'_, '_>, second_line: bool) -> Vec<Finding> {
     }
     let is_read = ruling.servers.iter().any(|server| chain(server) == Some(Chain::Http));
     let exact = clause.tests().filter(|test| test.attribute == Attribute::Host && !test.negative && is_read);
-    if let Some(value) = exact.into_iter().find_map(without_port) {
+    if let Some((value, fix)) = exact.into_iter().find_map(without_port) {
         let message = format!("`{name}` denies `{0}`, and a client that asks for `{0}:443` is not denied", value.value);
         let help = format!("list `{0}:*` beside `{0}`, or allow what is meant instead", value.value);
-        found.push(RULE.finding("deny-host-exact", value.at, message).severity(severity).help(help));
+        found.push(RULE.finding("deny-host-exact", value.at, message).severity(severity).help(help).fix(fix));
     }
     if let Some(test) = tests.find(|test| test.attribute.is_client_address()) {
         found.push(of_address(name, test));
@@ -95,8 +95,8 @@ fn of_deny(ruling: &Ruling<'_, '_>, second_line: bool) -> Vec<Finding> {
     found
 }
 
-/// A value that a port behind the name evades, with no other beside it that covers it.
-fn without_port<'a>(test: &Condition<'a>) -> Option<&'a Text<'a>> {
+/// The first value that a port behind the name evades, with no other beside it that covers it; and what covers all of these.
+fn without_port<'a>(test: &Condition<'a>) -> Option<(&'a Text<'a>, Fix)> {
     let has_port = |value: &str| value.contains(':');
     let covered = |value: &str| {
         test.values.iter().any(|other| other.value == "*" || other.value.strip_prefix(value).is_some_and(has_port))
@@ -104,7 +104,10 @@ fn without_port<'a>(test: &Condition<'a>) -> Option<&'a Text<'a>> {
     // A star at the end stands for the port as well.
     let takes_port = |value: &str| has_port(value) || value.ends_with('*');
     let is_open = |value: &&Text<'_>| !takes_port(value.value) && !covered(value.value);
-    test.values.iter().find(is_open)
+    let open: Vec<_> = test.values.iter().filter(is_open).collect();
+    let first = *open.first()?;
+    let with_ports = open.iter().map(|value| format!("{}:*", value.value)).collect();
+    Some((first, Fix::append(first.at, with_ports)))
 }
 
 fn of_address(policy: &str, test: &Condition<'_>) -> Finding {

@@ -1,7 +1,7 @@
 //! AZ02: the egress gateway has no explicit policy that denies everything that is not allowed.
 
 use crate::analysis::authorization::{enforced, is_judging};
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Action, AuthorizationPolicy, Layer};
 use crate::rule::{Audit, Rule};
 
@@ -31,7 +31,13 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
                 policy.name.value
             );
             let finding = RULE.finding("deny-without-rules", policy.action_at, message);
-            findings.push(finding.help("leave `action` out, so that the policy allows nothing"));
+            // Where another policy allows, what none allows is denied already, so that the edit takes nothing away.
+            let is_safe = policies.iter().any(|policy| policy.action == Action::Allow && !policy.clauses.is_empty());
+            let fix =
+                Fix::set(policy.action_at, "ALLOW").titled("write `ALLOW`, which without rules denies everything");
+            findings.push(
+                finding.help("leave `action` out, so that the policy allows nothing").fix(is_safe.then_some(fix)),
+            );
             continue;
         }
         if !policies.iter().any(|policy| policy.action == Action::Allow) {

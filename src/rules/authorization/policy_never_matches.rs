@@ -1,7 +1,10 @@
 //! AZ06: a rule of a policy can never match, so it allows nothing, or denies nothing.
 
-use crate::analysis::authorization::{Chain, Pattern, Ruling, chain, foreign_domain, is_dropped, rulings};
-use crate::finding::{Confidence, Finding, Severity};
+use crate::analysis::authorization::{
+    Chain, Pattern, Place, Ruling, Tokens, chain, foreign_domain, is_dropped, rulings, tokens_at,
+};
+use crate::analysis::capture::Injection;
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Match, Role, Server, Text};
 use crate::rule::{Audit, Rule};
 use crate::traffic::HostPattern;
@@ -21,13 +24,16 @@ pub(crate) static RULE: Rule = Rule {
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let estate = audit.estate;
     for ruling in rulings(estate, &audit.facts.egress) {
-        let of_listener =
-            port(&ruling, estate).or_else(|| request_on_connection(&ruling)).or_else(|| unserved(&ruling, estate));
+        let of_listener = port(&ruling, estate)
+            .or_else(|| request_on_connection(&ruling))
+            .or_else(|| without_token(&ruling, estate))
+            .or_else(|| unserved(&ruling, estate));
         findings.extend(of_listener);
     }
     for policy in &estate.mesh.authorization_policies {
         let tests = policy.clauses.iter().flat_map(Clause::tests);
         findings.extend(tests.flat_map(|test| values(policy, test, audit)));
+        findings.extend(request_at_node(policy, audit));
     }
 }
 
@@ -55,7 +61,10 @@ fn port(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
         so(policy.action)
     );
     let severity = if policy.action == Action::Deny { Severity::Critical } else { RULE.severity };
-    Some(RULE.finding("port", value.at, message).severity(severity).help("name the port of the pods"))
+    let is_alone = |test: &Condition<'_>| test.values.len() == 1 && test.values[0].at == value.at;
+    let meant = pods.first().filter(|_| pods.len() == 1 && clause.tests().any(is_alone));
+    let fix = meant.map(|pod| Fix::set(value.at, pod).titled(format!("name port `{pod}`")));
+    Some(RULE.finding("port", value.at, message).severity(severity).help("name the port of the pods").fix(fix))
 }
 
 /// A property of requests on listeners that see connections alone.
@@ -84,6 +93,82 @@ fn request_on_connection(ruling: &Ruling<'_, '_>) -> Option<Finding> {
     let finding = RULE.finding("http-on-tcp", at, message).severity(severity);
     let help = "limit the rule to ports where the gateway reads requests, and decide by `connection.sni` on others";
     Some(finding.see(first.mode_at, "this listener passes on what it does not read").help(help))
+}
+
+/// A property of requests in a policy for pods in ambient mode, where the node's proxy sees connections alone. Policies for
+/// waypoints, which read requests, name targets.
+fn request_at_node(policy: &AuthorizationPolicy<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let estate = audit.estate;
+    if policy.targets.is_some() || policy.dry_run.is_some() || policy.namespace == estate.mesh.root_namespace {
+        return None;
+    }
+    let mut picked = estate.workloads.iter().enumerate().filter(|(_, workload)| {
+        estate.namespace_of(workload).name == policy.namespace
+            && policy.selector.is_none_or(|own| own.is_subset(workload.labels))
+    });
+    let (first, workload) = picked.next()?;
+    let is_ambient = |index: usize| matches!(audit.facts.capture[index].injection, Injection::Ambient { .. });
+    if !is_ambient(first) || !picked.all(|(index, _)| is_ambient(index)) {
+        return None;
+    }
+    let test = policy.clauses.iter().flat_map(Clause::tests).find(|test| test.attribute.is_of_request())?;
+    let what = match policy.action {
+        Action::Allow => "so it allows nothing there",
+        Action::Deny => "so it denies whatever else it names there, and all of that",
+        _ => return None,
+    };
+    let name = policy.name.value;
+    let message = format!(
+        "`{name}` looks at requests, which the node's proxy of `{}` does not read, {what}",
+        estate.display(workload)
+    );
+    let at = test.values.first().map_or(test.at, |value| value.at);
+    let finding = RULE.finding("http-on-tcp", at, message).severity(Severity::Medium);
+    Some(finding.help("send the pods' services through a waypoint, and name those in `targetRefs`"))
+}
+
+/// A token that nobody looks at, or an issuer whose tokens are refused.
+fn without_token(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
+    let Ruling { proxy, policy, clause, .. } = ruling;
+    let tokens = tokens_at(&Place::of_proxy(proxy), estate);
+    let mut tests = clause.tests().filter(|test| test.attribute.is_of_token() && !test.open);
+    let is_refused = |test: &Condition<'_>, value: &Text<'_>| match (&tokens, test.attribute) {
+        (Tokens::Of(issuers), Attribute::RequestPrincipal) => {
+            issuer(value.value).is_some_and(|issuer| !issuers.contains(&issuer))
+        }
+        (Tokens::Of(_), _) => false,
+        (Tokens::Nobodys | Tokens::Unknown, _) => true,
+    };
+    let (test, value) = tests.find_map(|test| {
+        let all = test.values.iter().all(|value| is_refused(test, value));
+        Some((test, test.values.first().filter(|_| all)?))
+    })?;
+    let (then, severity) = match (policy.action, test.negative) {
+        (Action::Allow, false) => ("so it never allows anything", Severity::High),
+        (Action::Deny, false) => ("so it never denies anything", Severity::High),
+        (Action::Allow, true) => ("so it excepts nobody", Severity::High),
+        (Action::Deny, true) => ("so it denies everybody whom it names", Severity::Medium),
+        _ => return None,
+    };
+    let whose = match tokens {
+        Tokens::Of(_) => "from an issuer that no RequestAuthentication of",
+        Tokens::Nobodys => "that no RequestAuthentication reads for",
+        Tokens::Unknown => "that no RequestAuthentication of the input reads for",
+    };
+    let takes = if matches!(tokens, Tokens::Of(_)) { " takes" } else { "" };
+    let message = format!(
+        "`{}` asks for a token {whose} egress gateway `{}`{takes}, {then}",
+        policy.name.value, proxy.name.value
+    );
+    let confidence = if tokens == Tokens::Unknown { Confidence::Medium } else { RULE.confidence };
+    let finding = RULE.finding("no-token", value.at, message).severity(severity).confidence(confidence);
+    Some(finding.help("add a RequestAuthentication for the gateway's pods, with the issuer of the tokens"))
+}
+
+/// The issuer in a request's principal, which is `issuer/subject`, where it is written out.
+fn issuer(principal: &str) -> Option<&str> {
+    let (issuer, _) = principal.rsplit_once('/')?;
+    (!issuer.contains('*')).then_some(issuer)
 }
 
 /// A host that none of the listeners serves.
@@ -130,10 +215,14 @@ fn values(policy: &AuthorizationPolicy<'_>, test: &Condition<'_>, audit: &Audit<
         };
         let severity = if variant.starts_with("no-such") { severity.min(Severity::Medium) } else { severity };
         let message = format!("`{name}` names `{}`, {what}, {then}", value.value);
-        Some(RULE.finding(variant, value.at, message).severity(severity).help(help))
+        let fix = value.value.strip_prefix(SCHEME).filter(|_| variant == "scheme").map(|rest| Fix::set(value.at, rest));
+        Some(RULE.finding(variant, value.at, message).severity(severity).help(help).fix(fix))
     };
     if test.open { Vec::new() } else { test.values.iter().filter_map(of_value).collect() }
 }
+
+/// What Istio itself puts in front of a principal.
+const SCHEME: &str = "spiffe://";
 
 type Fault = (&'static str, String, &'static str);
 
@@ -148,7 +237,7 @@ fn fault(policy: &AuthorizationPolicy<'_>, attribute: Attribute<'_>, value: &str
             let help = "name the paths with a star at one end, or upgrade";
             Some(("version", "a template that Istio knows from 1.22 on".to_owned(), help))
         }
-        Attribute::Principal if value.starts_with("spiffe://") => {
+        Attribute::Principal if value.starts_with(SCHEME) => {
             let help = "write the principal without `spiffe://`, which is added to it";
             Some(("scheme", "which starts with `spiffe://` a second time".to_owned(), help))
         }

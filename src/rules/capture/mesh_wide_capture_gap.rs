@@ -2,10 +2,11 @@
 
 use ipnet::IpNet;
 
-use crate::analysis::capture::{Exclusion, ExclusionKind, Injection, NARROWING, mesh_wide};
+use crate::analysis::capture::{Exclusion, ExclusionKind, Injection, NARROWING, mesh_wide, sets};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Match, Role};
+use crate::model::{Entity, Match, ProxyVariables, Role, Workload};
 use crate::rule::{Audit, Rule};
+use crate::source::Location;
 use crate::traffic::AddressSet;
 
 pub(crate) static RULE: Rule = Rule {
@@ -28,6 +29,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let message = format!("the mesh narrows what is redirected to every proxy by `{name}`");
         RULE.finding("proxy-config", value.at, message).help(HELP)
     }));
+    findings.extend(audit.estate.mesh.injection.variables.iter().filter_map(|variables| by_object(variables, audit)));
     findings.extend(skipped_namespaces(audit));
     findings.extend(second_family(audit));
 }
@@ -72,6 +74,21 @@ fn finding(exclusion: &Exclusion<'_>, audit: &Audit<'_>) -> Option<Finding> {
     Some(audit.name_workloads(finding, &affected, "says nothing else").help(HELP))
 }
 
+/// An object that narrows what is redirected to the proxies of applications.
+fn by_object(variables: &ProxyVariables<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let (name, value) = variables.list.iter().find(|(name, _)| NARROWING.contains(&name.value))?;
+    let whose = match variables.selector {
+        _ if variables.namespace == audit.estate.mesh.root_namespace => "of the mesh".to_owned(),
+        Some(_) => format!("of some pods of `{}`", variables.namespace),
+        None => format!("of `{}`", variables.namespace),
+    };
+    let takes_part = |(_, workload): &(usize, &Workload<'_>)| sets(variables, workload, audit.estate);
+    let affected: Vec<usize> = audit.estate.tenants().filter(takes_part).map(|(index, _)| index).collect();
+    let message = format!("`{}` narrows what is redirected to the proxies {whose} by `{name}`", variables.name);
+    let finding = RULE.finding("proxy-config", value.at, message);
+    Some(audit.name_workloads(finding, &affected, "is one of these").help(HELP))
+}
+
 /// Namespaces of applications that the network plugin leaves alone.
 fn skipped_namespaces(audit: &Audit<'_>) -> Vec<Finding> {
     let cni = &audit.estate.mesh.injection.cni;
@@ -79,7 +96,7 @@ fn skipped_namespaces(audit: &Audit<'_>) -> Vec<Finding> {
     let skipped = cni.excluded.iter().filter(|name| cni.installed != Match::No && is_tenant(name.value));
     let finding = |name: &crate::model::Text<'_>| {
         let message = format!("the mesh's network plugin redirects nothing in `{name}`");
-        let of_namespace = |&(index, _): &(usize, &crate::model::Workload<'_>)| {
+        let of_namespace = |&(index, _): &(usize, &Workload<'_>)| {
             audit.estate.namespace_of(&audit.estate.workloads[index]).name == name.value
         };
         let affected: Vec<usize> = audit.estate.tenants().filter(of_namespace).map(|(index, _)| index).collect();
@@ -96,22 +113,32 @@ fn second_family(audit: &Audit<'_>) -> Option<Finding> {
     if settings.dual_stack.is_some_and(|dual| dual.value) {
         return None;
     }
-    let meshed = |&(index, _): &(usize, &crate::model::Workload<'_>)| {
-        matches!(audit.facts.capture[index].injection, Injection::In { .. })
-    };
-    let affected: Vec<usize> = audit.estate.tenants().filter(meshed).map(|(index, _)| index).collect();
-    let mut clusters = audit.estate.clusters.iter();
-    let (cluster, stack) = clusters.find_map(|cluster| {
+    let meshed =
+        |&(index, _): &(usize, &Workload<'_>)| matches!(audit.facts.capture[index].injection, Injection::In { .. });
+    let mut affected: Vec<usize> = audit.estate.tenants().filter(meshed).map(|(index, _)| index).collect();
+    let of_cluster = audit.estate.clusters.iter().find_map(|cluster| {
         let stack = cluster.written.stack_type.known().filter(|stack| stack.value == "IPV4_IPV6")?;
-        Some((cluster, stack))
-    })?;
-    let message = format!(
-        "pods of cluster `{}` have IPv6 addresses besides, and the mesh redirects one family of addresses alone",
-        cluster.name
-    );
-    let finding = RULE.finding("ipv6", stack.at, message).severity(Severity::Medium);
+        Some((format!("pods of cluster `{}`", cluster.name), stack.at))
+    });
+    let (whose, at) = of_cluster.or_else(|| of_service(&mut affected, audit))?;
+    let message = format!("{whose} have IPv6 addresses besides, and the mesh redirects one family of addresses alone");
+    let finding = RULE.finding("ipv6", at, message).severity(Severity::Medium);
     let finding =
         settings.dual_stack.into_iter().fold(finding, |finding, off| finding.see(off.at, "where it is switched off"));
     let finding = audit.name_workloads(finding, &affected, "is in the mesh");
     (!affected.is_empty()).then(|| finding.help("set `ISTIO_DUAL_STACK` for the control plane and for proxies"))
+}
+
+/// The first service with addresses of both families in front of workloads of the mesh, which are all that are known to
+/// have both.
+fn of_service(affected: &mut Vec<usize>, audit: &Audit<'_>) -> Option<(String, Location)> {
+    let relations = &audit.estate.relations;
+    let (name, at, behind) = audit.estate.services.iter().enumerate().find_map(|(index, service)| {
+        let at = service.dual_stack?;
+        let selected = relations.selected(Entity::Service(index));
+        let behind: Vec<usize> = selected.filter(|workload| affected.binary_search(workload).is_ok()).collect();
+        (!behind.is_empty()).then_some((service.name, at, behind))
+    })?;
+    *affected = behind;
+    Some((format!("pods behind service `{name}`"), at))
 }

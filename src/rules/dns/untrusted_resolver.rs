@@ -27,6 +27,13 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             findings.push(RULE.finding("stub-domain", server.at, message).help(HELP));
         }
     }
+    for zone in &audit.estate.dns.zones {
+        if let Some(server) = zone.written.targets.items.iter().find(|server| is_public(server)) {
+            let names = zone.written.dns_name.known().map_or("its names", |name| name.value);
+            let message = format!("`{}` forwards questions for `{names}` to the public resolver `{server}`", zone.name);
+            findings.push(RULE.finding("forwarding-zone", server.at, message).help(HELP));
+        }
+    }
     for resolvers in &audit.estate.dns.resolvers {
         findings.extend(of_cluster(resolvers));
         findings.extend(writable(resolvers, audit));

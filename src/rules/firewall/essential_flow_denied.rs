@@ -23,12 +23,32 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for (index, pool) in audit.estate.pools.iter().enumerate().filter(|(_, pool)| pool.described && !pool.provisioned) {
-        for (variant, what, flow) in flows(index, pool, audit) {
-            findings.extend(cut(index, pool, (variant, what, &flow), audit));
+        let cut_off = |(variant, what, flow): Flow| cut(index, pool, (variant, what, &flow), audit);
+        let egress: Vec<Finding> = flows(index, pool, audit).into_iter().filter_map(cut_off).collect();
+        // What is cut off from the control plane has no use for a tunnel to it.
+        if !egress.iter().any(|finding| finding.variant == CONTROL_PLANE) {
+            findings.extend(
+                tunnel(pool, audit)
+                    .and_then(cut_off)
+                    .map(|finding| finding.severity(Severity::Low).confidence(Confidence::Low)),
+            );
         }
+        findings.extend(egress);
         findings.extend(google(index, pool, audit));
         findings.extend(incoming(index, pool, audit));
     }
+}
+
+const CONTROL_PLANE: &str = "control-plane";
+
+/// The tunnel by which newer control planes reach nodes and pods: which cluster has it is not in the input.
+fn tunnel(pool: &NodePool<'_>, audit: &Audit<'_>) -> Option<Flow> {
+    let addresses = control_plane(pool, audit)?;
+    Some((
+        "konnectivity",
+        "the control plane's tunnel, where the cluster has one",
+        Traffic::new(&addresses, tcp(&[8132])),
+    ))
 }
 
 type Flow = (&'static str, &'static str, Traffic);
@@ -39,7 +59,7 @@ fn flows(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Vec<Flow> {
     let mut add = |variant, what, addresses: Option<AddressSet>, transport: Transport| {
         flows.extend(addresses.map(|addresses| (variant, what, Traffic::new(&addresses, transport))));
     };
-    add("control-plane", "the control plane", control_plane(pool, audit), tcp(&[443, 10250]));
+    add(CONTROL_PLANE, "the control plane", control_plane(pool, audit), tcp(&[443, 10250]));
     let subnet = subnet_of(pool, audit.estate);
     let cluster = pool.cluster.map(|cluster| &audit.estate.clusters[cluster]);
     let pods = cluster.and_then(|cluster| pod_range(cluster, subnet));

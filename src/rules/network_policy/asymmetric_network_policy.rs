@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::needs::{Need, Needs, Purpose};
-use crate::analysis::network_policy::{Refused, Target, Why};
+use rustc_hash::FxHashMap;
+
+use crate::analysis::needs::{Need, Purpose};
+use crate::analysis::network_policy::{NetworkPolicies, Refused, Target, Why};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
+use crate::traffic::Protocol;
 
 pub(crate) static RULE: Rule = Rule {
     id: "asymmetric-network-policy",
@@ -34,13 +37,18 @@ struct Gap {
 }
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let policies = &audit.facts.network_policy;
     let mut gaps: BTreeMap<(Location, Purpose), Gap> = BTreeMap::new();
-    let needs = Needs::new(audit.estate, &audit.facts.egress, &audit.facts.capture);
-    for (sender, _) in audit.estate.tenants() {
-        for need in needs.of(sender) {
-            let Some(gap) = gap(sender, &need, audit) else { continue };
+    // Pods that the same policies select are let out to the same.
+    let mut asked: FxHashMap<(usize, usize, bool), Option<Vec<Sent>>> = FxHashMap::default();
+    for (sender, own) in audit.estate.tenants() {
+        for (number, need) in audit.facts.needs.of(sender) {
+            let alike = (number, policies.class_of(sender), own.host_network.is_some());
+            let sent = asked.entry(alike).or_insert_with(|| let_out(sender, need, policies));
+            let Some(gap) = sent.as_ref().and_then(|sent| gap(sender, sent, audit)) else { continue };
             match gaps.get_mut(&(gap.why.at, need.purpose)) {
-                Some(known) if !known.senders.contains(&sender) => known.senders.push(sender),
+                // Sender by sender, all its needs at a time.
+                Some(known) if known.senders.last() != Some(&sender) => known.senders.push(sender),
                 Some(_) => {}
                 None => drop(gaps.insert((gap.why.at, need.purpose), gap)),
             }
@@ -52,31 +60,47 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     findings.extend(all.map(|finding| audit.if_enforced(finding)));
 }
 
-/// What a sender needs and is let out for, while nobody who serves it lets it in.
-fn gap(sender: usize, need: &Need<'_>, audit: &Audit<'_>) -> Option<Gap> {
-    let policies = &audit.facts.network_policy;
-    let mut found = None;
+/// A receiver in the input, with what it is sent.
+type Sent = (usize, (Protocol, u16));
+
+/// To whom a sender is let out for what it needs; none where that may be somebody who is not in the input, and who may well
+/// let it in.
+fn let_out(sender: usize, need: &Need<'_>, policies: &NetworkPolicies<'_>) -> Option<Vec<Sent>> {
+    let mut found = Vec::new();
     for way in &need.ways {
         let [target] = &way.targets[..] else { return None };
         let sends = policies.sends_to(sender, target, policies.dataplane()).possible;
         let Some(port) = way.ports.iter().copied().find(|&port| sends.contains(way.protocol, Some(port))) else {
             continue;
         };
-        // Who is not in the input may well let it in.
         let Target::Workload(receiver) = *target else { return None };
-        let spoken = (way.protocol, port);
-        if policies.receives(receiver, sender).possible.contains(way.protocol, Some(port)) {
-            return None;
-        }
-        // Only where a clause allows it somebody meant it.
-        if let Some((policy, allowed_at)) = policies.allowing_clause(sender, target, spoken) {
-            let why = policies.why_not_received(receiver, sender, spoken);
-            let what =
-                format!("{} {port} of `{}`", way.protocol, audit.estate.display(&audit.estate.workloads[receiver]));
-            found = found.or(Some(Gap { what, why, allowed_at, policy, senders: vec![sender] }));
-        }
+        found.push((receiver, (way.protocol, port)));
     }
-    found
+    Some(found)
+}
+
+/// What a sender needs and is let out for, while nobody who serves it lets it in.
+fn gap(sender: usize, sent: &[Sent], audit: &Audit<'_>) -> Option<Gap> {
+    let policies = &audit.facts.network_policy;
+    let is_received = |&(receiver, (protocol, port)): &Sent| {
+        policies.receives(receiver, sender).possible.contains(protocol, Some(port))
+    };
+    if sent.iter().any(is_received) {
+        return None;
+    }
+    sent.iter().find_map(|&(receiver, spoken)| {
+        // Only where a clause allows it somebody meant it.
+        let (policy, allowed_at) = policies.allowing_clause(sender, &Target::Workload(receiver), spoken)?;
+        let why = policies.why_not_received(receiver, sender, spoken);
+        let name = audit.estate.display(&audit.estate.workloads[receiver]);
+        Some(Gap {
+            what: format!("{} {} of `{name}`", spoken.0, spoken.1),
+            why,
+            allowed_at,
+            policy,
+            senders: vec![sender],
+        })
+    })
 }
 
 fn of_need(at: Location, purpose: Purpose, gap: &Gap, audit: &Audit<'_>) -> Finding {

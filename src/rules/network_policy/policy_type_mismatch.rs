@@ -1,7 +1,7 @@
 //! NP05: the types of a network policy and what it says of each direction do not go together.
 
 use crate::analysis::network_policy::Isolation;
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Direction, NetworkPolicy, PolicyKind};
 use crate::rule::{Audit, Rule};
 
@@ -50,7 +50,11 @@ fn no_effect(policy: &NetworkPolicy<'_>) -> Option<Finding> {
     let finding = RULE.finding("no-effect", types, message).severity(severity);
     let clauses = policy.section(direction).at;
     let finding = clauses.into_iter().fold(finding, |finding, at| finding.see(at, "the clauses"));
-    Some(finding.help(format!("add `{word}` to `policyTypes`")))
+    let missing = [(Direction::Egress, "Egress"), (Direction::Ingress, "Ingress")];
+    let missing = missing.into_iter().filter(|(direction, _)| dead(*direction));
+    let missing: Vec<String> = missing.map(|(_, word)| word.to_owned()).collect();
+    let help = format!("add `{}` to `policyTypes`", missing.join("` and `"));
+    Some(finding.help(help.clone()).fix(Fix::append(types, missing).titled(help)))
 }
 
 /// An empty list of clauses isolates egress only if the types say so.

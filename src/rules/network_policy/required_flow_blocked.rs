@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::needs::{Need, Needs, Purpose, Way};
+use rustc_hash::FxHashMap;
+
+use crate::analysis::needs::{Need, Purpose, Way};
 use crate::analysis::network_policy::{Dataplane, NetworkPolicies, Why};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::rule::{Audit, Rule};
@@ -30,12 +32,15 @@ struct Gap {
 }
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let (needs, policies) = (&audit.facts.needs, &audit.facts.network_policy);
     let mut gaps: BTreeMap<(Location, Purpose), Gap> = BTreeMap::new();
-    let needs = Needs::new(audit.estate, &audit.facts.egress, &audit.facts.capture);
-    for (workload, _) in audit.estate.tenants() {
-        for need in needs.of(workload) {
-            if let Some(gap) = gap(workload, &need, &audit.facts.network_policy) {
-                add(&mut gaps, need.purpose, gap);
+    // Pods that the same policies select are kept from the same.
+    let mut asked: FxHashMap<(usize, usize, bool), Option<Kept>> = FxHashMap::default();
+    for (workload, own) in audit.estate.tenants() {
+        for (number, need) in needs.of(workload) {
+            let alike = (number, policies.class_of(workload), own.host_network.is_some());
+            if let Some(kept) = asked.entry(alike).or_insert_with(|| kept(workload, need, policies)) {
+                add(&mut gaps, need, kept, workload);
             }
         }
     }
@@ -43,27 +48,35 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     findings.extend(all.map(|finding| audit.if_enforced(finding)));
 }
 
-fn add(gaps: &mut BTreeMap<(Location, Purpose), Gap>, purpose: Purpose, gap: Gap) {
-    let Some(known) = gaps.get_mut(&(gap.why.at, purpose)) else {
-        gaps.insert((gap.why.at, purpose), gap);
-        return;
+fn add(gaps: &mut BTreeMap<(Location, Purpose), Gap>, need: &Need<'_>, kept: &Kept, workload: usize) {
+    let new = || Gap {
+        why: kept.why.clone(),
+        severity: kept.severity,
+        confidence: kept.confidence,
+        what: Vec::new(),
+        workloads: Vec::new(),
     };
-    known.severity = known.severity.max(gap.severity);
-    known.confidence = known.confidence.max(gap.confidence);
-    for what in gap.what {
-        if !known.what.contains(&what) {
-            known.what.push(what);
-        }
+    let gap = gaps.entry((kept.why.at, need.purpose)).or_insert_with(new);
+    gap.severity = gap.severity.max(kept.severity);
+    gap.confidence = gap.confidence.max(kept.confidence);
+    if !gap.what.contains(&need.what) {
+        gap.what.push(need.what.clone());
     }
-    for workload in gap.workloads {
-        if !known.workloads.contains(&workload) {
-            known.workloads.push(workload);
-        }
+    // Workload by workload, all its needs at a time.
+    if gap.workloads.last() != Some(&workload) {
+        gap.workloads.push(workload);
     }
 }
 
+/// That pods are kept from something, by what, and how bad and how sure that is.
+struct Kept {
+    why: Why,
+    severity: Severity,
+    confidence: Confidence,
+}
+
 /// What keeps a workload from every way to what it needs.
-fn gap(workload: usize, need: &Need<'_>, policies: &NetworkPolicies<'_>) -> Option<Gap> {
+fn kept(workload: usize, need: &Need<'_>, policies: &NetworkPolicies<'_>) -> Option<Kept> {
     let own = policies.dataplane();
     let blocked = |dataplane| need.ways.iter().all(|way| is_blocked(workload, way, policies, dataplane));
     // Where it is not known how blocks are taken, a block over pods may be nothing to them.
@@ -81,7 +94,7 @@ fn gap(workload: usize, need: &Need<'_>, policies: &NetworkPolicies<'_>) -> Opti
         !way.ports.iter().any(|&port| sends.contains(way.protocol, Some(port)))
     })?;
     let why = policies.why_not(workload, target, (way.protocol, *way.ports.first()?), dataplane);
-    Some(Gap { why, severity, confidence, what: vec![need.what.clone()], workloads: vec![workload] })
+    Some(Kept { why, severity, confidence })
 }
 
 fn is_blocked(workload: usize, way: &Way<'_>, policies: &NetworkPolicies<'_>, dataplane: Dataplane) -> bool {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use crate::analysis::egress::EgressProxy;
 use crate::analysis::routing::{Onward, Target as Leads, leads_to_gateway, onward};
 use crate::analysis::tls::{Client, DestinationRules, Target, departures};
-use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Text, VirtualService};
+use crate::finding::{Confidence, Finding, Fix, Severity};
+use crate::model::{
+    Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Service, Text, VirtualService, Visibility,
+};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 use crate::traffic::HostPattern;
@@ -34,6 +36,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         dangling(service, audit).into_iter().for_each(&mut add);
     }
     missing_subsets(audit).into_iter().for_each(&mut add);
+    hidden_services(audit).into_iter().for_each(&mut add);
     findings.extend(found.into_values());
 }
 
@@ -83,7 +86,19 @@ fn no_such_port(to: &Destination<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'
     let message =
         format!("port {port} is none of service `{}`, by which sidecars reach the egress gateway", service.name);
     let finding = RULE.finding("port-mismatch", to.port_at, message).see(service.name.at, "has other ports");
-    Some(finding.help("use a port of the gateway's service, not one of its pods"))
+    let fix = port_meant(port, service, proxy, estate)
+        .map(|meant| Fix::set(to.port_at, meant.to_string()).titled(format!("send to port `{meant}`")));
+    Some(finding.help("use a port of the gateway's service, not one of its pods").fix(fix))
+}
+
+/// The one port of the gateway's service that a wrong number can stand for: the one that leads to the pods' port of that
+/// number, else the one on which the gateway listens at all.
+fn port_meant(wrong: i64, service: &Service<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> Option<i64> {
+    let only = |mut ports: Vec<i64>| (ports.len() == 1).then(|| ports.pop()).flatten();
+    let listens = |port: i64| proxy.servers(estate).any(|server| server.port == Some(port));
+    let ports = || service.ports.iter().filter(|own| listens(own.port));
+    let leading = ports().filter(|own| own.target == Some(wrong)).map(|own| own.port).collect();
+    only(leading).or_else(|| only(ports().map(|own| own.port).collect()))
 }
 
 fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> Option<Finding> {
@@ -185,7 +200,12 @@ fn dangling(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> 
     let finding = RULE.finding("bad-ref", text.at, message);
     let finding =
         meant.into_iter().fold(finding, |finding, gateway| finding.see(gateway.name.at, "the gateway that is meant"));
-    Some(finding.help("name the gateway with its namespace, as in `istio-egress/egress-gateway`"))
+    // Of several that are called so, nobody can tell which one is meant.
+    let named =
+        |gateway: &&Gateway<'_>| mesh.gateways.iter().filter(|one| one.name.value == gateway.name.value).count();
+    let fix = meant.filter(|gateway| named(gateway) == 1);
+    let fix = fix.map(|gateway| Fix::set(text.at, format!("{}/{}", gateway.namespace, gateway.name)));
+    Some(finding.help("name the gateway with its namespace, as in `istio-egress/egress-gateway`").fix(fix))
 }
 
 /// Subsets that routes of either hop name, and that the destination rules which hold there do not have.
@@ -212,6 +232,28 @@ fn missing_subsets(audit: &Audit<'_>) -> Vec<Finding> {
         Some(unknown_subset(subset, &departure.destination.host, namespace))
     });
     found.chain(second).collect()
+}
+
+/// Services in front of the gateway that clients do not see, so that their sidecars have nowhere to send to.
+fn hidden_services(audit: &Audit<'_>) -> Vec<Finding> {
+    let (estate, routing) = (audit.estate, &audit.facts.routing);
+    let hidden: Vec<_> =
+        estate.services.iter().filter(|service| service.visibility != Visibility::Everywhere).collect();
+    let led = routing.flows.iter().flat_map(|flow| flow.ways.iter().map(move |way| (flow.client, way)));
+    let found = led.filter_map(|(client, way)| {
+        let Leads::Gateway(_, to) = way.to else { return None };
+        let service = hidden.iter().find(|service| service.host(&estate.namespaces) == to.host)?;
+        let client = &routing.clients[client];
+        let message = format!(
+            "service `{}` is not exported to `{}`, whose sidecars are told to send there",
+            service.name, client.namespace
+        );
+        let finding = RULE.finding("service-hidden", to.host_at, message);
+        let finding = finding.see(service.name.at, "its annotation `networking.istio.io/exportTo` says who sees it");
+        (!service.visibility.from(client.namespace))
+            .then(|| finding.help("export the gateway's service to every namespace that routes lead to it from"))
+    });
+    found.collect()
 }
 
 /// Whether some destination rule for a host has a subset, whoever sees it.

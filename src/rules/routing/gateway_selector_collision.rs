@@ -1,9 +1,9 @@
 //! MR15: a Gateway object configures the egress gateway's pods and should not, or configures none.
 
 use crate::analysis::egress::EgressProxy;
-use crate::analysis::routing::{admissions, configures};
+use crate::analysis::routing::configures;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Gateway, Server, ServerMode};
+use crate::model::{Clash, Gateway, LeftOut, Server, clash};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -21,6 +21,8 @@ pub(crate) static RULE: Rule = Rule {
 const OWN: &str =
     "keep Gateways for egress pods in the egress namespace, and give those pods labels that no other Gateway selects";
 
+const APART: &str = "keep one listener for each port and host of the gateway's pods";
+
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     for &index in &audit.facts.routing.gateways {
         let gateway = &audit.estate.mesh.gateways[index];
@@ -30,6 +32,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         }
         findings.extend(without_selector(gateway).or_else(|| foreign(index, gateway, audit)));
         findings.extend(unmatched(index, gateway, audit));
+        findings.extend(within(gateway));
     }
     findings.extend(conflicts(audit));
 }
@@ -80,6 +83,22 @@ fn unmatched(index: usize, gateway: &Gateway<'_>, audit: &Audit<'_>) -> Option<F
     )
 }
 
+/// Servers of one Gateway that an earlier one of it keeps from being opened.
+fn within(gateway: &Gateway<'_>) -> Vec<Finding> {
+    let of_one = |server: &LeftOut| {
+        let port = server.port.map_or_else(|| "a port".to_owned(), |port| format!("port {port}"));
+        let taken = match server.clash {
+            Clash::Protocol => "an earlier server has the port for another protocol",
+            Clash::Host => "an earlier server has the host",
+            Clash::Connections => "an earlier server has all connections of the port",
+        };
+        let message = format!("this server of `{}` is not opened on {port}: {taken}", gateway.name);
+        let finding = RULE.finding("conflict", server.at, message).severity(Severity::Medium);
+        finding.see(server.by, "the server that counts").help(APART)
+    };
+    gateway.left_out.iter().map(of_one).collect()
+}
+
 /// Listeners of two Gateways that cannot both be, of which the older one counts.
 fn conflicts(audit: &Audit<'_>) -> Vec<Finding> {
     let mut gateways: Vec<(usize, &Gateway<'_>)> =
@@ -88,48 +107,36 @@ fn conflicts(audit: &Audit<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, (later, gateway)) in gateways.iter().enumerate() {
         let of_pair = |(earlier, other): &(usize, &Gateway<'_>)| {
-            let shares = |proxy: &EgressProxy<'_>| {
-                configures(*earlier, proxy, audit.estate) && configures(*later, proxy, audit.estate)
-            };
-            audit.facts.egress.proxies.iter().any(shares).then(|| conflict(gateway, other)).flatten()
+            let configured =
+                audit.facts.egress.proxies.iter().filter(|proxy| {
+                    configures(*earlier, proxy, audit.estate) && configures(*later, proxy, audit.estate)
+                });
+            configured.into_iter().find_map(|proxy| {
+                conflict(gateway, other, &|one, other| proxy.is_same_listener(one, other, audit.estate))
+            })
         };
         found.extend(gateways[..at].iter().find_map(of_pair));
     }
     found
 }
 
-fn conflict(gateway: &Gateway<'_>, other: &Gateway<'_>) -> Option<Finding> {
+fn conflict(gateway: &Gateway<'_>, other: &Gateway<'_>, is_same: &dyn Fn(i64, i64) -> bool) -> Option<Finding> {
     // Two versions of one object replace each other.
     if (gateway.namespace, gateway.name.value) == (other.namespace, other.name.value) {
         return None;
     }
     let pairs = gateway.servers.iter().flat_map(|own| other.servers.iter().map(move |others| (own, others)));
-    let (own, others) = pairs.into_iter().find(|(own, others)| {
-        let same_port = own.port.is_some() && own.port == others.port;
-        same_port
-            && (is_encrypted(own) != is_encrypted(others)
-                || is_encrypted(own) && share_host(own, gateway, others, other))
-    })?;
+    let meets =
+        |own: &Server<'_>, others: &Server<'_>| own.port.zip(others.port).is_some_and(|(one, two)| is_same(one, two));
+    let (own, others) = pairs.into_iter().find(|(own, others)| meets(own, others) && clash(own, others).is_some())?;
     let at = own.hosts.first().map_or(own.at, |host| host.at);
+    let of_other = if own.port == others.port { "of".to_owned() } else { format!("{} of", others.describe()) };
     let message = format!(
-        "{} of `{}` and of `{}` cannot both be there: the older one counts, whose age is not in the input",
+        "{} of `{}` and {of_other} `{}` cannot both be there: the older one counts, whose age is not in the input",
         own.describe(),
         gateway.name,
         other.name
     );
     let finding = RULE.finding("conflict", at, message).severity(Severity::Medium);
-    Some(
-        finding
-            .see(others.at, "the other listener")
-            .help("keep one listener for each port and host of the gateway's pods"),
-    )
-}
-
-fn is_encrypted(server: &Server<'_>) -> bool {
-    server.mode != ServerMode::Plaintext
-}
-
-/// Whether both listeners are for some name. Of several TLS listeners for a name the first one takes all.
-fn share_host(own: &Server<'_>, gateway: &Gateway<'_>, others: &Server<'_>, other: &Gateway<'_>) -> bool {
-    admissions(own, gateway).any(|one| admissions(others, other).any(|another| another.host == one.host))
+    Some(finding.see(others.at, "the other listener").help(APART))
 }

@@ -32,12 +32,16 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     }
     let public = external(audit.estate);
     let mesh = &audit.estate.mesh;
+    let virtual_ips = audit.estate.services.iter().flat_map(|service| &service.cluster_ips);
+    let virtual_ips: AddressSet = virtual_ips.map(|address| IpNet::from(*address)).collect();
+    let inside = own(audit.estate).union(&virtual_ips);
     for entry in &mesh.service_entries {
         findings.extend(entry_endpoints(entry, &public));
-        findings.extend(covering(entry, &own(audit.estate)));
+        findings.extend(covering(entry, &inside));
     }
     findings.extend(mesh.workload_entries.iter().filter_map(|entry| workload_entry(entry, &public)));
-    for service in &audit.estate.services {
+    let nobody = Visibility::Namespaces(Vec::new());
+    for service in audit.estate.services.iter().filter(|service| service.visibility != nobody) {
         findings.extend(alias(service, audit));
         findings.extend(endpoints(service, &public, audit));
         findings.extend(external_ips(service, &public));

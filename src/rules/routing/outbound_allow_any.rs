@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::outbound::Origin;
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Layer, OutboundMode, OutboundPolicy};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
@@ -37,7 +37,11 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let empty = sidecar.outbound.filter(|policy| policy.empty);
         let message = "`outboundTrafficPolicy` without a mode means REGISTRY_ONLY in a Sidecar, and ALLOW_ANY in the mesh configuration";
         findings.extend(empty.map(|policy| {
-            RULE.finding("ambiguous-empty", policy.at, message).severity(Severity::Info).help("write the mode out")
+            let finding = RULE.finding("ambiguous-empty", policy.at, message).severity(Severity::Info);
+            let fix = Fix::insert_under(policy.at, &["mode"], "REGISTRY_ONLY");
+            finding
+                .help("write the mode out")
+                .fix(fix.titled("write out `mode: REGISTRY_ONLY`, which is what it means"))
         }));
     }
 }

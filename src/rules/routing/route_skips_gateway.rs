@@ -69,7 +69,10 @@ fn fault<'a>(flow: &Flow<'a>, way: &Way<'a>) -> Option<(Location, &'static str, 
                 PortProtocol::Tcp => ("port-uncovered", "tcp"),
                 _ => ("port-uncovered", "http"),
             };
-            let lacks = format!("virtual service `{}` has no `{list}` route for it", service.name);
+            let lacks = match way.partial {
+                true => format!("virtual service `{}` has a `{list}` route for a part of it alone", service.name),
+                false => format!("virtual service `{}` has no `{list}` route for it", service.name),
+            };
             (flow.port.at, variant, format!("send to port {port} of `{host}` themselves: {lacks}"), Some(service))
         }
         Target::Outside(to) => {

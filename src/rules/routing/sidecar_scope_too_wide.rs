@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::access::{Target, Verdict};
-use crate::analysis::routing::{Client, leads_to_gateway};
+use crate::analysis::routing::{Client, PulledIn, leads_to_gateway};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{EgressListener, Import, ImportFrom, OutboundMode, Sidecar, VirtualService, Visibility};
 use crate::rule::{Audit, Rule};
@@ -34,6 +34,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         findings.extend(gateway_missing(sidecar, audit));
         findings.extend(google_missing(sidecar, audit));
         findings.extend(own_namespace(sidecar, audit));
+        findings.extend(by_route(sidecar, audit));
         findings.extend(sidecar.egress.iter().find_map(capture_off));
     }
 }
@@ -153,6 +154,33 @@ fn own_namespace(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
     let finding = RULE.finding("own-ns", import.written.at, message).severity(Severity::High);
     let finding = proof.chain.iter().fold(finding, |finding, label| finding.see(label.at, label.message.clone()));
     Some(finding.help("import the services of the namespace by name, or let nobody but administrators write there"))
+}
+
+/// A host outside that the Sidecar leaves out and a route takes in: its proxies know where a known route leads.
+fn by_route(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let estate = audit.estate;
+    let entries = || estate.mesh.service_entries.iter().filter(|entry| entry.external);
+    let (host, service, to, client) = clients(sidecar, audit).find_map(|client| {
+        let pulled = PulledIn::new(estate, client);
+        let seen = entries().filter(|entry| entry.visibility.from(client.namespace));
+        let left_out = |host: &str, namespace: &str| !client.imports(namespace, host);
+        seen.flat_map(|entry| entry.hosts.iter().map(move |host| (entry, host)))
+            .filter(|(entry, host)| left_out(host.value, entry.namespace))
+            .find_map(|(entry, host)| {
+                let (service, to) = entry.ports.iter().find_map(|port| pulled.by(host.value, port.number))?;
+                Some((host, service, to, client))
+            })
+    })?;
+    let message = format!(
+        "this route makes `{host}` known to the proxies of `{}`, for which the Sidecar `{}` leaves it out",
+        client.namespace, sidecar.name
+    );
+    let at = imports(sidecar).next().map_or(sidecar.spec_at, |import| import.written.at);
+    let finding = RULE.finding("by-route", to.host_at, message).see(at, "what the Sidecar takes in");
+    let finding = finding.see(service.name.at, "the virtual service that it takes in");
+    Some(
+        finding.help("export the virtual service to those alone who may use its destinations, or keep such routes out"),
+    )
 }
 
 fn capture_off(listener: &EgressListener<'_>) -> Option<Finding> {

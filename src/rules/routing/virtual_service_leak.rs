@@ -104,7 +104,7 @@ fn hijack(service: &VirtualService<'_>, owners: &Owners<'_>) -> Option<Finding> 
         Visibility::Namespaces(names) => names.iter().any(|name| *name != service.namespace),
     };
     let (host, owner) = service.hosts.iter().filter(|_| is_seen).find_map(|host| {
-        let owning = owners.of(&full(host.value, service.namespace));
+        let owning = owners.of(&service.full_host(host.value));
         let owner = owning.iter().min().filter(|_| !owning.contains(&service.namespace))?;
         Some((host, *owner))
     })?;
@@ -130,13 +130,4 @@ fn unregistered(service: &VirtualService<'_>, owners: &Owners<'_>, audit: &Audit
 
 fn is_internal(host: &str) -> bool {
     [".local", ".internal", ".global"].iter().any(|ending| host.ends_with(ending))
-}
-
-/// A name without dots is a service of the virtual service's own namespace.
-fn full<'h>(host: &'h str, namespace: &str) -> Cow<'h, str> {
-    if host.contains('.') || host.contains('*') {
-        Cow::Borrowed(host)
-    } else {
-        Cow::Owned(format!("{host}.{namespace}.svc.cluster.local"))
-    }
 }

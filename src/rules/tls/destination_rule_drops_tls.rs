@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::tls::{Cause, ClientView, approaches, departures};
-use crate::finding::{Confidence, Finding, Severity};
-use crate::model::ClientMode;
+use crate::finding::{Confidence, Finding, Fix, Severity};
+use crate::model::{ClientMode, ClientTls};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -27,15 +27,18 @@ struct Loss<'e, 'a> {
     port: Option<i64>,
     subset: Option<&'e str>,
     clients: BTreeSet<&'e str>,
+    /// Whether `ISTIO_MUTUAL` is the one mode for all who come by here.
+    is_certain: bool,
 }
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let mut losses: BTreeMap<Location, Loss<'_, '_>> = BTreeMap::new();
     let approaches = approaches(audit.estate, &audit.facts.egress);
     let departures = departures(audit.estate, &audit.facts.egress);
-    let near = approaches.iter().map(|one| (one.view, one.destination, one.client));
-    let far = departures.iter().map(|one| (one.view, one.destination, one.proxy.name.value));
-    for (view, destination, client) in near.chain(far) {
+    let near =
+        approaches.iter().map(|one| (one.view, one.destination, one.client, one.asks_for_the_mesh(audit.estate)));
+    let far = departures.iter().map(|one| (one.view, one.destination, one.proxy.name.value, false));
+    for (view, destination, client, is_certain) in near.chain(far) {
         let Some(at) = place(&view) else { continue };
         let loss = losses.entry(at).or_insert_with(|| Loss {
             view,
@@ -43,8 +46,10 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
             port: destination.port,
             subset: destination.subset.map(|subset| subset.value),
             clients: BTreeSet::new(),
+            is_certain: true,
         });
         loss.clients.insert(client);
+        loss.is_certain &= is_certain;
     }
     findings.extend(losses.iter().filter_map(|(at, loss)| finding(*at, loss)));
 }
@@ -63,7 +68,8 @@ fn finding(at: Location, loss: &Loss<'_, '_>) -> Option<Finding> {
         let message =
             format!("`tls` in destination rule `{own}` leaves its mode out, which means DISABLE for {clients}");
         let help = "write the mode that is meant: `ISTIO_MUTUAL` inside of the mesh, `SIMPLE` or `MUTUAL` outside";
-        return Some(RULE.finding("mode-missing", at, message).help(help));
+        let fix = loss.is_certain.then(|| Fix::insert_under(at, &["mode"], "ISTIO_MUTUAL"));
+        return Some(RULE.finding("mode-missing", at, message).help(help).fix(fix));
     };
     let mode = lost.instead.mode.as_str();
     let port = loss.port.map_or_else(String::new, |port| format!(" of port {port}"));
@@ -104,7 +110,15 @@ fn finding(at: Location, loss: &Loss<'_, '_>) -> Option<Finding> {
         ),
     };
     let is_broken = lost.cause == Cause::ClientNamespace && loss.view.subset_missing;
-    let finding = RULE.finding(variant, at, message).help(help);
+    let is_of_port = matches!(lost.cause, Cause::Port | Cause::Subset);
+    let is_repeatable = is_of_port && loss.is_certain && is_bare(&lost.instead);
+    let fix = is_repeatable.then(|| Fix::insert_beside(at, &["tls", "mode"], "ISTIO_MUTUAL"));
+    let finding = RULE.finding(variant, at, message).help(help).fix(fix);
     let finding = if is_broken { finding.severity(Severity::Medium) } else { finding };
     Some(finding.see(lost.instead.at, "these settings do not hold"))
+}
+
+/// Whether settings are the mesh's mode and nothing besides, so that they are known in full.
+fn is_bare(tls: &ClientTls<'_>) -> bool {
+    tls.mode == ClientMode::IstioMutual && tls.sni.is_none() && tls.names.is_none()
 }

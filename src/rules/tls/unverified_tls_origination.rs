@@ -1,7 +1,7 @@
 //! MT06: TLS towards a host outside does not check whom it speaks to.
 
 use crate::analysis::tls::{Departure, departures};
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{ClientTls, DestinationRule, Match, Role, Visibility};
 use crate::rule::{Audit, Rule};
 
@@ -45,7 +45,8 @@ fn finding(
     if let Some(at) = tls.skip_verify {
         let message = format!("{name} takes any certificate for `{host}`");
         let help = "remove `insecureSkipVerify`, and name the authority in `caCertificates`";
-        return Some(RULE.finding("skip-verify", at, message).confidence(Confidence::High).help(help));
+        let fix = tls.authority.map(|_| Fix::set(at, "false").titled("check the server's certificate"));
+        return Some(RULE.finding("skip-verify", at, message).confidence(Confidence::High).help(help).fix(fix));
     }
     if let Some(credential) = tls.credential.filter(|_| is_for_sidecars(rule, departures, audit)) {
         let message = format!(

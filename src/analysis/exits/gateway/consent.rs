@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::doors::Door;
 use crate::analysis::authorization::{
-    Chain, Decision, Held, Peer, Place, Property, Request, chain, decide, peer_seen_by, policies_at,
+    Chain, Claim, Decision, Held, Peer, Place, Property, Request, chain, decide, peer_seen_by, policies_at, tokens_at,
 };
 use crate::analysis::egress::EgressProxy;
 use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, ServerMode};
@@ -26,6 +26,8 @@ pub(super) struct Policies<'e, 'a> {
     by_namespace: FxHashMap<&'a str, Vec<usize>>,
     /// The numbers of those that may be about anybody.
     anywhere: Vec<usize>,
+    /// What is known of the claims of requests.
+    claims: Property<&'static [Claim<'static>]>,
     /// Whether a policy that allows is enforced, so that what none allows is denied.
     closed: bool,
 }
@@ -73,7 +75,8 @@ pub(super) struct Consent {
 
 impl<'e, 'a> Policies<'e, 'a> {
     pub(super) fn new(proxy: &EgressProxy<'a>, estate: &'e Estate<'a>) -> Self {
-        let held = policies_at(&Place::of_proxy(proxy), estate);
+        let place = Place::of_proxy(proxy);
+        let held = policies_at(&place, estate);
         let mut singles: Vec<Single<'a>> = Vec::new();
         for (policy, certain) in held.iter().filter(|(policy, _)| policy.action == Action::Allow) {
             singles.extend(policy.clauses.iter().map(|clause| single(policy, clause, *certain)));
@@ -87,7 +90,8 @@ impl<'e, 'a> Policies<'e, 'a> {
         }
         let closed = held.iter().any(|(policy, certain)| policy.action == Action::Allow && *certain);
         let guards = held.iter().filter(|(policy, _)| policy.action != Action::Allow).copied().collect();
-        Self { estate, held, guards, singles, by_namespace, anywhere, closed }
+        let claims = tokens_at(&place, estate).claims();
+        Self { estate, held, guards, singles, by_namespace, anywhere, claims, closed }
     }
 
     /// The clauses that may be about the workloads of a namespace, with their numbers, in order.
@@ -150,7 +154,7 @@ impl<'e, 'a> Policies<'e, 'a> {
                 host: Property::Is(door.asked.as_str()),
                 method: Property::Is(choice.method),
                 path: Property::Is(choice.path),
-                claims: Property::Absent,
+                claims: self.claims,
                 ..Request::default()
             };
             let decided = |chain| decide(policies, chain, &request, &self.estate.mesh);

@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
-use super::step::{Said, Step};
+use super::step::{Holder, Said, Step};
 use super::wanted::{on_port, through};
 use super::{Exit, Hosts};
 use crate::analysis::Facts;
@@ -216,7 +216,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let service = door.service.map_or_else(String::new, |service| format!("virtual service {}", service.name));
         let onward = format!("the gateway sends `{}` on to `{}`", door.asked, door.upstream);
         let mut said = vec![
-            self.by_proxy(door, caller, tier, led),
+            Self::by_proxy(door, caller, tier, led),
             met.reach.clone(),
             self.by_listener(door, caller, tier, led),
             self.by_consent(door, met.consent),
@@ -253,9 +253,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 
     /// The first hop: the proxy leads the application there, or code in it goes by itself.
-    fn by_proxy(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
-        let name = self.estate.display(&self.estate.workloads[caller.workload()]);
-        let said = |decision, reason: String, at| Said::new(Control::Mesh, decision, name.clone(), reason, at);
+    fn by_proxy(door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
+        let said = |decision, reason: String, at| Said::own(Control::Mesh, decision, reason, at);
         match (led, tier) {
             (Some(destination), _) => {
                 let reason = format!("its proxy sends `{}` to the gateway", door.asked);
@@ -314,7 +313,9 @@ impl<'e, 'a> Gateways<'e, 'a> {
     fn by_listener(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
         let server = door.server;
         let name = format!("listener on {}", server.describe());
-        let said = |decision, reason: String, at| Said::new(Control::Mesh, decision, name.clone(), reason, Some(at));
+        let said = |decision, reason: String, at| {
+            Said::new(Control::Mesh, decision, name.clone(), reason, Some(at)).with(Holder::Proxy(door.proxy))
+        };
         let at = server.mode_at;
         match server.mode {
             ServerMode::Passthrough => said(Decision::Allow, "it forwards TLS unread, whoever sends it".to_owned(), at),
@@ -515,10 +516,10 @@ fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_
     }
     let sample = wanted.first().unwrap_or(ANY);
     let (name, reason, at) = super::step::firewall_words(pool, &sample, decision, estate, facts);
-    let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at))];
+    let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
     if let Some(decision) = pools.views[pool].leaves_network {
         let (name, reason, at) = super::step::node_exit_words(pool, decision, estate);
-        said.push(Said::new(Control::Nat, decision, name, reason, Some(at)));
+        said.push(Said::new(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
     }
     said
 }
@@ -529,9 +530,10 @@ fn kept_off(gateway: usize, estate: &Estate<'_>) -> Option<Said> {
     let is_picked = |pool: &&crate::model::NodePool<'_>| {
         !workload.placement.is_free() && workload.placement.admits(pool) == crate::model::Match::Yes
     };
-    let pool = estate.pools.iter().find(is_picked)?;
+    let index = estate.pools.iter().position(|pool| is_picked(&pool))?;
+    let pool = &estate.pools[index];
     let taint = pool.taints.first()?;
     let reason = format!("the gateway's pods do not tolerate `{}`, so they run on none of its nodes", taint.key.value);
     let name = format!("node pool {}", pool.name);
-    Some(Said::new(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)))
+    Some(Said::new(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)).with(Holder::Pool(index)))
 }

@@ -102,9 +102,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
     fn by_tenant(&self, caller: &Caller<'a>) -> Said {
         let workload = &self.estate.workloads[caller.workload()];
         let (namespace, name) = (workload.namespace, caller.asker.namespace);
-        let said = |decision, reason: String, at| {
-            Said::new(Control::Admission, decision, self.estate.display(workload), reason, at)
-        };
+        let said = |decision, reason: String, at| Said::own(Control::Admission, decision, reason, at);
         let may = |target| self.facts.access.write(namespace, target, name);
         match (may(Target::VIRTUAL_SERVICES), may(Target::SERVICE_ENTRIES)) {
             (May::Certain(Proof { reason, at, .. }), May::Certain(_)) => said(Decision::Allow, reason, Some(at)),

@@ -10,7 +10,7 @@ use crate::traffic::Traffic;
 
 /// A change of an estate; what it is about by its index in the estate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Edit {
+pub enum Change {
     /// A firewall rule of the lowest priority that denies all egress in the network of a pool.
     DenyEgress { pool: usize },
     /// A network policy that isolates the egress of all pods of a namespace and allows nothing.
@@ -31,28 +31,28 @@ const LOWEST: i64 = 65_535;
 
 impl Estate<'_> {
     /// Makes a change. What it adds has the place of the object that makes it necessary.
-    pub fn apply(&mut self, edit: Edit) {
+    pub fn apply(&mut self, edit: Change) {
         match edit {
-            Edit::DenyEgress { pool } => self.deny_egress(pool),
-            Edit::IsolateEgress { namespace } => self.isolate_egress(namespace),
-            Edit::Unbind { binding } => {
+            Change::DenyEgress { pool } => self.deny_egress(pool),
+            Change::IsolateEgress { namespace } => self.isolate_egress(namespace),
+            Change::Unbind { binding } => {
                 if let Some(binding) = self.access.bindings.get_mut(binding) {
                     binding.subjects.retain(|subject| subject.standing != Standing::Tenant);
                 }
             }
-            Edit::Untolerate { workload, toleration } => {
+            Change::Untolerate { workload, toleration } => {
                 let tolerations = self.workloads.get_mut(workload).map(|workload| &mut workload.placement.tolerations);
                 if let Some(tolerations) = tolerations.filter(|tolerations| toleration < tolerations.len()) {
                     tolerations.remove(toleration);
                 }
             }
-            Edit::RefuseUnknown { sidecar: Some(sidecar) } => {
+            Change::RefuseUnknown { sidecar: Some(sidecar) } => {
                 if let Some(sidecar) = self.mesh.sidecars.get_mut(sidecar) {
                     let mode = OutboundMode::RegistryOnly;
                     sidecar.outbound = sidecar.outbound.map(|policy| OutboundPolicy { mode, empty: false, ..policy });
                 }
             }
-            Edit::RefuseUnknown { sidecar: None } => {
+            Change::RefuseUnknown { sidecar: None } => {
                 let at = self.mesh.outbound.map(|policy| policy.at);
                 let at = at.or_else(|| self.namespaces.first().map(|namespace| namespace.at.at));
                 let mode = OutboundMode::RegistryOnly;

@@ -8,14 +8,14 @@ use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Exit, Via};
 use crate::analysis::outbound::Origin;
 use crate::model::access::{Binding, Standing};
-use crate::model::{Edit, Estate, Match};
+use crate::model::{Change, Estate, Match};
 
 /// How many edits of each kind are tried: each asks for all ways out once more, and the fewest are found by trying all sets.
 const ROOM: [usize; 5] = [2, 8, 2, 2, 2];
 
 /// The edits to try, and how many more there would be.
-pub(super) fn candidates(items: &[Item], estate: &Estate<'_>, facts: &Facts<'_>) -> (Vec<Edit>, usize) {
-    let mut weights: BTreeMap<Edit, usize> = BTreeMap::new();
+pub(super) fn candidates(items: &[Item], estate: &Estate<'_>, facts: &Facts<'_>) -> (Vec<Change>, usize) {
+    let mut weights: BTreeMap<Change, usize> = BTreeMap::new();
     let networks = networks(estate);
     for item in items {
         for edit in of_item(item, &networks, estate, facts) {
@@ -23,50 +23,50 @@ pub(super) fn candidates(items: &[Item], estate: &Estate<'_>, facts: &Facts<'_>)
         }
     }
     let all = weights.len();
-    let mut heaviest: Vec<(Edit, usize)> = weights.into_iter().collect();
+    let mut heaviest: Vec<(Change, usize)> = weights.into_iter().collect();
     heaviest.sort_by_key(|&(edit, weight)| (std::cmp::Reverse(weight), edit));
     let mut room = ROOM;
-    let mut has_room = |edit: Edit| {
+    let mut has_room = |edit: Change| {
         let left = &mut room[kind(edit)];
         let fits = *left > 0;
         *left = left.saturating_sub(1);
         fits
     };
-    let tried: Vec<Edit> = heaviest.into_iter().map(|(edit, _)| edit).filter(|&edit| has_room(edit)).collect();
+    let tried: Vec<Change> = heaviest.into_iter().map(|(edit, _)| edit).filter(|&edit| has_room(edit)).collect();
     let untried = all - tried.len();
     (tried, untried)
 }
 
 /// The number of an edit's kind in [`ROOM`].
-fn kind(edit: Edit) -> usize {
+fn kind(edit: Change) -> usize {
     match edit {
-        Edit::DenyEgress { .. } => 0,
-        Edit::IsolateEgress { .. } => 1,
-        Edit::Unbind { .. } => 2,
-        Edit::Untolerate { .. } => 3,
-        Edit::RefuseUnknown { .. } => 4,
+        Change::DenyEgress { .. } => 0,
+        Change::IsolateEgress { .. } => 1,
+        Change::Unbind { .. } => 2,
+        Change::Untolerate { .. } => 3,
+        Change::RefuseUnknown { .. } => 4,
     }
 }
 
 /// Whether an edit may bear on a way. A default-deny policy has to let names and the gateway through, so that it closes
 /// neither.
-pub(super) fn bears_on(edit: Edit, exit: &Exit) -> bool {
+pub(super) fn bears_on(edit: Change, exit: &Exit) -> bool {
     match edit {
-        Edit::DenyEgress { .. } => true,
-        Edit::IsolateEgress { .. } => exit.tier < Tier::NodeRoot && !matches!(exit.via, Via::Gateway | Via::Dns),
-        Edit::Unbind { .. } => exit.tier == Tier::Tenant,
-        Edit::Untolerate { .. } => exit.via == Via::GatewayNode,
-        Edit::RefuseUnknown { .. } => exit.tier == Tier::Application && exit.host.is_none(),
+        Change::DenyEgress { .. } => true,
+        Change::IsolateEgress { .. } => exit.tier < Tier::NodeRoot && !matches!(exit.via, Via::Gateway | Via::Dns),
+        Change::Unbind { .. } => exit.tier == Tier::Tenant,
+        Change::Untolerate { .. } => exit.via == Via::GatewayNode,
+        Change::RefuseUnknown { .. } => exit.tier == Tier::Application && exit.host.is_none(),
     }
 }
 
 /// The edits that may bear on a way.
-fn of_item(item: &Item, networks: &[usize], estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Edit> {
+fn of_item(item: &Item, networks: &[usize], estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Change> {
     let workload = &estate.workloads[item.workload];
     let exit = &item.exit;
     let mut edits = Vec::new();
-    edits.push(Edit::IsolateEgress { namespace: workload.namespace });
-    edits.extend(networks.iter().map(|&pool| Edit::DenyEgress { pool }));
+    edits.push(Change::IsolateEgress { namespace: workload.namespace });
+    edits.extend(networks.iter().map(|&pool| Change::DenyEgress { pool }));
     if exit.tier == Tier::Tenant {
         let here = estate.namespace_of(workload).name;
         let is_of_tenants = |binding: &Binding<'_>| {
@@ -74,14 +74,14 @@ fn of_item(item: &Item, networks: &[usize], estate: &Estate<'_>, facts: &Facts<'
                 && binding.subjects.iter().any(|subject| subject.standing == Standing::Tenant)
         };
         let bindings = estate.access.bindings.iter().enumerate().filter(|(_, binding)| is_of_tenants(binding));
-        edits.extend(bindings.map(|(binding, _)| Edit::Unbind { binding }));
+        edits.extend(bindings.map(|(binding, _)| Change::Unbind { binding }));
     }
     if exit.via == Via::GatewayNode {
         let landings = facts.placement.landings(item.workload).iter();
         let by = landings.filter(|landing| facts.placement.is_gateway_pool(landing.pool));
         let number = |at| workload.placement.tolerations.iter().position(|toleration| toleration.at == at);
         let numbers = by.filter_map(|landing| number(landing.toleration?));
-        edits.extend(numbers.map(|toleration| Edit::Untolerate { workload: item.workload, toleration }));
+        edits.extend(numbers.map(|toleration| Change::Untolerate { workload: item.workload, toleration }));
     }
     if exit.via == Via::Sidecar {
         edits.extend(refusal(item, estate, facts));
@@ -108,13 +108,13 @@ fn networks(estate: &Estate<'_>) -> Vec<usize> {
 }
 
 /// Where it is said that a workload's proxy passes on what it does not know.
-fn refusal(item: &Item, estate: &Estate<'_>, facts: &Facts<'_>) -> Option<Edit> {
+fn refusal(item: &Item, estate: &Estate<'_>, facts: &Facts<'_>) -> Option<Change> {
     match facts.outbound[item.workload].origin {
         Origin::Sidecar(_, policy) => {
             let is_it = |sidecar: &crate::model::Sidecar<'_>| sidecar.outbound.is_some_and(|own| own.at == policy.at);
-            estate.mesh.sidecars.iter().position(is_it).map(|sidecar| Edit::RefuseUnknown { sidecar: Some(sidecar) })
+            estate.mesh.sidecars.iter().position(is_it).map(|sidecar| Change::RefuseUnknown { sidecar: Some(sidecar) })
         }
-        Origin::Mesh(_) | Origin::Default => Some(Edit::RefuseUnknown { sidecar: None }),
+        Origin::Mesh(_) | Origin::Default => Some(Change::RefuseUnknown { sidecar: None }),
         Origin::None => None,
     }
 }

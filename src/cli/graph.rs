@@ -1,0 +1,51 @@
+//! `palisade graph`: what was typed, and writing what was asked for.
+
+use clap::{Args, ValueEnum};
+
+use super::OUTPUT;
+use super::paths::Asked;
+use super::settings::Fault;
+use palisade::report::graph;
+
+/// `palisade graph`.
+#[derive(Args)]
+pub struct Graph {
+    #[command(flatten)]
+    pub asked: Asked,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "dot", help_heading = OUTPUT)]
+    pub format: FormatName,
+}
+
+/// A format by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// Graphviz
+    Dot,
+    /// A flowchart, as Markdown holds them
+    Mermaid,
+    Json,
+    /// One page that stands alone
+    Html,
+}
+
+/// Draws the estate. Answers with the exit code.
+///
+/// # Errors
+/// Something could not be read or written, or is asked for that is not in the input.
+pub fn run(command: &Graph) -> Result<u8, Fault> {
+    let asked = &command.asked;
+    asked.answer(|walk, config, filter| {
+        let palisade::Graph { picture, inputs } = palisade::graph(walk, config, filter);
+        asked.known(&picture.listing, &inputs)?;
+        let text = match command.format {
+            FormatName::Dot => graph::dot(&picture, &walk.sources),
+            FormatName::Mermaid => graph::mermaid(&picture, &walk.sources),
+            FormatName::Json => graph::json(&picture, &walk.sources),
+            FormatName::Html => graph::html(&picture, &inputs, &walk.sources),
+        };
+        asked.write(|out| out.write_all(text.as_bytes()))?;
+        Ok(inputs)
+    })
+}

@@ -1,0 +1,248 @@
+//! What other tools flag and should not (their issue trackers, prior art 5.2): in an estate whose mesh is in order, each of
+//! these changes leaves it so. None may add a finding, and none may hide one.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::audit_text;
+
+/// A mesh in order: one namespace, one host outside, both hops through the gateway.
+const ESTATE: &str = r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+    accessLogFile: /dev/stdout
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: team-x, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: istio-egress, labels: {istio-injection: enabled}}
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: team-x}
+spec:
+  outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+  egress:
+  - hosts: ["istio-egress/*", "istio-system/*"]
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: egress-gateway, namespace: istio-egress}
+spec:
+  template:
+    metadata:
+      labels: {istio: egress-gateway}
+      annotations: {inject.istio.io/templates: gateway}
+    spec:
+      containers: [{name: istio-proxy, image: auto}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: egress-gateway, namespace: istio-egress}
+spec:
+  selector: {istio: egress-gateway}
+  ports: [{name: http2, port: 80, targetPort: 8080}, {name: tls, port: 443, targetPort: 8443}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: egress-gateway, namespace: istio-egress}
+spec:
+  selector: {istio: egress-gateway}
+  servers:
+  - port: {number: 80, name: https, protocol: HTTPS}
+    hosts: ["istio-egress/*"]
+    tls: {mode: ISTIO_MUTUAL}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: egress-gateway, namespace: istio-egress}
+spec:
+  host: egress-gateway.istio-egress.svc.cluster.local
+  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: example-com, namespace: istio-egress}
+spec:
+  hosts: [example.com]
+  exportTo: [istio-egress, team-x]
+  resolution: DNS
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: example-com, namespace: istio-egress}
+spec:
+  host: example.com
+  exportTo: ["."]
+  trafficPolicy: {tls: {mode: SIMPLE, sni: example.com, subjectAltNames: [example.com], caCertificates: system}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: example-com, namespace: istio-egress}
+spec:
+  hosts: [example.com]
+  exportTo: [istio-egress, team-x]
+  gateways: [mesh, egress-gateway]
+  http:
+  - match: [{gateways: [mesh], port: 80}]
+    route: [{destination: {host: egress-gateway.istio-egress.svc.cluster.local, port: {number: 80}}}]
+  - match: [{gateways: [egress-gateway], port: 80}]
+    route: [{destination: {host: example.com, port: {number: 80}}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny-all, namespace: istio-egress}
+spec: {}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: team-x, namespace: istio-egress}
+spec:
+  selector: {matchLabels: {istio: egress-gateway}}
+  rules:
+  - from: [{source: {namespaces: [team-x]}}]
+    to: [{operation: {hosts: [example.com]}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app, namespace: team-x}
+spec:
+  template:
+    metadata: {labels: {app: app}}
+    spec:
+      securityContext: {runAsNonRoot: true, runAsUser: 1000}
+      containers:
+      - {name: app, image: app, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
+"#;
+
+/// What is found, without the places.
+fn findings(text: &str) -> BTreeSet<(&'static str, &'static str, String)> {
+    let (_, report) = audit_text(text);
+    let all = report.findings.iter().map(|reported| &reported.finding);
+    all.map(|finding| (finding.rule, finding.variant, finding.message.clone())).collect()
+}
+
+/// The estate with one text replaced, and something added.
+fn with(old: &str, new: &str, added: &str) -> String {
+    assert!(ESTATE.contains(old), "{old}");
+    format!("{}---\n{added}", ESTATE.replacen(old, new, 1))
+}
+
+fn adding(added: &str) -> String {
+    format!("{ESTATE}---\n{added}")
+}
+
+#[track_caller]
+fn changes_nothing(issue: &str, text: &str) {
+    assert_ne!(text, ESTATE, "{issue}");
+    assert_eq!(findings(text), findings(ESTATE), "{issue}");
+}
+
+#[test]
+fn the_mesh_of_the_estate_is_in_order() {
+    const ABOUT_OTHER_LAYERS: [&str; 3] = ["gateway-not-scaled", "gateway-placement-loose", "incomplete-evidence"];
+    let of_mesh = findings(ESTATE).into_iter().filter(|(rule, ..)| !ABOUT_OTHER_LAYERS.contains(rule));
+    let of_mesh: Vec<_> = of_mesh.map(|(rule, variant, _)| (rule, variant)).collect();
+    // Two hops for one host are how it is meant (istio/istio#58559).
+    assert_eq!(of_mesh, [("allow-without-destination", "path")]);
+}
+
+#[test]
+fn a_gateway_may_name_the_namespace_of_its_hosts() {
+    for hosts in ["./example.com", "istio-egress/example.com", "istio-egress/*.com"] {
+        changes_nothing(
+            "istio/istio#34653",
+            &ESTATE.replacen("istio-egress/*\"]\n    tls", &format!("{hosts}\"]\n    tls"), 1),
+        );
+    }
+}
+
+#[test]
+fn a_virtual_service_may_name_the_namespace_of_its_gateway() {
+    let named = ESTATE
+        .replace("[mesh, egress-gateway]", "[mesh, istio-egress/egress-gateway]")
+        .replace("gateways: [egress-gateway]", "gateways: [istio-egress/egress-gateway]");
+    changes_nothing("istio/istio#46269", &named);
+}
+
+#[test]
+fn exports_by_dot_and_by_name_are_both_seen() {
+    let text = ESTATE.replace("exportTo: [istio-egress, team-x]", "exportTo: [\".\", team-x]");
+    changes_nothing("istio/istio#39629", &text);
+}
+
+#[test]
+fn a_service_that_only_its_namespace_sees_is_seen_there() {
+    let exported = with(
+        "metadata: {name: egress-gateway, namespace: istio-egress}\nspec:\n  selector: {istio: egress-gateway}\n  ports",
+        "metadata: {name: egress-gateway, namespace: istio-egress, annotations: {networking.istio.io/exportTo: \"., team-x\"}}\n\
+         spec:\n  selector: {istio: egress-gateway}\n  ports",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: nothing, namespace: team-x}\n",
+    );
+    changes_nothing("istio/istio#36048", &exported);
+}
+
+#[test]
+fn a_host_of_the_cluster_needs_no_service_entry() {
+    changes_nothing(
+        "istio/istio#26222",
+        &adding(
+            "apiVersion: v1\nkind: Service\nmetadata: {name: app, namespace: team-x}\n\
+             spec: {selector: {app: app}, ports: [{name: http, port: 80}]}\n---\n\
+             apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: app, namespace: team-x}\n\
+             spec: {hosts: [app], exportTo: [\".\"], http: [{route: [{destination: {host: app}}]}]}\n",
+        ),
+    );
+}
+
+#[test]
+fn the_gateways_rule_may_keep_its_certificates_in_a_secret() {
+    let text = ESTATE.replacen("caCertificates: system", "credentialName: partner", 1);
+    changes_nothing("istio/istio#42005", &text);
+}
+
+#[test]
+fn a_mode_that_is_unset_inherits() {
+    changes_nothing(
+        "istio/istio#19360",
+        &adding(
+            "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default, namespace: team-x}\n\
+             spec: {mtls: {mode: UNSET}}\n",
+        ),
+    );
+}
+
+#[test]
+fn names_of_ports_are_nobodys_business() {
+    changes_nothing(
+        "istio/istio#19688",
+        &adding(
+            "apiVersion: v1\nkind: Service\nmetadata: {name: app, namespace: team-x}\n\
+             spec: {selector: {app: app}, ports: [{name: foo, port: 8080}, {port: 9090}]}\n",
+        ),
+    );
+}
+
+#[test]
+fn an_alias_of_a_registered_host_is_fine_where_aliases_are() {
+    let image = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: istiod, namespace: istio-system}\n\
+        spec: {template: {metadata: {labels: {app: istiod}}, spec: {containers: [{name: discovery, image: istio/pilot:1.28.0}]}}}\n---\n";
+    let alias = "apiVersion: v1\nkind: Service\nmetadata: {name: alias, namespace: istio-egress}\n\
+        spec: {type: ExternalName, externalName: example.com, ports: [{name: http, port: 80}]}\n";
+    let of = |added: &str| findings(&adding(added));
+    assert_eq!(of(&format!("{image}{alias}")), of(image.trim_end_matches("---\n")), "istio/istio#58555");
+}
