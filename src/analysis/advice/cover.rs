@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use super::effects::Effect;
 
-/// The numbers of the fewest edits of which one at least does something to each way that any of them does something to.
-/// Exact: there are few edits, and ways that the same edits bear on are one question.
+/// The numbers of the fewest edits that do to each way the most that any of them does to it. Exact: there are few edits, and
+/// ways that the same edits bear on are one question.
 pub(super) fn smallest(effects: &[Vec<Effect>]) -> Vec<usize> {
     let ways = effects.first().map_or(0, Vec::len);
     let doing = |way: usize| {
-        let number = |(number, of): (usize, &Vec<Effect>)| u32::from(of[way] != Effect::Nothing) << number;
-        effects.iter().enumerate().map(number).sum::<u32>()
+        let most = effects.iter().map(|of| of[way]).max().unwrap_or(Effect::Nothing);
+        let number = |(number, of): (usize, &Vec<Effect>)| u32::from(of[way] == most) << number;
+        if most == Effect::Nothing { 0 } else { effects.iter().enumerate().map(number).sum::<u32>() }
     };
     let questions: BTreeSet<u32> = (0..ways).map(doing).filter(|&doing| doing != 0).collect();
     let numbers = |chosen: u32| (0..effects.len()).filter(|number| chosen & (1 << number) != 0).collect();
@@ -24,9 +25,14 @@ pub(super) fn smallest(effects: &[Vec<Effect>]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::capture::Tier;
 
     fn effects(marks: &[&str]) -> Vec<Vec<Effect>> {
-        let effect = |mark: char| if mark == 'x' { Effect::Closed } else { Effect::Nothing };
+        let effect = |mark: char| match mark {
+            'x' => Effect::Closed,
+            'b' => Effect::ClosedBelow(Tier::NodeRoot),
+            _ => Effect::Nothing,
+        };
         marks.iter().map(|marks| marks.chars().map(effect).collect()).collect()
     }
 
@@ -38,5 +44,8 @@ mod tests {
         assert_eq!(smallest(&effects(&["xxx", "x..", "..x"])), [0]);
         assert_eq!(smallest(&effects(&["x.", "x."])), [0]);
         assert!(smallest(&effects(&[])).is_empty());
+        // What closes a way to everybody is more than what closes it to some.
+        assert_eq!(smallest(&effects(&["bb", "x."])), [0, 1]);
+        assert_eq!(smallest(&effects(&["bb", "xx"])), [1]);
     }
 }

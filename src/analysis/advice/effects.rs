@@ -8,14 +8,14 @@ use super::Item;
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Exit, Exits, Group, Verdict};
 
-/// What an edit does to a way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an edit does to a way, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Effect {
     Nothing,
-    /// It is closed to everybody.
-    Closed,
     /// It is closed to whom it is open now, and open to stronger attackers, of whom this is the weakest.
     ClosedBelow(Tier),
+    /// It is closed to everybody.
+    Closed,
     /// A way that one control stopped has two.
     Seconded,
 }

@@ -133,10 +133,12 @@ fn together(
         let Suggestion { closes, seconds, .. } = suggestions[only];
         return Smallest { suggestions: chosen, closes, seconds };
     }
-    let edits: Vec<Change> = chosen.iter().map(|&number| suggestions[number].edit).collect();
+    let mut edits: Vec<Change> = chosen.iter().map(|&number| suggestions[number].edit).collect();
     if edits.is_empty() {
         return Smallest::default();
     }
+    // The last first: what is taken out of a list moves what comes after it.
+    edits.sort_unstable_by(|one, other| other.cmp(one));
     let bears = |exit: &Exit| edits.iter().any(|&edit| changes::bears_on(edit, exit));
     let effects = effects::effects(items, bears, &again(&edits));
     let (closes, seconds) = counts(&effects);
