@@ -101,7 +101,13 @@ fn connections(criterion: &mut Criterion) {
     for workloads in [100, 1_000, 10_000] {
         let walk = cluster(workloads);
         let connected = palisade::connections(&walk, &Config::default(), &ConnectionOptions::default());
-        assert_eq!((connected.listing.workloads.len(), connected.inputs.unparsed.len()), (workloads, 0));
+        assert_eq!(
+            (
+                connected.listings.iter().map(|listing| listing.workloads.len()).sum::<usize>(),
+                connected.inputs.unparsed.len()
+            ),
+            (workloads, 0)
+        );
         group.throughput(Throughput::Elements(workloads as u64));
         group.bench_function(format!("{workloads} workloads"), |bencher| {
             let run = |walk| palisade::connections(walk, &Config::default(), &ConnectionOptions::default());

@@ -9,7 +9,7 @@ mod keys;
 mod read;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -108,7 +108,19 @@ impl Changed {
 pub struct Baseline {
     /// The file, as it was typed.
     pub name: String,
-    pub known: BTreeMap<String, Known>,
+    /// Whether the input was several estates.
+    pub is_split: bool,
+    pub known: Vec<Known>,
+}
+
+impl Baseline {
+    /// What it knows, by the names that findings have in a comparison with a run whose input is several estates, or is one.
+    #[must_use]
+    pub fn by_name(&self, is_split: bool) -> HashMap<&str, &Known> {
+        let is_alike = is_split == self.is_split;
+        let names = self.known.iter().map(|known| if is_alike { &known.fingerprint } else { &known.plain });
+        names.map(String::as_str).zip(&self.known).collect()
+    }
 }
 
 /// What a baseline says of a finding, for who reads that it is gone.
@@ -117,6 +129,11 @@ pub struct Known {
     pub rule: String,
     pub resource: String,
     pub message: String,
+    pub fingerprint: String,
+    /// The same as in a run in which the input is one estate.
+    pub plain: String,
+    /// The estates that it was about, where its name does not say so; all where there are none.
+    pub estates: Vec<String>,
 }
 
 /// The settings of a run.

@@ -1,7 +1,7 @@
 //! Static policy linter and auditor for egress control in Kubernetes with an Istio egress gateway on Google Cloud.
 //!
 //! ```text
-//! walk → parse → resource → model → analysis → rules → triage → report
+//! walk → parse → resource → scope → model → analysis → rules → triage → report
 //! ```
 //!
 //! The library reads no file past [`source::walk`] and never panics on any input. [`audit`] is the whole pipeline.
@@ -15,11 +15,15 @@ pub mod report;
 pub mod resource;
 pub mod rule;
 pub mod rules;
+pub mod scope;
 pub mod source;
 pub mod traffic;
 pub mod triage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+
+use rayon::prelude::*;
 
 use analysis::Facts;
 use analysis::network_policy::Dataplane;
@@ -28,9 +32,11 @@ use finding::{Confidence, Object, Severity};
 use model::{Change, Estate};
 use repair::Repaired;
 use report::connections::{Filter, Listing};
-use resource::Resources;
+use resource::{Embedded, Resources};
 use rule::Audit;
-use source::{Document, Edit, Location, Problem, Replacement, Source, SourceId, Sources, Span, Unparsed, Walk};
+use source::{
+    Document, Edit, Location, Problem, Replacement, Skipped, Source, SourceId, Sources, Span, Unparsed, Walk,
+};
 use traffic::Traffic;
 use triage::{Inputs, Marked, Objects, Repair, Report, Unmodelled};
 
@@ -58,7 +64,7 @@ pub fn settings(walk: &Walk) -> Result<Config, Vec<Problem>> {
 /// Audits everything that a walk has found: parses, models, analyzes, runs the rules and judges.
 #[must_use]
 pub fn audit(walk: &Walk, config: &Config) -> Report {
-    audit_with(walk, config, |_, _| ()).0
+    audit_with(walk, config, |_, _, _| ()).0
 }
 
 /// Tries the fixes of a report's findings, but for those that may not be made: made are those with which an audit of the
@@ -76,26 +82,113 @@ pub fn repaired<'r>(walk: &Walk, config: &Config, report: &'r Report, may: impl 
 /// Audits, and keeps the ways out for a comparison with those of another state.
 #[must_use]
 pub fn audit_and_ways(walk: &Walk, config: &Config) -> (Report, report::paths::Snapshot) {
-    audit_with(walk, config, report::paths::Snapshot::new)
+    let (report, parts) = audit_with(walk, config, report::paths::Snapshot::new);
+    (report, parts.into_iter().collect())
 }
 
-/// Audits, and takes something else from the estate and the facts while they are there.
-fn audit_with<T>(walk: &Walk, config: &Config, take: impl FnOnce(&Estate<'_>, &Facts<'_>) -> T) -> (Report, T) {
+/// Audits each estate of the input, and takes something else from each while it is there.
+fn audit_with<T: Send>(
+    walk: &Walk,
+    config: &Config,
+    take: impl Fn(&Estate<'_>, &Facts<'_>, &str) -> T + Sync,
+) -> (Report, Vec<T>) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
-    let resources = resource::read(&parsed.documents, &embedded);
-    let estate = model::lower(&resources, config);
-    let facts = analysis::analyze(&estate);
-    let audit = Audit { estate: &estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
-    let findings = rules::run(&audit);
-    let places = Places::new(&resources, &parsed.documents, &walk.sources);
+    let read = Read::new(walk, &parsed.documents, &embedded, config);
+    let (audited, problems) = read.each(config, |estate, name, _| {
+        let facts = analysis::analyze(estate);
+        let audit = Audit { estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
+        let spoke = rules::RULES.iter().filter(|rule| rule.missing(estate).next().is_none()).map(|rule| rule.id);
+        ((name.to_owned(), rules::run(&audit)), spoke.collect::<Vec<_>>(), take(estate, &facts, name))
+    });
+    let mut spoke: BTreeSet<&str> = BTreeSet::new();
+    let mut findings = Vec::new();
+    let mut taken = Vec::new();
+    for (found, by, other) in audited {
+        findings.push(found);
+        spoke.extend(by);
+        taken.push(other);
+    }
+
+    let places = Places { estates: &read.scopes, ..Places::new(&read.resources, &parsed.documents, &walk.sources) };
     let settings = walk.sources.settings().map(source::parse).unwrap_or_default();
     let documents = parsed.documents.iter().chain(embedded.documents()).chain(&settings.documents);
     let comments = triage::comments(documents, &rules::ids());
-    let (mut findings, ignores) = triage::silence(findings, comments, &places, config);
-    findings.extend(rules::about_ignores(&Audit { ignores: &ignores, ..audit }).into_iter().map(Marked::from));
-    let inputs = inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed);
-    (triage::triage(findings, inputs, &places, config), take(&estate, &facts))
+    let mut told = triage::together(findings);
+    told.retain(|told| told.estates.is_empty() || !rules::counts_in_all_alone(&told.finding));
+    let (mut findings, ignores) = triage::silence(told, comments, &places, config, |rule| spoke.contains(rule));
+    findings.extend(rules::about_ignores(&ignores).into_iter().map(Marked::from));
+    let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
+    (triage::triage(findings, inputs, &places, config), taken)
+}
+
+/// What was read, and which of it is one estate.
+struct Read<'a> {
+    /// Everything that is in an estate.
+    resources: Resources<'a>,
+    scopes: Vec<scope::Scope>,
+    /// The files that are in none.
+    left: BTreeSet<SourceId>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Read<'a> {
+    fn new(walk: &Walk, documents: &'a [Document<'a>], embedded: &'a Embedded<'a>, config: &Config) -> Self {
+        let whole = resource::read(documents, embedded);
+        let scope::Scopes { list: scopes, problems } = scope::scopes(&walk.sources, documents, &whole, config);
+        let left = scope::left_out(&walk.sources, &scopes);
+        let resources = if left.is_empty() { whole } else { whole.part(|id| !left.contains(&id)) };
+        Self { resources, scopes, left, problems }
+    }
+
+    /// Does something with each estate; also answers with what could not be taken as written in any of them.
+    fn each<T: Send>(
+        &self,
+        config: &Config,
+        work: impl Fn(&Estate<'_>, &str, &Resources<'_>) -> T + Sync,
+    ) -> (Vec<T>, Vec<Problem>) {
+        let on = |resources: &Resources<'_>, name: &str| {
+            let estate = model::lower(resources, config);
+            (work(&estate, name, resources), estate.problems)
+        };
+        let done: Vec<(T, Vec<Problem>)> = match self.scopes.as_slice() {
+            [] => vec![on(&self.resources, "")],
+            scopes => scopes
+                .par_iter()
+                .map(|scope| on(&self.resources.part(|id| scope.sources.contains(&id)), &scope.name))
+                .collect(),
+        };
+        let mut problems = self.problems.clone();
+        let mut all = Vec::with_capacity(done.len());
+        for (one, of_estate) in done {
+            all.push(one);
+            // Estates that share a file have the same to say of it.
+            let new = of_estate.into_iter().filter(|problem| !problems.contains(problem));
+            problems.extend(new.collect::<Vec<_>>());
+        }
+        (all, problems)
+    }
+
+    fn inputs(&self, walk: &Walk, problems: Vec<Problem>, mut unparsed: Vec<Unparsed>) -> Inputs {
+        let Self { resources, left, .. } = self;
+        unparsed.retain(|unparsed| !left.contains(&unparsed.at.source));
+        let reason = "in none of the `estates` of the settings";
+        let left_out =
+            left.iter().map(|&id| Skipped { path: walk.sources[id].path().to_owned(), reason: reason.to_owned() });
+        Inputs {
+            files: walk.sources.manifests().count() - left.len(),
+            bytes: walk.sources.bytes(),
+            documents: resources.list.len() + resources.unmodelled.len() + unparsed.len(),
+            resources: resources.list.len(),
+            unmodelled: unmodelled(resources),
+            problems: [problems, resources.problems.clone()].concat(),
+            charts: triage::charts(&walk.sources, &unparsed),
+            unparsed,
+            skipped: walk.skipped.iter().cloned().chain(left_out).collect(),
+            estates: self.scopes.iter().map(|scope| (scope.name.clone(), scope.sources.len())).collect(),
+            placed: resources.placed(),
+        }
+    }
 }
 
 /// Holds settings against an earlier state of the input and its settings: what that did not accept is not accepted now.
@@ -117,6 +210,8 @@ pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Conf
 /// What to list of the connections that network policies allow.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionOptions {
+    /// The only estate to list, where the input is several.
+    pub estate: Option<String>,
     /// How the dataplane takes a block of addresses that holds pods'; what the input's cluster says where none is given.
     pub dataplane: Option<Dataplane>,
     /// The only sources to list; all where there is none.
@@ -130,28 +225,30 @@ pub struct ConnectionOptions {
 /// What may open which connection by network policies alone, and what was wrong with the input.
 #[derive(Debug)]
 pub struct Connected {
-    pub listing: Listing,
+    /// One for each estate of the input.
+    pub listings: Vec<Listing>,
     pub inputs: Inputs,
 }
 
 /// Works out which workload may open which connection to which workload or address range, by network policies alone.
 #[must_use]
 pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) -> Connected {
-    let parsed = source::parse_all(&walk.sources);
-    let embedded = resource::embedded_documents(&parsed.documents);
-    let resources = resource::read(&parsed.documents, &embedded);
-    let estate = model::lower(&resources, config);
-    let policies = analysis::network_policy::network_policies(&estate);
-    let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(&estate));
-    let ends = (options.from.clone(), options.to.clone());
-    let listing = report::connections::listing(&estate, &policies, dataplane, ends, options.explain);
-    Connected { listing, inputs: inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed) }
+    let (listings, inputs) = list(walk, config, options.estate.as_deref(), |estate, name, _, _| {
+        let policies = analysis::network_policy::network_policies(estate);
+        let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(estate));
+        let ends = (options.from.clone(), options.to.clone());
+        let mut listing = report::connections::listing(estate, &policies, dataplane, ends, options.explain);
+        name.clone_into(&mut listing.estate);
+        listing
+    });
+    Connected { listings, inputs }
 }
 
-/// The ways out of an estate, and what was wrong with the input.
+/// The ways out of each estate, and what was wrong with the input.
 #[derive(Debug)]
 pub struct Paths {
-    pub listing: report::paths::Listing,
+    /// One for each estate of the input.
+    pub listings: Vec<report::paths::Listing>,
     pub inputs: Inputs,
 }
 
@@ -159,7 +256,8 @@ pub struct Paths {
 #[must_use]
 pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
     let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
-    let list = |estate: &Estate<'_>, facts: &Facts<'_>, _: &Places<'_>, resources: &Resources<'_>| {
+    let (listings, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, resources, _| {
+        let facts = analysis::analyze(estate);
         let again = |changes: &[Change], hosts: &(dyn Fn(&str) -> bool + Sync)| {
             let mut changed = model::lower(resources, config);
             for &change in changes {
@@ -168,74 +266,61 @@ pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Pa
             let facts = analysis::analyze_but_exits(&changed);
             analysis::exits::exits_to(&changed, &facts, &traffic, &|host, _| hosts(host))
         };
-        let first = report::paths::first(estate, facts, filter, &again);
-        report::paths::Listing { first, ..report::paths::listing(estate, facts, filter) }
-    };
-    let (listing, inputs) = analyzed(walk, config, list);
-    Paths { listing, inputs }
+        let first = report::paths::first(estate, &facts, filter, &again);
+        report::paths::Listing { estate: name.to_owned(), first, ..report::paths::listing(estate, &facts, filter) }
+    });
+    Paths { listings, inputs }
 }
 
-/// The estate as a graph, and what was wrong with the input.
+/// Each estate as a graph, and what was wrong with the input.
 #[derive(Debug)]
 pub struct Graph {
-    pub picture: report::graph::Picture,
+    /// One for each estate of the input.
+    pub pictures: Vec<report::graph::Picture>,
     pub inputs: Inputs,
 }
 
-/// Draws the estate with its ways out.
+/// Draws each estate with its ways out.
 #[must_use]
 pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
-    let draw = |estate: &Estate<'_>, facts: &Facts<'_>, places: &Places<'_>, _: &Resources<'_>| {
-        report::graph::picture(estate, facts, filter, places)
-    };
-    let (picture, inputs) = analyzed(walk, config, draw);
-    Graph { picture, inputs }
+    let (pictures, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, _, places| {
+        let facts = analysis::analyze(estate);
+        let mut picture = report::graph::picture(estate, &facts, filter, places);
+        name.clone_into(&mut picture.listing.estate);
+        picture
+    });
+    Graph { pictures, inputs }
 }
 
-/// Takes something from the estate, the facts and what stands where, without asking any rule.
-fn analyzed<T>(
+/// Lists something of each estate of the input, or of the one that is asked for, and says what was read.
+fn list<T: Send>(
     walk: &Walk,
     config: &Config,
-    take: impl FnOnce(&Estate<'_>, &Facts<'_>, &Places<'_>, &Resources<'_>) -> T,
-) -> (T, Inputs) {
+    asked: Option<&str>,
+    of: impl Fn(&Estate<'_>, &str, &Resources<'_>, &Places<'_>) -> T + Sync,
+) -> (Vec<T>, Inputs) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
-    let resources = resource::read(&parsed.documents, &embedded);
-    let estate = model::lower(&resources, config);
-    let facts = analysis::analyze(&estate);
-    let taken = take(&estate, &facts, &Places::new(&resources, &parsed.documents, &walk.sources), &resources);
-    (taken, inputs(walk, &resources, &estate, parsed.problems, parsed.unparsed))
-}
-
-/// What was read.
-fn inputs(
-    walk: &Walk,
-    resources: &Resources<'_>,
-    estate: &Estate<'_>,
-    problems: Vec<Problem>,
-    unparsed: Vec<Unparsed>,
-) -> Inputs {
-    Inputs {
-        files: walk.sources.manifests().count(),
-        bytes: walk.sources.bytes(),
-        documents: resources.list.len() + resources.unmodelled.values().sum::<usize>() + unparsed.len(),
-        resources: resources.list.len(),
-        unmodelled: unmodelled(resources),
-        problems: [problems, resources.problems.clone(), estate.problems.clone()].concat(),
-        charts: triage::charts(&walk.sources, &unparsed),
-        unparsed,
-        skipped: walk.skipped.clone(),
-        placed: resources.placed,
-    }
+    let read = Read::new(walk, &parsed.documents, &embedded, config);
+    let places = Places::new(&read.resources, &parsed.documents, &walk.sources);
+    let is_asked = |name: &str| asked.is_none_or(|asked| asked == name);
+    let of_asked = |estate: &Estate<'_>, name: &str, resources: &Resources<'_>| {
+        is_asked(name).then(|| of(estate, name, resources, &places))
+    };
+    let (listings, problems) = read.each(config, of_asked);
+    let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
+    (listings.into_iter().flatten().collect(), inputs)
 }
 
 fn unmodelled(resources: &Resources<'_>) -> Vec<Unmodelled> {
-    let entry = |(&(api_version, kind), &count): (&(&str, &str), &usize)| Unmodelled {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    resources.unmodelled.iter().for_each(|(kind, _)| *counts.entry(*kind).or_default() += 1);
+    let entry = |((api_version, kind), count): ((&str, &str), usize)| Unmodelled {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         count,
     };
-    resources.unmodelled.iter().map(entry).collect()
+    counts.into_iter().map(entry).collect()
 }
 
 /// What stands where: finds the object and the field of a place by binary search.
@@ -244,6 +329,7 @@ pub struct Places<'a> {
     objects: Vec<(Location, &'a resource::Resource<'a>)>,
     documents: Vec<(Location, &'a Document<'a>)>,
     settings: Option<&'a Source>,
+    estates: &'a [scope::Scope],
 }
 
 impl<'a> Places<'a> {
@@ -254,7 +340,7 @@ impl<'a> Places<'a> {
         let mut documents: Vec<_> = documents.iter().map(|document| (document.root().at(), document)).collect();
         objects.sort_by_key(|(at, _)| *at);
         documents.sort_by_key(|(at, _)| *at);
-        Self { objects, documents, settings: sources.settings() }
+        Self { objects, documents, settings: sources.settings(), estates: &[] }
     }
 }
 
@@ -315,6 +401,11 @@ impl Objects for Places<'_> {
 
     fn names(&self, ignore: &Ignore) -> bool {
         self.objects.iter().any(|(_, resource)| ignore.names(&object(resource)))
+    }
+
+    fn estate(&self, source: SourceId) -> Option<&str> {
+        let mut holding = self.estates.iter().filter(|scope| scope.sources.contains(&source));
+        holding.next().filter(|_| holding.next().is_none()).map(|scope| scope.name.as_str())
     }
 
     fn replacement(&self, edit: &Edit) -> Option<Replacement> {

@@ -4,21 +4,23 @@
 mod absorb;
 mod charts;
 mod difference;
+mod estates;
 mod fingerprint;
 mod silence;
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 pub use charts::{Chart, charts};
 pub use difference::{Difference, difference};
+pub use estates::{Told, together};
 pub use silence::{accepted, comments, silence};
 
 use crate::config::{Baseline, Changed, Config, Ignore, Known};
 use crate::finding::{Decision, Finding, Level, Object};
 use crate::source::{Edit, Location, Problem, Replacement, Skipped, SourceId, Sources, Unparsed};
-use fingerprint::{fingerprint, numbered};
+use fingerprint::{fingerprint, numbered, with_estate};
 
 /// Whether the estate passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub struct Inputs {
     /// Kinds that are read but not modelled, with how many there are; sorted.
     pub unmodelled: Vec<Unmodelled>,
     pub skipped: Vec<Skipped>,
+    /// The estates that were audited apart, by name, with how many files each has; nothing where the input is one.
+    pub estates: Vec<(String, usize)>,
     /// What was understood, but not as the API server would take it.
     pub problems: Vec<Problem>,
     /// Namespaced objects that name no namespace and were placed in `default` or their kustomization's.
@@ -95,11 +99,13 @@ pub struct Unmodelled {
 pub struct Marked {
     pub finding: Finding,
     pub ignore: Option<Ignore>,
+    /// The estates that it is about; all where there are none.
+    pub estates: Vec<String>,
 }
 
 impl From<Finding> for Marked {
     fn from(finding: Finding) -> Self {
-        Self { finding, ignore: None }
+        Self { finding, ignore: None, estates: Vec::new() }
     }
 }
 
@@ -113,6 +119,12 @@ pub struct Reported {
     /// Rule, variant, the objects along the witness, the path of the field and what else the finding is about, hashed; never
     /// a line number.
     pub fingerprint: String,
+    /// The same without the estate that its file belongs to: for comparisons with a run in which the input was one estate.
+    pub plain: String,
+    /// The estates that it is about; all of the input where there are none.
+    pub estates: Vec<String>,
+    /// Whether its file belongs to one of several estates alone, so that its name says which.
+    pub is_own: bool,
     /// The findings that it explains and that are told with it.
     pub absorbed: Vec<Reported>,
     /// The ignore that silences it.
@@ -161,6 +173,17 @@ pub struct Compared {
 }
 
 impl Reported {
+    /// What it is called in a comparison with a run whose input was several estates, or was one.
+    fn name<'r>(&'r self, estates: &[&str], was_split: bool) -> &'r str {
+        if estates.is_empty() == was_split { &self.plain } else { &self.fingerprint }
+    }
+
+    /// The estates that it is about, where its name does not say so already.
+    #[must_use]
+    pub fn shared_estates(&self) -> &[String] {
+        if self.is_own { &[] } else { &self.estates }
+    }
+
     /// The finding and all that it explains.
     pub fn with_parts(&self) -> impl Iterator<Item = &Self> {
         // What a finding explains explains nothing itself: it would have been attached to the same.
@@ -199,6 +222,9 @@ pub trait Objects {
     /// Whether any object in the input has a name that an ignore gives.
     fn names(&self, ignore: &Ignore) -> bool;
 
+    /// The estate that a file belongs to, where it belongs to one of several alone.
+    fn estate(&self, source: SourceId) -> Option<&str>;
+
     /// An edit of an object in bytes; nothing where the layout would have to be guessed.
     fn replacement(&self, edit: &Edit) -> Option<Replacement>;
 }
@@ -212,27 +238,35 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         .filter(|(level, marked)| keeps(*level, &marked.finding, config))
         .collect();
     kept.sort_by(|(_, one), (_, other)| order(&one.finding, &other.finding));
-    kept.dedup_by(|(_, one), (_, other)| one.finding == other.finding);
+    kept.dedup_by(|(_, one), (_, other)| one.finding == other.finding && one.estates == other.estates);
     sort_inputs(&mut inputs);
 
     // Names are given before anything is set aside: what an ignore hides must not rename what it leaves.
-    let mut seen = HashMap::new();
-    let report = |(order, (level, Marked { finding, ignore })): (usize, (Level, Marked))| {
+    let (mut seen, mut seen_plain) = (HashMap::new(), HashMap::new());
+    let report = |(order, (level, Marked { finding, ignore, estates })): (usize, (Level, Marked))| {
         let object = objects.object(finding.at);
-        let fingerprint = numbered(fingerprint(&finding, object.as_ref(), objects), &mut seen);
+        let hashed = fingerprint(&finding, object.as_ref(), &estates, objects);
+        let own = objects.estate(finding.at.source).filter(|_| !finding.estate_wide);
+        let is_own = own.is_some();
+        let plain = numbered(hashed, &mut seen_plain);
+        let fingerprint = numbered(own.map_or(hashed, |estate| with_estate(hashed, estate)), &mut seen);
         let repair = repair(&finding, objects);
-        Reported { finding, level, object, fingerprint, absorbed: Vec::new(), ignore, order, repair }
+        let absorbed = Vec::new();
+        Reported { finding, level, object, fingerprint, plain, estates, is_own, absorbed, ignore, order, repair }
     };
     let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
-    let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, config));
+    let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
+    let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, &names, config));
     let is_touched = |reported: &Reported| {
         config.changed.as_ref().is_none_or(|changed| touches(changed, &reported.finding, objects))
     };
     let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_touched);
     let untouched = config.changed.as_ref().map(|changed| (untouched.len(), changed.since.clone()));
     let (suppressed, counted): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
+    let known = config.baseline.as_ref().map(|baseline| (baseline.is_split, baseline.by_name(!names.is_empty())));
     let is_known = |reported: &Reported| {
-        config.baseline.as_ref().is_some_and(|baseline| baseline.known.contains_key(&reported.fingerprint))
+        let known = known.as_ref().and_then(|(was_split, known)| known.get(reported.name(&names, *was_split)));
+        known.is_some_and(|known| estates::was_there(reported.shared_estates(), &names, &known.estates))
     };
     let (known, findings): (Vec<_>, Vec<_>) = counted.into_iter().partition(is_known);
     // After what is ignored is set aside: it neither hides what it would explain nor takes the path along.
@@ -250,9 +284,10 @@ fn repair(finding: &Finding, objects: &dyn Objects) -> Option<Repair> {
     is_apart.then(|| Repair { title: fix.title.clone(), replacements })
 }
 
-fn compared(baseline: &Baseline, all: &[Reported], config: &Config) -> Compared {
-    let is_there = |fingerprint: &str| all.iter().any(|reported| reported.fingerprint == fingerprint);
-    let gone = baseline.known.iter().filter(|(fingerprint, _)| config.reports_all() && !is_there(fingerprint));
+fn compared(baseline: &Baseline, all: &[Reported], estates: &[&str], config: &Config) -> Compared {
+    let there: BTreeSet<&str> = all.iter().map(|reported| reported.name(estates, baseline.is_split)).collect();
+    let known: BTreeMap<&str, &Known> = baseline.by_name(!estates.is_empty()).into_iter().collect();
+    let gone = known.into_iter().filter(|(name, _)| config.reports_all() && !there.contains(name));
     Compared { name: baseline.name.clone(), gone: gone.map(|(_, known)| known.clone()).collect() }
 }
 
@@ -341,6 +376,10 @@ mod tests {
 
         fn names(&self, _: &Ignore) -> bool {
             false
+        }
+
+        fn estate(&self, _: SourceId) -> Option<&str> {
+            None
         }
 
         fn replacement(&self, _: &Edit) -> Option<Replacement> {

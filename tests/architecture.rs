@@ -16,6 +16,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("finding", &["source"]),
     ("config", &["finding", "source", "traffic"]),
     ("resource", &["finding", "source", "traffic"]),
+    ("scope", &["config", "resource", "source"]),
     ("model", &["config", "resource", "finding", "source", "traffic"]),
     ("analysis", &["model", "finding", "source", "traffic"]),
     ("rule", &["config", "analysis", "model", "finding", "source", "traffic"]),

@@ -34,7 +34,7 @@ type Connections = BTreeMap<(End, End), Traffic>;
 
 fn connections(folder: &Path, dataplane: Dataplane) -> Listing {
     let options = ConnectionOptions { dataplane: Some(dataplane), ..ConnectionOptions::default() };
-    palisade::connections(&common::walk(folder), &Config::default(), &options).listing
+    common::only(palisade::connections(&common::walk(folder), &Config::default(), &options).listings)
 }
 
 fn add(all: &mut Connections, from: &End, to: &End, traffic: &Traffic) {

@@ -41,7 +41,7 @@ fn written(policies: &str, options: &ConnectionOptions, format: Format) -> Strin
     let connected = palisade::connections(&walk, &Config::default(), options);
     assert!(connected.inputs.unparsed.is_empty() && connected.inputs.unmodelled.is_empty());
     let mut out = Vec::new();
-    connections::write(&connected.listing, &walk.sources, format, false, &mut out).expect("memory can be written");
+    connections::write(&connected.listings, &walk.sources, format, false, &mut out).expect("memory can be written");
     String::from_utf8(out).expect("the output is UTF-8")
 }
 
@@ -202,7 +202,7 @@ spec: {{template: {{metadata: {{labels: {{app: queue}}}}, spec: {{containers: [{
 fn an_end_that_the_input_does_not_have_is_told() {
     let unmatched = |from: &str, to: &str| {
         let walk = source::from_text("input.yaml", PODS.to_owned());
-        let listing = palisade::connections(&walk, &Config::default(), &options(from, to)).listing;
+        let listing = common::only(palisade::connections(&walk, &Config::default(), &options(from, to)).listings);
         listing.unmatched.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(unmatched("shop", "10.0.0.0/8"), [""; 0]);

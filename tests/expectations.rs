@@ -281,6 +281,16 @@ fn a_statement_about_nobody_is_told_at_its_place() {
 }
 
 #[test]
+fn whom_one_of_several_estates_has_is_somebody() {
+    let (x, y) = (APP.to_owned(), APP.replace("team-x", "team-y"));
+    let settings =
+        "deny: {from: team-x, to: example.com}\n- deny: {from: nobody, to: example.com}\nestates: {a: [a], b: [b]}";
+    let files = vec![("a/a.yaml".to_owned(), x + "---" + &policy("[]") + "---" + DENY), ("b/b.yaml".to_owned(), y)];
+    let found: Vec<String> = report(with(files, &[settings]).path(), &[]).iter().map(short).collect();
+    assert_eq!(found, ["warning no-workload"]);
+}
+
+#[test]
 fn addresses_of_the_cluster_are_not_judged() {
     let cluster = "
 apiVersion: container.cnrm.cloud.google.com/v1beta1

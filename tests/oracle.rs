@@ -143,8 +143,9 @@ fn compare(cluster: &Cluster, dataplane: Dataplane) -> Result<(), TestCaseError>
     let options = ConnectionOptions { dataplane: Some(dataplane), ..ConnectionOptions::default() };
     let connected = palisade::connections(&walk, &Config::default(), &options);
     prop_assert!(connected.inputs.unparsed.is_empty() && connected.inputs.problems.is_empty());
-    prop_assert!(connected.listing.entries().all(|entry| entry.spoken.unknown.is_empty()));
-    let answers = Answers::new(&connected.listing);
+    let [listing] = connected.listings.as_slice() else { return Err(TestCaseError::fail("not one estate")) };
+    prop_assert!(listing.entries().all(|entry| entry.spoken.unknown.is_empty()));
+    let answers = Answers::new(listing);
     for packet in packets(cluster) {
         let expected = naive::allowed(cluster, packet, dataplane == Dataplane::Calico);
         let ours = answers.allows(cluster, packet);

@@ -239,7 +239,7 @@ fn what_to_do_first_comes_out_as_was_said() {
     let documents = two_teams();
     let estate = folder(&[("estate.yaml", &documents.join("---\n"))]);
     let before = whole(estate.path(), &[]);
-    let first = &before["first"];
+    let first = &before["first"][0];
     let edits = first["edits"].as_array().expect("a list");
     let told: Vec<(&str, &str)> = edits
         .iter()
@@ -269,17 +269,17 @@ fn what_to_do_first_comes_out_as_was_said() {
     assert_eq!((number(rule, "closes"), number(first, "open"), &rule["open_to"]), (12, 15, &Value::Null));
     let with_rule = folder(&[("estate.yaml", &documents.join("---\n")), ("added.yaml", DENY)]);
     let after = whole(with_rule.path(), &[]);
-    assert_eq!(number(&after["first"], "open"), number(first, "open") - number(rule, "closes"));
+    assert_eq!(number(&after["first"][0], "open"), number(first, "open") - number(rule, "closes"));
     assert_eq!(number(rule, "stops_approved"), 0);
 }
 
 #[test]
 fn what_to_do_first_is_about_what_is_asked_for() {
     let estate = folder(&[("estate.yaml", &two_teams().join("---\n"))]);
-    let of_x = &whole(estate.path(), &["--from", "team-x"])["first"];
+    let of_x = &whole(estate.path(), &["--from", "team-x"])["first"][0];
     let kinds: Vec<&Value> = of_x["edits"].as_array().expect("a list").iter().map(|edit| &edit["edit"]).collect();
     assert_eq!(kinds, ["firewall-deny-egress"], "{of_x:#}");
-    let to = &whole(estate.path(), &["--from", "team-y/Deployment/one", "--to", "203.0.113.9:443"])["first"];
+    let to = &whole(estate.path(), &["--from", "team-y/Deployment/one", "--to", "203.0.113.9:443"])["first"][0];
     // One over each protocol that has ports.
     assert_eq!((&to["open"], &to["edits"][0]["closes"]), (&3.into(), &3.into()), "{to:#}");
     let text = run(estate.path(), &["paths"]).stdout;
@@ -291,5 +291,5 @@ fn what_to_do_first_is_about_what_is_asked_for() {
     assert!(!run(estate.path(), &["paths", "--quiet"]).stdout.contains("what to do first"));
     let closed = folder(&[("estate.yaml", &[APP, DENY, ISOLATED].join("---\n"))]);
     assert!(!run(closed.path(), &["paths"]).stdout.contains("what to do first"));
-    assert_eq!(whole(closed.path(), &[])["first"]["edits"], Value::Array(Vec::new()));
+    assert_eq!(whole(closed.path(), &[])["first"][0]["edits"], Value::Array(Vec::new()));
 }

@@ -113,6 +113,9 @@ fn findings(sources: &Sources) -> Vec<Reported> {
             level,
             object,
             fingerprint: String::new(),
+            plain: String::new(),
+            estates: Vec::new(),
+            is_own: false,
             absorbed: Vec::new(),
             ignore: None,
             order: 0,
@@ -129,6 +132,8 @@ fn findings(sources: &Sources) -> Vec<Reported> {
 
 fn report(sources: &Sources) -> Report {
     let inputs = Inputs {
+        charts: Vec::new(),
+        estates: Vec::new(),
         files: 3,
         bytes: sources.bytes(),
         documents: 9,
@@ -138,7 +143,6 @@ fn report(sources: &Sources) -> Report {
         skipped: vec![Skipped { path: "logo.png".to_owned(), reason: "not YAML or JSON".to_owned() }],
         problems: vec![Problem { at: at(sources, "0.0.0.0/0"), message: "`x` is not a range of addresses".to_owned() }],
         placed: 1,
-        charts: Vec::new(),
     };
     Report { verdict: Verdict::Incomplete, inputs, findings: findings(sources), ..Report::default() }
 }
@@ -208,6 +212,9 @@ fn a_hop_in_a_long_line_is_shown_where_it_is() {
         level: Level::Error,
         object: None,
         fingerprint: String::new(),
+        plain: String::new(),
+        estates: Vec::new(),
+        is_own: false,
         absorbed: Vec::new(),
         ignore: None,
         order: 0,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::paths::known_estate;
 use super::settings::{self, Fault};
 use super::{INPUT, OUTPUT, messages, sources};
 use palisade::ConnectionOptions;
@@ -30,6 +31,10 @@ pub struct Connections {
     /// Documents that cannot be parsed are no failure
     #[arg(long, help_heading = INPUT)]
     pub allow_unparsed: bool,
+
+    /// Of which estate, where the input is several
+    #[arg(long, value_name = "NAME", help_heading = OUTPUT)]
+    pub estate: Option<String>,
 
     /// Sources to list: a namespace, namespace/Kind/name, an address or an address block
     #[arg(long, value_name = "END", help_heading = OUTPUT)]
@@ -94,11 +99,13 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
             DataplaneName::Calico => Dataplane::Calico,
             DataplaneName::Unknown => Dataplane::Unknown,
         }),
+        estate: command.estate.clone(),
         from: command.from.clone(),
         to: command.to.clone(),
         explain: command.explain,
     };
     let connected = palisade::connections(&walk, &config, &options);
+    known_estate(command.estate.as_deref(), &connected.inputs)?;
     let format = match command.format {
         FormatName::Text => connections::Format::Text,
         FormatName::Json => connections::Format::Json,
@@ -107,7 +114,7 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     };
     let write = |out: &mut dyn Write| {
         let mut out = BufWriter::new(out);
-        connections::write(&connected.listing, &walk.sources, format, command.verbose, &mut out)?;
+        connections::write(&connected.listings, &walk.sources, format, command.verbose, &mut out)?;
         out.flush()
     };
     match &command.output {
@@ -123,14 +130,16 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     }
     // A table and a graph have no place for what is not a connection.
     if matches!(command.format, FormatName::Csv | FormatName::Dot) && !command.quiet {
-        connected.listing.notes.iter().for_each(|note| eprintln!("palisade: {note}"));
+        for note in connections::notes(&connected.listings) {
+            eprintln!("palisade: {note}");
+        }
         if command.verbose {
-            let written = connections::write_groups(&connected.listing, &mut io::stderr().lock());
+            let written = connections::write_groups(&connected.listings, &mut io::stderr().lock());
             written.map_err(|error| Fault::Write(PathBuf::from("standard error"), error))?;
         }
     }
-    let unmatched = &connected.listing.unmatched;
-    for filter in unmatched {
+    let unmatched = connections::unmatched(&connected.listings);
+    for filter in &unmatched {
         eprintln!("palisade: `{filter}` is neither a namespace nor a workload of the input");
     }
     let is_empty = connected.inputs.documents == 0;

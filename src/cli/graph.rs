@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::OUTPUT;
 use super::paths::Asked;
 use super::settings::Fault;
+use palisade::config::listed;
 use palisade::report::graph;
 
 /// `palisade graph`.
@@ -37,13 +38,19 @@ pub enum FormatName {
 pub fn run(command: &Graph) -> Result<u8, Fault> {
     let asked = &command.asked;
     asked.answer(|walk, config, filter| {
-        let palisade::Graph { picture, inputs } = palisade::graph(walk, config, filter);
-        asked.known(&picture.listing, &inputs)?;
+        let palisade::Graph { pictures, inputs } = palisade::graph(walk, config, filter);
+        asked.known(&pictures.iter().map(|picture| &picture.listing).collect::<Vec<_>>(), &inputs)?;
+        let [picture] = pictures.as_slice() else {
+            let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
+            let said =
+                format!("the input is several estates, and a graph shows one: `--estate` with {}", listed(&names));
+            return Err(Fault::Asked(said));
+        };
         let text = match command.format {
-            FormatName::Dot => graph::dot(&picture, &walk.sources),
-            FormatName::Mermaid => graph::mermaid(&picture, &walk.sources),
-            FormatName::Json => graph::json(&picture, &walk.sources),
-            FormatName::Html => graph::html(&picture, &inputs, &walk.sources),
+            FormatName::Dot => graph::dot(picture, &walk.sources),
+            FormatName::Mermaid => graph::mermaid(picture, &walk.sources),
+            FormatName::Json => graph::json(picture, &walk.sources),
+            FormatName::Html => graph::html(picture, &inputs, &walk.sources),
         };
         asked.write(|out| out.write_all(text.as_bytes()))?;
         Ok(inputs)

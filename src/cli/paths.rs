@@ -10,7 +10,7 @@ use super::settings::{self, Fault};
 use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
-use palisade::config::{Config, From, Part, To, suggestion};
+use palisade::config::{Config, From, Part, To, listed, suggestion};
 use palisade::report::paths::{self, Filter, Listing};
 use palisade::source::Walk;
 use palisade::triage::Inputs;
@@ -48,6 +48,10 @@ pub struct Asked {
     /// Documents that cannot be parsed are no failure
     #[arg(long, help_heading = INPUT)]
     pub allow_unparsed: bool,
+
+    /// Of which estate, where the input is several
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
+    pub estate: Option<String>,
 
     /// Whose ways out: a namespace, or namespace/Kind/name
     #[arg(long, value_name = "WORKLOAD", help_heading = FILTER)]
@@ -108,11 +112,11 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
     asked.answer(|walk, config, filter| {
         let first = command.format == FormatName::Json || !asked.quiet;
         let filter = Filter { first, ..filter.clone() };
-        let palisade::Paths { listing, inputs } = palisade::paths(walk, config, &filter);
-        asked.known(&listing, &inputs)?;
+        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, &filter);
+        asked.known(&listings.iter().collect::<Vec<_>>(), &inputs)?;
         asked.write(|out| match command.format {
-            FormatName::Terminal => out.write_all(paths::terminal(&listing, &walk.sources, &options).as_bytes()),
-            FormatName::Json => paths::json(&listing, &walk.sources, out),
+            FormatName::Terminal => out.write_all(paths::terminal(&listings, &walk.sources, &options).as_bytes()),
+            FormatName::Json => paths::json(&listings, &walk.sources, out),
         })?;
         Ok(inputs)
     })
@@ -152,6 +156,7 @@ impl Asked {
 
     fn filter(&self) -> Filter {
         Filter {
+            estate: self.estate.clone(),
             from: self.from.clone(),
             to: self.to.clone(),
             tier: self.tier,
@@ -162,12 +167,13 @@ impl Asked {
         }
     }
 
-    /// Checks that whoever is asked for by name is there.
+    /// Checks that the estate and whoever is asked for by name are there.
     ///
     /// # Errors
-    /// Nobody of that name is in the input.
-    pub fn known(&self, listing: &Listing, inputs: &Inputs) -> Result<(), Fault> {
-        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, listing))
+    /// Nothing of that name is in the input.
+    pub fn known(&self, listings: &[&Listing], inputs: &Inputs) -> Result<(), Fault> {
+        known_estate(self.estate.as_deref(), inputs)?;
+        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, listings))
     }
 
     /// Writes to the file or to standard output.
@@ -194,13 +200,34 @@ impl Asked {
     }
 }
 
+/// Whether the estate that is asked for is one of the input.
+///
+/// # Errors
+/// It is not.
+pub fn known_estate(asked: Option<&str>, inputs: &Inputs) -> Result<(), Fault> {
+    let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
+    match asked {
+        Some(asked) if names.is_empty() => {
+            Err(Fault::Asked(format!("the input is one estate, and has none called `{asked}`: leave `--estate` out")))
+        }
+        Some(asked) if !names.contains(&asked) => {
+            let listed = listed(&names);
+            Err(Fault::Asked(format!(
+                "there is no estate `{asked}` in the input, only {listed}{}",
+                suggestion(asked, &names)
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whoever asks for a workload that is not there has mistyped, and must not read an empty list as good news.
-fn known(from: &From, listing: &Listing) -> Result<(), Fault> {
+fn known(from: &From, listings: &[&Listing]) -> Result<(), Fault> {
     let asked = from.to_string();
-    if listing.names.contains(&asked) {
+    if listings.iter().any(|listing| listing.names.contains(&asked)) {
         return Ok(());
     }
-    let names: Vec<&str> = listing.names.iter().map(String::as_str).collect();
+    let names: Vec<&str> = listings.iter().flat_map(|listing| &listing.names).map(String::as_str).collect();
     let what = if asked.contains('/') { "application workload" } else { "namespace with application workloads" };
     Err(Fault::Asked(format!("there is no {what} `{asked}` in the input{}", suggestion(&asked, &names))))
 }

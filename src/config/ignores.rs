@@ -86,7 +86,8 @@ pub enum Outcome {
     Unused,
     /// No object in the input has the name that it gives.
     NoObject,
-    /// Its object is not in the input, which is only a part of what the settings speak of.
+    /// Nobody knows: its object is not in the input, which is only a part of what the settings speak of; or the rule had
+    /// not what it needs to find something.
     Unjudged,
     /// Its last day has passed.
     Ended,

@@ -1,5 +1,7 @@
 //! Which layers the input speaks of. What was not in the input is unknown, never missing (contract: Absence).
 
+use std::collections::BTreeSet;
+
 use super::admission::{Admission, ENFORCED_LEVEL, Scope};
 use super::iam::{Holder, Iam};
 use super::mesh::Mesh;
@@ -182,8 +184,9 @@ pub(super) fn evidence<'a>(resources: &'a Resources<'a>, config: &Config) -> Evi
     if evidence.has(Layer::Scheduling) && resources.list.iter().any(|resource| is_cluster(&resource.kind)) {
         evidence.add(Layer::Firewall);
     }
-    for (_, kind) in resources.unmodelled.keys() {
-        for (_, layer) in UNREAD.iter().filter(|(name, _)| name == kind) {
+    let unmodelled: BTreeSet<(&str, &str)> = resources.unmodelled.iter().map(|(kind, _)| *kind).collect();
+    for (_, kind) in unmodelled {
+        for (_, layer) in UNREAD.iter().filter(|(name, _)| *name == kind) {
             evidence.add(*layer);
             evidence.unread.push((*layer, kind));
         }

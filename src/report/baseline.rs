@@ -12,6 +12,9 @@ struct BaselineShape {
     /// For who opens the file and wonders.
     #[serde(default)]
     about: String,
+    /// The estates of the input; absent where it is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    estates: Vec<String>,
     findings: Vec<KnownShape>,
 }
 
@@ -22,7 +25,13 @@ struct KnownShape {
     resource: String,
     #[serde(default)]
     message: String,
+    /// The estates that it is about; absent where it is about all of them, or where the fingerprint tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    estates: Vec<String>,
     fingerprint: String,
+    /// The fingerprint in a run in which the input is one estate; absent where it is the same.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    plain: String,
 }
 
 const ABOUT: &str = "findings that palisade knows of: `palisade check --baseline` reports what is not among them";
@@ -35,7 +44,9 @@ pub fn baseline(report: &Report) -> String {
         rule: reported.finding.rule.to_owned(),
         resource: reported.object.as_ref().map(super::object_name).unwrap_or_default(),
         message: reported.finding.message.clone(),
+        estates: reported.shared_estates().to_vec(),
         fingerprint: reported.fingerprint.clone(),
+        plain: if reported.plain == reported.fingerprint { String::new() } else { reported.plain.clone() },
     };
     // What a path explains stays known when the path is closed.
     let all = report.findings.iter().chain(&report.known);
@@ -43,7 +54,8 @@ pub fn baseline(report: &Report) -> String {
     findings.sort();
     // What several paths explain is told with each of them.
     findings.dedup();
-    super::pretty(&BaselineShape { schema: SCHEMA, about: ABOUT.to_owned(), findings })
+    let estates = report.inputs.estates.iter().map(|(name, _)| name.clone()).collect();
+    super::pretty(&BaselineShape { schema: SCHEMA, about: ABOUT.to_owned(), estates, findings })
 }
 
 /// Reads a baseline; `name` is what the outputs call it.
@@ -56,7 +68,10 @@ pub fn read_baseline(name: &str, text: &str) -> Result<Baseline, String> {
         return Err(format!("its schema is {}, and this version reads {SCHEMA}", shape.schema));
     }
     let known = |shape: KnownShape| {
-        (shape.fingerprint, Known { rule: shape.rule, resource: shape.resource, message: shape.message })
+        let KnownShape { rule, resource, message, estates, fingerprint, plain } = shape;
+        let plain = if plain.is_empty() { fingerprint.clone() } else { plain };
+        Known { rule, resource, message, fingerprint, plain, estates }
     };
-    Ok(Baseline { name: name.to_owned(), known: shape.findings.into_iter().map(known).collect() })
+    let (is_split, known) = (!shape.estates.is_empty(), shape.findings.into_iter().map(known).collect());
+    Ok(Baseline { name: name.to_owned(), is_split, known })
 }

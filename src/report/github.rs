@@ -2,7 +2,7 @@
 
 use super::palette::clean;
 use super::relative::Paths;
-use super::{Place, counted, level_counts, unaudited};
+use super::{Place, counted, level_counts, said, unaudited};
 use crate::finding::Level;
 use crate::source::Sources;
 use crate::triage::{Report, Verdict};
@@ -27,8 +27,8 @@ pub fn github(report: &Report, sources: &Sources, paths: &Paths) -> String {
             let at = paths.position(&Place::new(hop.at, sources));
             format!("\n{}. {}: {}, {} ({at})", index + 1, hop.name, hop.decision.as_str(), hop.reason)
         });
-        let said = format!("{}{}{help}", finding.message, hops.collect::<String>());
-        text.push_str(&command(reported.level, &Place::new(finding.at, sources), paths, finding.rule, &said));
+        let message = format!("{}{}{help}", said(reported), hops.collect::<String>());
+        text.push_str(&command(reported.level, &Place::new(finding.at, sources), paths, finding.rule, &message));
     }
     text + &last(report)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::relative::Paths;
-use super::{Place, unaudited};
+use super::{Place, said, unaudited};
 use crate::finding::Severity;
 use crate::source::{LineColumn, Sources};
 use crate::triage::{Report, Reported};
@@ -65,7 +65,7 @@ fn entry(reported: &Reported, sources: &Sources, paths: &Paths) -> Entry {
     let place = Place::new(finding.at, sources);
     let help = if finding.help.is_empty() { String::new() } else { format!(" ({})", finding.help) };
     Entry {
-        description: format!("{}{help}", finding.message),
+        description: format!("{}{help}", said(reported)),
         check_name: finding.rule,
         fingerprint: reported.fingerprint.clone(),
         severity: match finding.severity {

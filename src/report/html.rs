@@ -5,7 +5,9 @@ mod frame;
 pub(super) mod markup;
 
 use super::excerpt::Mark;
-use super::{Place, by_object, by_topic, counted, level_counts, object_name, rule_of, rule_uri, unaudited};
+use super::{
+    Place, apart, by_object, by_topic, counted, level_counts, object_name, rule_of, rule_uri, said, unaudited,
+};
 use crate::finding::{Hop, Level};
 use crate::rule::Rule;
 use crate::source::Sources;
@@ -62,6 +64,7 @@ impl Page<'_> {
         let read = format!("{}, {}", counted(inputs.files, "file"), counted(inputs.documents, "document"));
         let mut text = format!("<header>\n<h1>palisade: <span class=\"{verdict}\">{verdict}</span></h1>\n");
         text += &format!("<p>{} in {read}.</p>\n", level_counts(self.report));
+        text.extend(apart(self.report).map(|estates| format!("<p>{}</p>\n", prose(&estates))));
         if !self.report.findings.is_empty() {
             text += "<table>\n<tr><th>topic</th><th>errors</th><th>warnings</th><th>notes</th></tr>\n";
             for (topic, counts) in by_topic(self.report, self.rules) {
@@ -113,7 +116,7 @@ impl Page<'_> {
         let name = format!("<a href=\"#rule-{id}\">{id}</a>/{}", finding.variant);
         text +=
             &format!("<p><strong class=\"{level}\">{level}</strong> {name} <span class=\"quiet\">{rank}</span></p>\n");
-        text += &format!("<p class=\"said\">{}</p>\n", prose(&finding.message));
+        text += &format!("<p class=\"said\">{}</p>\n", prose(&said(reported)));
         text += &self.excerpt(reported);
         text += &self.witness(&finding.witness);
         if !finding.help.is_empty() {

@@ -68,6 +68,8 @@ struct InputsShape<'a> {
     resources: usize,
     bytes: usize,
     placed: usize,
+    /// The estates that were audited apart; empty where the input is one.
+    estates: Vec<EstateShape<'a>>,
     unparsed: Vec<UnparsedShape<'a>>,
     /// Helm charts that nobody rendered, whose templates are among the unparsed.
     charts: Vec<ChartShape<'a>>,
@@ -82,6 +84,12 @@ struct UnparsedShape<'a> {
     line: usize,
     column: usize,
     reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct EstateShape<'a> {
+    name: &'a str,
+    files: usize,
 }
 
 #[derive(Serialize)]
@@ -130,6 +138,9 @@ pub(super) struct FindingShape<'a> {
     /// What a path finding explains; `check --all` lists it as findings.
     absorbed: Vec<AbsorbedShape<'a>>,
     fingerprint: &'a str,
+    /// The estates that it is about; absent where it is about all of the input.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    estates: &'a [String],
     suppressed: Option<SuppressedShape<'a>>,
     /// `new` or `unchanged`, where there is a baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -221,6 +232,7 @@ fn inputs<'a>(inputs: &'a Inputs, sources: &'a Sources) -> InputsShape<'a> {
         resources: inputs.resources,
         bytes: inputs.bytes,
         placed: inputs.placed,
+        estates: inputs.estates.iter().map(|(name, files)| EstateShape { name, files: *files }).collect(),
         unparsed: unparsed.collect(),
         charts: inputs.charts.iter().map(chart).collect(),
         unmodelled: inputs.unmodelled.iter().map(unmodelled).collect(),
@@ -256,6 +268,7 @@ pub(super) fn finding<'a>(report: &Report, reported: &'a Reported, sources: &'a 
         fix: reported.repair.as_ref().map(|repair| fix(repair, sources)),
         absorbed: reported.absorbed.iter().map(|part| absorbed(part, sources)).collect(),
         fingerprint: &reported.fingerprint,
+        estates: &reported.estates,
         suppressed: reported.ignore.as_ref().map(|ignore| suppressed(ignore, sources)),
         baseline: super::baseline_state(report, reported),
     }

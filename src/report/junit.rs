@@ -43,7 +43,7 @@ fn case(report: &Report, reported: &Reported, sources: &Sources, rules: &[&'stat
     let rule = super::rule_of(reported, rules);
     let topic = rule.map_or("", |rule| rule.topic);
     let name = format!("{} at {path}:{}", finding.rule, place.start.line);
-    let message = format!("{}: {}", reported.level.as_str(), finding.message);
+    let message = format!("{}: {}", reported.level.as_str(), super::said(reported));
     let mut said = format!("{path}:{}:{}: {message}\n", place.start.line, place.start.column);
     for (index, hop) in finding.witness.iter().enumerate() {
         let at = paths.position(&Place::new(hop.at, sources));

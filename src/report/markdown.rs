@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::palette::clean;
 use super::relative::Paths;
-use super::{Place, by_object, by_topic, counted, level_counts, object_name, rule_of, rule_uri, unaudited};
+use super::{
+    Place, apart, by_object, by_topic, counted, level_counts, object_name, rule_of, rule_uri, said, unaudited,
+};
 use crate::finding::Level;
 use crate::rule::Rule;
 use crate::source::Sources;
@@ -19,6 +21,9 @@ pub fn markdown(report: &Report, sources: &Sources, rules: &[&'static Rule], pat
     let mut text = format!("## palisade: {}\n\n", report.verdict.as_str());
     let (files, documents) = (counted(report.inputs.files, "file"), counted(report.inputs.documents, "document"));
     let _ = writeln!(text, "{} in {files}, {documents}{}.", level_counts(report), besides(report));
+    if let Some(estates) = apart(report) {
+        let _ = writeln!(text, "\n{}", prose(&estates));
+    }
     if !report.findings.is_empty() {
         text.push_str("\n| topic | errors | warnings | notes |\n|---|--:|--:|--:|\n");
         for (topic, counts) in by_topic(report, rules) {
@@ -74,8 +79,7 @@ pub(super) fn item(reported: &Reported, sources: &Sources, rules: &[&'static Rul
         Level::Warning => "\u{1f7e1}",
         Level::Note | Level::Off => "\u{1f535}",
     };
-    let mut text =
-        format!("- {sign} **{}** {rule} at {at}  \n  {}\n", reported.level.as_str(), prose(&finding.message));
+    let mut text = format!("- {sign} **{}** {rule} at {at}  \n  {}\n", reported.level.as_str(), prose(&said(reported)));
     if !finding.help.is_empty() {
         let _ = writeln!(text, "  <br>→ {}", prose(&finding.help));
     }

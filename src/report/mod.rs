@@ -136,6 +136,25 @@ fn rule_of(reported: &Reported, rules: &[&'static Rule]) -> Option<&'static Rule
     rules.iter().copied().find(|rule| rule.id == reported.finding.rule)
 }
 
+/// The message of a finding, and the estates that it is about where these are not all.
+fn said(reported: &Reported) -> String {
+    let names: Vec<String> = reported.estates.iter().map(|name| format!("`{name}`")).collect();
+    let estates = if names.is_empty() { String::new() } else { format!(" (in {})", names.join(", ")) };
+    format!("{}{estates}", reported.finding.message)
+}
+
+/// The line above what is said of one of several estates.
+fn estate_title(name: &str) -> String {
+    format!("estate {}", clean(name))
+}
+
+/// The estates of the input in a sentence; nothing where it is one.
+fn apart(report: &Report) -> Option<String> {
+    let names: Vec<String> = report.inputs.estates.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let estates = (!names.is_empty()).then(|| counted(names.len(), "estate"))?;
+    Some(format!("{estates}, each audited by itself: {}.", names.join(", ")))
+}
+
 /// What the outputs that have no place for them say of documents that were not understood: the place and the reason.
 fn unaudited<'a>(inputs: &'a Inputs, sources: &'a Sources) -> impl Iterator<Item = (Place<'a>, String)> {
     let said = |reason: &str| format!("document not understood, and not audited: {reason}");

@@ -19,7 +19,7 @@ use line_hash::line_hashes;
 use shape::{
     Artifact, ArtifactChange, CodeFlow, Configuration, Content, Descriptor, DescriptorProperties, Document, Driver,
     Fingerprints, Fix, Invocation, Message, Notification, Physical, Region, ResultProperties, ResultShape, Run,
-    SarifLocation, Suppression, Text, ThreadFlow, ThreadFlowLocation, Tool,
+    RunProperties, SarifLocation, Suppression, Text, ThreadFlow, ThreadFlowLocation, Tool,
 };
 pub use uri::file_uri;
 use uri::uri;
@@ -56,10 +56,16 @@ pub fn sarif(report: &Report, sources: &Sources, rules: &[&'static Rule], option
             invocations: [log.invocation(report, candidates.len() - shown.len())],
             column_kind: "unicodeCodePoints",
             results: shown.iter().map(|reported| log.result(report, reported)).collect(),
+            properties: estates(report),
         }],
     };
     // Only maps with keys that are no strings and failing writers are errors; the shapes have neither.
     serde_json::to_string(&document).map(|text| escaped(text + "\n")).unwrap_or_default()
+}
+
+fn estates(report: &Report) -> Option<RunProperties<'_>> {
+    let estates: Vec<&str> = report.inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
+    (!estates.is_empty()).then_some(RunProperties { estates })
 }
 
 /// The findings that are written: all, or the worst where there are too many; in the order of the report.
@@ -116,6 +122,7 @@ impl<'a> Log<'a> {
                 confidence: finding.confidence.as_str(),
                 resource: reported.object.as_ref().map(shape::resource),
                 help: &finding.help,
+                estates: &reported.estates,
             },
         }
     }

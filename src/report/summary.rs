@@ -46,6 +46,16 @@ pub(super) fn summary(report: &Report, sources: &Sources, options: &Terminal) ->
     let limit = if options.verbose { usize::MAX } else { BRIEF };
     rows.row(&format!("{}:", report.verdict.as_str()), &found(report, rows.palette));
     rows.row("read:", &read(&report.inputs, options));
+    if !report.inputs.estates.is_empty() {
+        let names: Vec<String> = report
+            .inputs
+            .estates
+            .iter()
+            .map(|(name, files)| format!("{} ({})", clean(name), counted(*files, "file")))
+            .collect();
+        rows.row("apart:", &format!("{}, each audited by itself", counted(names.len(), "estate")));
+        rows.items(&names, limit);
+    }
     compared(&mut rows, report, limit);
     ignored(&mut rows, report, sources, options);
     let fixable = report.findings.iter().flat_map(Reported::with_parts).filter(|one| one.repair.is_some()).count();

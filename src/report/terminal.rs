@@ -165,7 +165,11 @@ fn aside(reported: &Reported) -> String {
         Confidence::High => String::new(),
         lower => format!(", {} confidence", lower.as_str()),
     };
-    format!("{object}{} severity{confidence}", reported.finding.severity.as_str())
+    let estates = match reported.estates.as_slice() {
+        [] => String::new(),
+        estates => format!(", in {}", clean(&estates.join(", "))),
+    };
+    format!("{object}{} severity{confidence}{estates}", reported.finding.severity.as_str())
 }
 
 /// A finding as miette takes it.

@@ -10,15 +10,13 @@ mod meta;
 mod placement;
 mod reader;
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 
 pub use embedded::{Embedded, embedded_documents};
 pub use meta::Meta;
 pub use reader::{Labels, Text};
 
-use crate::source::{Document, Location, Node, Problem, Shape};
+use crate::source::{Document, Location, Node, Problem, Shape, SourceId};
 use kubernetes::WorkloadKind;
 use reader::Reader;
 
@@ -50,6 +48,7 @@ pub enum Kind<'a> {
     Node(kubernetes::Node<'a>),
     Autoscaler(kubernetes::Autoscaler<'a>),
     DisruptionBudget(kubernetes::DisruptionBudget<'a>),
+    RuntimeClass(kubernetes::RuntimeClass<'a>),
     Service(kubernetes::Service<'a>),
     /// Endpoints or an `EndpointSlice`.
     Endpoints(kubernetes::EndpointList<'a>),
@@ -118,11 +117,27 @@ pub enum Kind<'a> {
 #[derive(Debug, Default)]
 pub struct Resources<'a> {
     pub list: Vec<Resource<'a>>,
-    /// How many documents of each kind are read but not modelled, by API version and kind.
-    pub unmodelled: BTreeMap<(&'a str, &'a str), usize>,
+    /// What is read but not modelled, by API version and kind, with the file of each.
+    pub unmodelled: Vec<((&'a str, &'a str), SourceId)>,
     pub problems: Vec<Problem>,
+}
+
+impl Resources<'_> {
     /// How many objects got a namespace that they do not name.
-    pub placed: usize,
+    #[must_use]
+    pub fn placed(&self) -> usize {
+        let is_placed = |resource: &&Resource<'_>| resource.meta.namespace.is_none() && resource.namespace.is_some();
+        self.list.iter().filter(is_placed).count()
+    }
+
+    /// What some of the files hold.
+    #[must_use]
+    pub fn part(&self, is_part: impl Fn(SourceId) -> bool) -> Self {
+        let list = self.list.iter().filter(|resource| is_part(resource.meta.at.source)).cloned();
+        let unmodelled = self.unmodelled.iter().filter(|(_, source)| is_part(*source)).copied();
+        let problems = self.problems.iter().filter(|problem| is_part(problem.at.source)).cloned();
+        Self { list: list.collect(), unmodelled: unmodelled.collect(), problems: problems.collect() }
+    }
 }
 
 /// Reads all documents, in order.
@@ -136,10 +151,7 @@ pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Re
     for part in parts {
         all.list.extend(part.list);
         all.problems.extend(part.problems);
-        all.placed += part.placed;
-        for (kind, count) in part.unmodelled {
-            *all.unmodelled.entry(kind).or_default() += count;
-        }
+        all.unmodelled.extend(part.unmodelled);
     }
     all
 }
@@ -152,19 +164,18 @@ fn read_document<'a>(
 ) -> Resources<'a> {
     let mut read = Resources::default();
     if let Some(contents) = cloud(document.root()) {
-        read_cloud(contents, folders, &mut read);
+        read_cloud(contents, document.source().id(), folders, &mut read);
         return read;
     }
     let setters = placement::setter_comments(document);
     for object in objects(document) {
         let mut reader = Reader::default();
         let Some(kind) = typed(&mut reader, &object, embedded) else {
-            *read.unmodelled.entry((object.api_version, object.kind)).or_default() += 1;
+            read.unmodelled.push(((object.api_version, object.kind), document.source().id()));
             continue;
         };
         let mut meta = Meta::read(&mut reader, object.node, object.api_version, object.kind);
         let namespace = placement::namespace(&meta, &kind, document.source(), kustomizations);
-        read.placed += usize::from(meta.namespace.is_none() && namespace.is_some());
         let inside = setters.iter().filter(|setter| placement::within(**setter, meta.at));
         meta.placeholders = reader.placeholders.into_iter().chain(inside.copied()).collect();
         read.problems.extend(reader.problems);
@@ -221,6 +232,9 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         }
         "policy" if object.kind == "PodDisruptionBudget" => {
             Some(kubernetes::disruption_budget(reader, object.node).map(Kind::DisruptionBudget))
+        }
+        "node.k8s.io" if object.kind == "RuntimeClass" => {
+            Some(Some(Kind::RuntimeClass(kubernetes::runtime_class(reader, object.node))))
         }
         "admissionregistration.k8s.io" => admission(reader, object),
         "templates.gatekeeper.sh"
@@ -426,17 +440,15 @@ fn cloud(root: Node<'_>) -> Option<gcp::Contents<'_>> {
     is_known.then_some(all)
 }
 
-fn read_cloud<'a>(contents: gcp::Contents<'a>, folders: &gcp::Folders<'_>, read: &mut Resources<'a>) {
-    for kind in contents.unmodelled {
-        *read.unmodelled.entry(kind).or_default() += 1;
-    }
+fn read_cloud<'a>(contents: gcp::Contents<'a>, source: SourceId, folders: &gcp::Folders<'_>, read: &mut Resources<'a>) {
+    read.unmodelled.extend(contents.unmodelled.into_iter().map(|kind| (kind, source)));
     for found in contents.found {
         let kind = Kind::Cloud(Box::new(found.read()));
         read.list.push(Resource { meta: Meta::of_cloud(&found), kind, namespace: None });
     }
     for call in contents.modules {
         let Some(at) = call.may_make_rules(folders) else {
-            *read.unmodelled.entry(gcp::MODULE).or_default() += 1;
+            read.unmodelled.push((gcp::MODULE, source));
             continue;
         };
         let meta = Meta::of_module(&call);

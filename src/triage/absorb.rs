@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::estates::is_within;
 use super::{Objects, Reported};
 use crate::finding::{Object, Parts};
 
@@ -52,13 +53,19 @@ fn edges(findings: &[Reported], objects: &dyn Objects) -> Vec<(usize, usize)> {
             for &part in by_rule.get(rule).into_iter().flatten() {
                 let is_meant = variant.is_none_or(|variant| findings[part].finding.variant == variant);
                 let is_near = about.is_empty() || findings[part].object.as_ref().is_some_and(|own| about.contains(own));
-                if part != path && is_meant && is_near {
+                if part != path && is_meant && is_near && told_together(reported, &findings[part]) {
                     edges.push((path, part));
                 }
             }
         }
     }
     edges
+}
+
+/// Whether a path and a part of it can be told at one of them: in each estate where the other is true, so is that one.
+fn told_together(path: &Reported, part: &Reported) -> bool {
+    let is_stronger = part.level >= path.level;
+    is_within(&part.estates, &path.estates) && (!is_stronger || is_within(&path.estates, &part.estates))
 }
 
 /// For each finding the one that it is attached to.
@@ -134,6 +141,10 @@ mod tests {
 
         fn names(&self, _: &Ignore) -> bool {
             false
+        }
+
+        fn estate(&self, _: SourceId) -> Option<&str> {
+            None
         }
 
         fn replacement(&self, _: &Edit) -> Option<Replacement> {

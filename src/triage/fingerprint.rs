@@ -6,11 +6,19 @@ use super::Objects;
 use crate::finding::{Finding, Object};
 
 /// What a finding is about, in words that moving lines or other objects does not change.
-pub(super) fn fingerprint(finding: &Finding, object: Option<&Object>, objects: &dyn Objects) -> u128 {
+pub(super) fn fingerprint(
+    finding: &Finding,
+    object: Option<&Object>,
+    estates: &[String],
+    objects: &dyn Objects,
+) -> u128 {
     let mut hash = Fnv::new();
     hash.word(finding.rule);
     hash.word(finding.variant);
     if finding.estate_wide {
+        for estate in estates {
+            hash.word(estate);
+        }
         return hash.0;
     }
     hash.object(object);
@@ -22,6 +30,13 @@ pub(super) fn fingerprint(finding: &Finding, object: Option<&Object>, objects: &
     if !finding.subject.is_empty() {
         hash.word(&finding.subject);
     }
+    hash.0
+}
+
+/// The fingerprint of a finding whose file is of one estate alone: clusters that have a folder each hold the same objects.
+pub(super) fn with_estate(fingerprint: u128, estate: &str) -> u128 {
+    let mut hash = Fnv(fingerprint);
+    hash.word(estate);
     hash.0
 }
 

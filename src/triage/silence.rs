@@ -4,7 +4,7 @@
 //! ignore unused. A finding is silenced for its own primary place and object alone: an ignore of what makes a path possible
 //! leaves the finding about the path.
 
-use super::{Marked, Objects};
+use super::{Marked, Objects, Told};
 use crate::config::{Accepted, Config, Fault, Ignore, Ignores, Judged, Outcome, Said, Scope, Site, in_comment};
 use crate::finding::Finding;
 use crate::source::Document;
@@ -30,16 +30,17 @@ pub fn comments<'d, 's: 'd>(
 /// Marks the findings that the settings and comments silence, and says of each ignore what came of it.
 #[must_use]
 pub fn silence(
-    findings: Vec<Finding>,
+    findings: Vec<Told>,
     (comments, faults): (Vec<Ignore>, Vec<Fault>),
     objects: &dyn Objects,
     config: &Config,
+    could_speak: impl Fn(&str) -> bool,
 ) -> (Vec<Marked>, Ignores) {
     let ignores: Vec<Ignore> = config.ignores.iter().cloned().chain(comments).collect();
     let is_new: Vec<bool> = ignores.iter().map(|ignore| is_new(ignore, objects, config)).collect();
     let mut used = vec![false; ignores.len()];
     let mut marked = Vec::with_capacity(findings.len());
-    for finding in findings {
+    for Told { finding, estates } in findings {
         let mut ignore = None;
         for (index, candidate) in ignores.iter().enumerate().filter(|(_, ignore)| reaches(ignore, &finding, objects)) {
             used[index] = true;
@@ -48,10 +49,14 @@ pub fn silence(
                 ignore = Some(candidate.clone());
             }
         }
-        marked.push(Marked { finding, ignore });
+        marked.push(Marked { finding, ignore, estates });
     }
     let judge = |((ignore, used), is_new): ((Ignore, bool), bool)| {
-        let outcome = if is_new { Outcome::New } else { outcome(&ignore, used, objects, config) };
+        let outcome = match outcome(&ignore, used, objects, config) {
+            _ if is_new => Outcome::New,
+            Outcome::Unused | Outcome::NoObject if !could_speak(&ignore.rule.value) => Outcome::Unjudged,
+            outcome => outcome,
+        };
         Judged { ignore, outcome }
     };
     let judged = ignores.into_iter().zip(used).zip(is_new).map(judge).collect();

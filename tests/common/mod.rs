@@ -49,6 +49,12 @@ pub fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// What there is exactly one of.
+pub fn only<T>(list: Vec<T>) -> T {
+    assert_eq!(list.len(), 1);
+    list.into_iter().next().expect("there is one")
+}
+
 /// The name of a file or folder.
 pub fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()

@@ -17,7 +17,9 @@ use crate::{Files, mutations, reference, walk};
 
 fn advice(files: &Files) -> (First, Vec<Option<(String, usize)>>) {
     let walk = walk(files);
-    let first = palisade::paths(&walk, &Config::default(), &Filter { first: true, ..Filter::default() }).listing.first;
+    let mut paths = palisade::paths(&walk, &Config::default(), &Filter { first: true, ..Filter::default() });
+    assert_eq!(paths.listings.len(), 1);
+    let first = paths.listings.remove(0).first;
     let place = |suggested: &Suggested| {
         let at = suggested.at?;
         let LineColumn { line, .. } = walk.sources[at.source].line_column(at.span.start);

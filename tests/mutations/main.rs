@@ -132,7 +132,7 @@ pub fn open_ways(files: &Files) -> Vec<(String, Way)> {
 
 fn listed(files: &Files, filter: &Filter) -> Vec<(String, Way)> {
     let paths = palisade::paths(&walk(files), &Config::default(), filter);
-    let rows = paths.listing.rows.into_iter().flat_map(|row| row.workloads);
+    let rows = paths.listings.into_iter().flat_map(|listing| listing.rows).flat_map(|row| row.workloads);
     rows.flat_map(|(name, ways)| ways.into_iter().map(move |way| (name.clone(), way))).collect()
 }
 

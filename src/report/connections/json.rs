@@ -14,6 +14,9 @@ use crate::traffic::{PortSet, Protocol};
 
 #[derive(Serialize)]
 struct EntryShape<'a> {
+    /// Absent where the input is one estate.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    estate: &'a str,
     from: SideShape<'a>,
     to: SideShape<'a>,
     allowed: Vec<SpokenShape>,
@@ -49,17 +52,18 @@ struct ReasonShape<'a> {
     location: LocationShape<'a>,
 }
 
-pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(listings: &[Listing], sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\n  \"schema\": {SCHEMA},\n  \"connections\": [")?;
-    entries(listing.entries(), |entry| Some(&entry.spoken.allowed), sources, out)?;
+    entries(listings, Listing::entries, |entry| Some(&entry.spoken.allowed), sources, out)?;
     write!(out, "],\n  \"unknown\": [")?;
-    entries(listing.entries(), |entry| Some(&entry.spoken.unknown), sources, out)?;
+    entries(listings, Listing::entries, |entry| Some(&entry.spoken.unknown), sources, out)?;
     write!(out, "],\n  \"denied\": [")?;
-    entries(listing.denied(), |_| None, sources, out)?;
-    write!(out, "],\n  \"notes\": {}", line(&listing.notes)?)?;
+    entries(listings, Listing::denied, |_| None, sources, out)?;
+    write!(out, "],\n  \"notes\": {}", line(&super::notes(listings))?)?;
     if groups {
         write!(out, ",\n  \"groups\": [")?;
-        for (index, group) in listing.groups.iter().enumerate() {
+        let groups = listings.iter().flat_map(|listing| listing.groups.iter().map(move |group| (listing, group)));
+        for (index, (listing, group)) in groups.enumerate() {
             let names: Vec<&str> =
                 group.workloads.iter().map(|&index| listing.workloads[index].name.as_str()).collect();
             write!(out, "{}\n    {}", if index == 0 { "" } else { "," }, line(&names)?)?;
@@ -70,17 +74,18 @@ pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mu
 }
 
 /// Writes the entries that speak something of one sort; all of them where no sort is asked for.
-fn entries<'l>(
-    entries: impl Iterator<Item = Entry<'l>>,
+fn entries<'l, I: Iterator<Item = Entry<'l>>>(
+    listings: &'l [Listing],
+    entries: impl Fn(&'l Listing) -> I,
     sort: impl Fn(&Entry<'l>) -> Option<&'l [(Protocol, PortSet)]>,
     sources: &'l Sources,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut separator = "";
-    for entry in entries {
+    for (listing, entry) in listings.iter().flat_map(|listing| entries(listing).map(move |entry| (listing, entry))) {
         let spoken = sort(&entry);
         if spoken.is_none_or(|spoken| !spoken.is_empty()) {
-            write!(out, "{separator}\n    {}", line(&shape(&entry, spoken.unwrap_or_default(), sources))?)?;
+            write!(out, "{separator}\n    {}", line(&shape(listing, &entry, spoken.unwrap_or_default(), sources))?)?;
             separator = ",";
         }
     }
@@ -91,10 +96,16 @@ fn line(shape: &impl Serialize) -> io::Result<String> {
     serde_json::to_string(shape).map(escaped).map_err(io::Error::from)
 }
 
-fn shape<'a>(entry: &Entry<'a>, spoken: &[(Protocol, PortSet)], sources: &'a Sources) -> EntryShape<'a> {
+fn shape<'a>(
+    listing: &'a Listing,
+    entry: &Entry<'a>,
+    spoken: &[(Protocol, PortSet)],
+    sources: &'a Sources,
+) -> EntryShape<'a> {
     let allowed =
         spoken.iter().map(|(protocol, ports)| SpokenShape { protocol: protocol.to_string(), ports: ports.to_string() });
     EntryShape {
+        estate: &listing.estate,
         from: side(entry.from),
         to: side(entry.to),
         allowed: allowed.collect(),

@@ -15,6 +15,8 @@ use crate::traffic::{AddressSet, PortSet, Protocol, Traffic, Transport};
 /// All connections, ready to be written.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
+    /// The name of the estate; empty where the input is one.
+    pub estate: String,
     /// The workloads, sorted by name.
     pub workloads: Vec<Named>,
     /// Workloads that no policy can tell apart, sorted by their first workload.

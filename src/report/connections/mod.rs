@@ -12,6 +12,8 @@ pub use listing::{Entry, Group, Listing, Named, Reason, Side, Spoken, listing};
 
 use std::io;
 
+use indexmap::IndexSet;
+
 use crate::source::Sources;
 
 /// How to write the connections.
@@ -28,25 +30,39 @@ pub enum Format {
 ///
 /// # Errors
 /// What the writer reports.
-pub fn write_groups(listing: &Listing, out: &mut dyn io::Write) -> io::Result<()> {
-    text::groups(listing, out)
+pub fn write_groups(listings: &[Listing], out: &mut dyn io::Write) -> io::Result<()> {
+    listings.iter().try_for_each(|listing| text::groups(listing, out))
 }
 
-/// Writes a listing. `groups` adds which workloads no policy can tell apart, in text and JSON.
+/// Why the listings of all estates are not the whole truth, each reason once.
+#[must_use]
+pub fn notes(listings: &[Listing]) -> Vec<&str> {
+    let notes: IndexSet<&str> = listings.iter().flat_map(|listing| &listing.notes).map(String::as_str).collect();
+    notes.into_iter().collect()
+}
+
+/// The ends that were asked for and that no estate has.
+#[must_use]
+pub fn unmatched(listings: &[Listing]) -> Vec<&Filter> {
+    let Some((first, others)) = listings.split_first() else { return Vec::new() };
+    first.unmatched.iter().filter(|filter| others.iter().all(|other| other.unmatched.contains(filter))).collect()
+}
+
+/// Writes the listings of all estates. `groups` adds which workloads no policy can tell apart, in text and JSON.
 ///
 /// # Errors
 /// What the writer reports.
 pub fn write(
-    listing: &Listing,
+    listings: &[Listing],
     sources: &Sources,
     format: Format,
     groups: bool,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     match format {
-        Format::Text => text::write(listing, sources, groups, out),
-        Format::Json => json::write(listing, sources, groups, out),
-        Format::Csv => csv::write(listing, out),
-        Format::Dot => dot::write(listing, out),
+        Format::Text => text::write(listings, sources, groups, out),
+        Format::Json => json::write(listings, sources, groups, out),
+        Format::Csv => csv::write(listings, out),
+        Format::Dot => dot::write(listings, out),
     }
 }

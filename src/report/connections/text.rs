@@ -4,11 +4,21 @@ use std::io::{self, Write};
 
 use super::{Entry, Listing, Side};
 use crate::model::Direction;
-use crate::report::{Place, clean, counted};
+use crate::report::{Place, clean, counted, estate_title};
 use crate::source::Sources;
 use crate::traffic::{PortSet, Protocol};
 
-pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(listings: &[Listing], sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
+    for (index, listing) in listings.iter().enumerate() {
+        if !listing.estate.is_empty() {
+            writeln!(out, "{}{}:", if index == 0 { "" } else { "\n" }, estate_title(&listing.estate))?;
+        }
+        of_estate(listing, sources, groups, out)?;
+    }
+    super::notes(listings).into_iter().try_for_each(|note| writeln!(out, "note: {}", clean(note)))
+}
+
+fn of_estate(listing: &Listing, sources: &Sources, groups: bool, out: &mut dyn Write) -> io::Result<()> {
     for entry in listing.entries().chain(listing.denied()) {
         line(&entry, out)?;
         for reason in entry.reasons {
@@ -21,7 +31,7 @@ pub(super) fn write(listing: &Listing, sources: &Sources, groups: bool, out: &mu
         writeln!(out)?;
         self::groups(listing, out)?;
     }
-    listing.notes.iter().try_for_each(|note| writeln!(out, "note: {}", clean(note)))
+    Ok(())
 }
 
 /// Which workloads no policy can tell apart: the first of each group and how many there are besides.

@@ -140,7 +140,7 @@ fn ways(word: &str, moves: &[Move], side: &Side<'_>, options: &Terminal) -> Stri
 fn brief(reported: &Reported, sources: &Sources, options: &Terminal) -> String {
     let finding = &reported.finding;
     let position = clean(&Place::new(finding.at, sources).position()).into_owned();
-    let said = format!("{position}: {} {}: {}", reported.level.as_str(), finding.rule, clean(&finding.message));
+    let said = format!("{position}: {} {}: {}", reported.level.as_str(), finding.rule, clean(&super::said(reported)));
     let reason = reported.ignore.as_ref().map(|ignore| format!(", because {}", clean(&ignore.reason)));
     let lines = wrapped(&format!("{said}{}", reason.unwrap_or_default()), options.width.saturating_sub(8));
     format!("    - {}\n", lines.join("\n      "))
@@ -201,5 +201,5 @@ fn way(moved: &Move, with_hops: bool) -> String {
 fn line(reported: &Reported, more: &str) -> String {
     let object =
         reported.object.as_ref().map(|object| format!(" in {}", code(&object_name(object)))).unwrap_or_default();
-    format!("- {}{object}: {}{more}\n", code(reported.finding.rule), prose(&reported.finding.message))
+    format!("- {}{object}: {}{more}\n", code(reported.finding.rule), prose(&super::said(reported)))
 }

@@ -11,6 +11,9 @@ use crate::source::Sources;
 #[derive(Serialize)]
 struct GraphShape<'a> {
     schema: u32,
+    /// Absent where the input is one estate.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    estate: &'a str,
     nodes: Vec<NodeShape<'a>>,
     edges: Vec<EdgeShape<'a>>,
 }
@@ -88,5 +91,6 @@ pub fn json(picture: &Picture, sources: &Sources) -> String {
             })
             .collect(),
     });
-    pretty(&GraphShape { schema: SCHEMA, nodes: nodes.collect(), edges: edges.collect() })
+    let estate = picture.listing.estate.as_str();
+    pretty(&GraphShape { schema: SCHEMA, estate, nodes: nodes.collect(), edges: edges.collect() })
 }

@@ -1,6 +1,6 @@
 //! Which ways out a change opens and closes: the ways of two estates, by whose they are, how they leave and where to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::listing::destinations;
@@ -32,21 +32,47 @@ type Ways = BTreeMap<Way, Leaving>;
 /// The ways out of an estate, kept to be compared with those of another.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    by_workload: BTreeMap<String, Arc<Ways>>,
+    /// By workload and by the name of its estate, which is empty where the input is one.
+    by_workload: BTreeMap<(String, String), Arc<Ways>>,
+    estates: BTreeSet<String>,
 }
 
 impl Snapshot {
-    /// Keeps what leaves an estate or may leave it.
+    /// Keeps what leaves an estate or may leave it; `name` tells it from others of the same input.
     #[must_use]
-    pub fn new(estate: &Estate<'_>, facts: &Facts<'_>) -> Self {
+    pub fn new(estate: &Estate<'_>, facts: &Facts<'_>, name: &str) -> Self {
         let mut by_workload = BTreeMap::new();
         for group in &facts.exits.groups {
             let ways = Arc::new(ways(group, estate, facts));
             for &workload in &group.workloads {
-                by_workload.insert(estate.display(&estate.workloads[workload]), Arc::clone(&ways));
+                let workload = estate.display(&estate.workloads[workload]);
+                by_workload.insert((workload, name.to_owned()), Arc::clone(&ways));
             }
         }
-        Self { by_workload }
+        Self { by_workload, estates: BTreeSet::from([name.to_owned()]) }
+    }
+
+    /// What corresponds to a workload of another state: itself in the estate of that name; where one of the states is not
+    /// split, or has no such estate, itself in the only one or in each.
+    fn counterparts(&self, (workload, estate): &(String, String)) -> Vec<&Arc<Ways>> {
+        let of = |estate: &String| self.by_workload.get(&(workload.clone(), estate.clone()));
+        if self.estates.contains(estate) {
+            of(estate).into_iter().collect()
+        } else {
+            self.estates.iter().filter_map(of).collect()
+        }
+    }
+}
+
+impl FromIterator<Snapshot> for Snapshot {
+    /// The ways out of several estates.
+    fn from_iter<I: IntoIterator<Item = Snapshot>>(snapshots: I) -> Self {
+        let mut all = Self::default();
+        for snapshot in snapshots {
+            all.by_workload.extend(snapshot.by_workload);
+            all.estates.extend(snapshot.estates);
+        }
+        all
     }
 }
 
@@ -142,13 +168,16 @@ fn moved(
     what: impl Fn(&State) -> Traffic,
     unless: impl Fn(&State) -> Traffic,
 ) -> Vec<Move> {
-    let nothing = Arc::new(Ways::new());
-    let mut known: BTreeMap<(usize, usize), Vec<Move>> = BTreeMap::new();
+    let mut known: BTreeMap<(usize, Vec<usize>), Vec<Move>> = BTreeMap::new();
     let mut moves: Vec<Move> = Vec::new();
-    for (workload, ways) in &there.by_workload {
-        let others = other.by_workload.get(workload).unwrap_or(&nothing);
-        let pair = (Arc::as_ptr(ways) as usize, Arc::as_ptr(others) as usize);
-        let differing = known.entry(pair).or_insert_with(|| differing(ways, others, &what, &unless));
+    for (key, ways) in &there.by_workload {
+        let (name, estate) = key;
+        let workload = if estate.is_empty() { name.clone() } else { format!("{name} of {estate}") };
+        let others = other.counterparts(key);
+        let compared = (Arc::as_ptr(ways) as usize, others.iter().map(|ways| Arc::as_ptr(ways) as usize).collect());
+        // An estate that is new must not open more than each of those before; one that is left was any of them.
+        let joined = if estate.is_empty() { Traffic::union } else { Traffic::intersection };
+        let differing = known.entry(compared).or_insert_with(|| differing(ways, (&others, joined), &what, &unless));
         for found in differing.iter() {
             let same =
                 |known: &&mut Move| (known.tier, &known.leads, known.via) == (found.tier, &found.leads, found.via);
@@ -162,9 +191,13 @@ fn moved(
     moves
 }
 
+/// How several sets of traffic become one.
+type Joined = fn(&Traffic, &Traffic) -> Traffic;
+
+/// What the ways have and the others, joined, have not.
 fn differing(
     ways: &Ways,
-    others: &Ways,
+    (others, joined): (&[&Arc<Ways>], Joined),
     what: &impl Fn(&State) -> Traffic,
     unless: &impl Fn(&State) -> Traffic,
 ) -> Vec<Move> {
@@ -174,8 +207,12 @@ fn differing(
         // What a weaker attacker can do, a stronger one can too.
         let mut told = Traffic::none();
         for (tier, state) in leaving {
-            let other = others.get(way).into_iter().flatten().filter(|(known, _)| *known <= tier);
-            let before = Traffic::union_all(other.map(|(_, state)| unless(state)));
+            let of = |other: &Ways| {
+                let leaving = other.get(way).into_iter().flatten().filter(|(known, _)| *known <= tier);
+                Traffic::union_all(leaving.map(|(_, state)| unless(state)))
+            };
+            let before = others.iter().map(|other| of(other)).reduce(|all, other| joined(&all, &other));
+            let before = before.unwrap_or_else(Traffic::none);
             let rest = what(state).difference(&before).difference(&told);
             if rest.first().is_none() {
                 continue;

@@ -7,6 +7,8 @@ use crate::config::{From, To};
 /// What to list of the ways out; everything that is open or unknown where nothing is set.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// The only estate, where the input is several.
+    pub estate: Option<String>,
     pub from: Option<From>,
     pub to: Option<To>,
     pub tier: Option<Tier>,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::first::{First, Suggested};
+use super::first::Suggested;
 use super::listing::{Destination, Listing, Stop, Way};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::Class;
@@ -16,6 +16,9 @@ use crate::traffic::AddressSet;
 
 #[derive(Serialize)]
 struct ExitShape<'a> {
+    /// Absent where the input is one estate.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    estate: &'a str,
     workload: &'a str,
     tier: &'static str,
     via: &'static str,
@@ -44,9 +47,18 @@ struct StopShape<'a> {
     location: Option<LocationShape<'a>>,
 }
 
-pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(listings: &[Listing], sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\n  \"schema\": {SCHEMA},\n  \"exits\": [")?;
     let mut separator = "";
+    for listing in listings {
+        exits(listing, &mut separator, sources, out)?;
+    }
+    let first: Vec<FirstShape<'_>> = listings.iter().map(|listing| first_shape(listing, sources)).collect();
+    let first = escaped(serde_json::to_string(&first)?);
+    writeln!(out, "{}],\n  \"first\": {first}\n}}", if separator.is_empty() { "" } else { "\n  " })
+}
+
+fn exits(listing: &Listing, separator: &mut &str, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
     let mut ways: Vec<(&str, &Way)> = listing
         .rows
         .iter()
@@ -56,18 +68,20 @@ pub(super) fn write(listing: &Listing, sources: &Sources, out: &mut dyn Write) -
     ways.sort_by_key(|(name, _)| *name);
     for (workload, way) in ways {
         for destination in &way.destinations {
-            let line = escaped(serde_json::to_string(&shape(workload, way, destination, sources))?);
+            let line = escaped(serde_json::to_string(&shape(&listing.estate, workload, way, destination, sources))?);
             write!(out, "{separator}\n    {line}")?;
-            separator = ",";
+            *separator = ",";
         }
     }
-    let first = escaped(serde_json::to_string(&first_shape(&listing.first, sources))?);
-    writeln!(out, "{}],\n  \"first\": {first}\n}}", if separator.is_empty() { "" } else { "\n  " })
+    Ok(())
 }
 
-/// What to do first.
+/// What to do first in an estate.
 #[derive(Serialize)]
 struct FirstShape<'a> {
+    /// Absent where the input is one estate.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    estate: &'a str,
     open: usize,
     single_control: usize,
     edits: Vec<EditShape<'a>>,
@@ -97,7 +111,7 @@ struct SmallestShape<'a> {
     second_controls: usize,
 }
 
-fn first_shape<'a>(first: &'a First, sources: &'a Sources) -> FirstShape<'a> {
+fn first_shape<'a>(Listing { estate, first, .. }: &'a Listing, sources: &'a Sources) -> FirstShape<'a> {
     let edit = |suggested: &'a Suggested| EditShape {
         edit: suggested.kind,
         object: &suggested.object,
@@ -111,6 +125,7 @@ fn first_shape<'a>(first: &'a First, sources: &'a Sources) -> FirstShape<'a> {
     };
     let smallest = &first.smallest;
     FirstShape {
+        estate,
         open: first.open,
         single_control: first.single,
         edits: first.suggestions.iter().map(edit).collect(),
@@ -123,8 +138,15 @@ fn first_shape<'a>(first: &'a First, sources: &'a Sources) -> FirstShape<'a> {
     }
 }
 
-fn shape<'a>(workload: &'a str, way: &'a Way, to: &'a Destination, sources: &'a Sources) -> ExitShape<'a> {
+fn shape<'a>(
+    estate: &'a str,
+    workload: &'a str,
+    way: &'a Way,
+    to: &'a Destination,
+    sources: &'a Sources,
+) -> ExitShape<'a> {
     ExitShape {
+        estate,
         workload,
         tier: way.tier.as_str(),
         via: way.via.as_str(),

@@ -16,6 +16,8 @@ use crate::traffic::{AddressSet, PortSet, Protocol, Traffic};
 /// All ways out that were asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
+    /// The name of the estate; empty where the input is one.
+    pub estate: String,
     pub rows: Vec<Row>,
     /// How many application workloads there are, asked for or not.
     pub workloads: usize,
@@ -122,7 +124,8 @@ pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listi
         names.insert(estate.display(workload));
     }
     let rows = exits.groups.iter().filter_map(|group| row(group, estate, facts, filter));
-    Listing { rows: rows.collect(), workloads: estate.tenants().count(), names, first: First::default() }
+    let (workloads, first) = (estate.tenants().count(), First::default());
+    Listing { estate: String::new(), rows: rows.collect(), workloads, names, first }
 }
 
 fn row(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Option<Row> {

@@ -21,10 +21,10 @@ use std::io;
 
 use crate::source::Sources;
 
-/// Writes a listing as JSON.
+/// Writes the listings of all estates as JSON.
 ///
 /// # Errors
 /// What the writer reports.
-pub fn json(listing: &Listing, sources: &Sources, out: &mut dyn io::Write) -> io::Result<()> {
-    json::write(listing, sources, out)
+pub fn json(listings: &[Listing], sources: &Sources, out: &mut dyn io::Write) -> io::Result<()> {
+    json::write(listings, sources, out)
 }

@@ -8,32 +8,42 @@ use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Verdict, Via};
 use crate::report::hops::hops;
 use crate::report::palette::{Palette, clean, wrapped};
-use crate::report::{Terminal, counted};
+use crate::report::{Terminal, counted, estate_title};
 use crate::source::Sources;
 use crate::traffic::PortSet;
 
 /// How many workloads a line names.
 pub(in crate::report) const NAMED: usize = 5;
 
-/// Draws the table, then what is listed: what is open, what is unknown, what is approved, what is closed.
+/// Draws for each estate the table, then what is listed: what is open, what is unknown, what is approved, what is closed.
 #[must_use]
-pub fn terminal(listing: &Listing, sources: &Sources, options: &Terminal) -> String {
+pub fn terminal(listings: &[Listing], sources: &Sources, options: &Terminal) -> String {
     let options = Terminal { width: options.width.clamp(40, 160), ..*options };
     let palette = Palette::new(options.color);
-    if listing.rows.is_empty() {
-        return "no application workload to look at\n".to_owned();
+    let estate = |listing: &Listing| {
+        let drawn = of_estate(listing, sources, &options, palette);
+        if listing.estate.is_empty() { drawn } else { palette.bold(&estate_title(&listing.estate)) + "\n\n" + &drawn }
+    };
+    // Estates without workloads that were asked for say nothing, unless all do.
+    let asked: Vec<&Listing> = listings.iter().filter(|listing| !listing.rows.is_empty()).collect();
+    match asked.as_slice() {
+        [] => "no application workload to look at\n".to_owned(),
+        asked => asked.iter().map(|listing| estate(listing)).collect::<Vec<_>>().join("\n"),
     }
-    let mut text = table(listing, &options);
+}
+
+fn of_estate(listing: &Listing, sources: &Sources, options: &Terminal, palette: Palette) -> String {
+    let mut text = table(listing, options);
     if !options.quiet {
-        text.push_str(&first::drawn(&listing.first, &options));
+        text.push_str(&first::drawn(&listing.first, options));
     }
     for (verdict, approved) in [(Verdict::Open, false), (Verdict::Closed, false)] {
         for told in told_once(listing, verdict, approved) {
-            text.push_str(&drawn(&told, sources, &options));
+            text.push_str(&drawn(&told, sources, options));
         }
         if verdict == Verdict::Open {
-            text.push_str(&undecided(listing, palette, &options));
-            text.push_str(&approved_ways(listing, sources, &options));
+            text.push_str(&undecided(listing, palette, options));
+            text.push_str(&approved_ways(listing, sources, options));
         }
     }
     if !options.quiet {

@@ -19,6 +19,15 @@ pub(super) struct Run<'a> {
     pub invocations: [Invocation; 1],
     pub column_kind: &'static str,
     pub results: Vec<ResultShape<'a>>,
+    /// Absent where the input is one estate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub properties: Option<RunProperties<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct RunProperties<'a> {
+    /// The estates that were audited apart.
+    pub estates: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -165,6 +174,9 @@ pub(super) struct ResultProperties<'a> {
     pub resource: Option<String>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub help: &'a str,
+    /// The estates that the finding is about; absent where it is about all of the input.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub estates: &'a [String],
 }
 
 /// An object as one word: `Kind/namespace/name`, or `Kind/name` where it is in no namespace.

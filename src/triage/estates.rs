@@ -1,0 +1,82 @@
+//! The findings of several estates as one list: each told once, with the estates that it is about. No names stand for all.
+
+use std::collections::HashMap;
+
+use super::order;
+use crate::finding::Finding;
+use crate::source::Location;
+
+/// A finding, and the estates that it is about; all where there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub finding: Finding,
+    pub estates: Vec<String>,
+}
+
+/// The findings of all estates of an input, each with the estates that have it. Two estates may word it differently, where
+/// one has more workloads than the other; it is told once, in the words of the first. What is said of an estate as a whole
+/// is said once, wherever each of them has the place for it.
+#[must_use]
+pub fn together(estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
+    let count = estates.len();
+    let mut known: HashMap<(&'static str, &'static str, Option<Location>), Vec<usize>> = HashMap::new();
+    let mut told: Vec<Told> = Vec::new();
+    for (name, mut findings) in estates {
+        findings.sort_by(order);
+        for finding in findings {
+            let at = (!finding.estate_wide).then_some(finding.at);
+            let same = known.entry((finding.rule, finding.variant, at)).or_default();
+            let is_same = |index: &&usize| {
+                let other: &Told = &told[**index];
+                let is_worded_alike = other.finding.message == finding.message || !finding.estate_wide;
+                is_worded_alike && !other.estates.contains(&name)
+            };
+            match same.iter().find(is_same) {
+                Some(&index) => told[index].estates.push(name.clone()),
+                None => {
+                    same.push(told.len());
+                    told.push(Told { finding, estates: vec![name.clone()] });
+                }
+            }
+        }
+    }
+    // What all have is about none in particular.
+    told.iter_mut().filter(|told| told.estates.len() == count).for_each(|told| told.estates.clear());
+    told
+}
+
+/// Whether what is true in some estates is true in some others too.
+pub(super) fn is_within(one: &[String], other: &[String]) -> bool {
+    other.is_empty() || !one.is_empty() && one.iter().all(|name| other.contains(name))
+}
+
+/// Whether a finding about some estates was there already when it was about those of an earlier run: what all estates had
+/// then, an estate that is new has with them; what some had, no other one had. `all` are the estates of this run.
+pub(super) fn was_there(now: &[String], all: &[&str], then: &[String]) -> bool {
+    let named: Vec<&str> = if now.is_empty() { all.to_vec() } else { now.iter().map(String::as_str).collect() };
+    then.is_empty() || !named.is_empty() && named.iter().all(|name| then.iter().any(|known| known == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &str) -> Vec<String> {
+        words.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn no_names_stand_for_all() {
+        let within = |one: &str, other: &str| is_within(&names(one), &names(other));
+        assert!(within("a", "a b") && within("a", "") && within("", ""));
+        assert!(!within("a b", "a") && !within("", "a"));
+    }
+
+    #[test]
+    fn what_was_in_some_estates_is_new_in_others() {
+        let known = |now: &str, all: &[&str], then: &str| was_there(&names(now), all, &names(then));
+        assert!(known("a", &["a", "b"], "a b") && known("", &["a", "b"], "") && known("c", &["a", "c"], ""));
+        assert!(known("", &["a", "b"], "a b c"));
+        assert!(!known("a b", &["a", "b", "c"], "a") && !known("", &["a", "b"], "a") && !known("", &[], "a"));
+    }
+}
