@@ -11,6 +11,8 @@ use crate::source::{Location, Spanned};
 pub struct InjectionSettings<'a> {
     /// The webhooks that inject. Where the input has none, a revision is taken at its word.
     pub webhooks: Vec<InjectionWebhook<'a>>,
+    /// The revisions and tags of the control planes that are in the input.
+    pub revisions: Vec<Text<'a>>,
     /// Pods that never get a proxy.
     never: Vec<&'a LabelSelector<'a>>,
     /// Pods that get one where the policy is to inject nothing.
@@ -115,6 +117,7 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
             }
             Kind::Injector(injector) => add_injector(&mut found, injector),
             Kind::Operator(operator) => {
+                found.revisions.extend(&operator.revisions);
                 add_values(&mut found, &operator.injection);
                 operator.meshes.iter().for_each(|config| add_proxy(&mut found, &config.proxy));
                 add_cni(&mut found.cni, &operator.cni);
@@ -133,6 +136,8 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
                 if resource.meta.name.value == "istio-cni-node" {
                     found.cni.installed = Match::Yes;
                 }
+                let is_control_plane = workload.pod.labels.get("app").is_some_and(|app| app.value == "istiod");
+                found.revisions.extend(workload.pod.labels.get("istio.io/rev").filter(|_| is_control_plane));
                 let variables = || workload.pod.containers.iter().flat_map(|container| &container.env);
                 let value = |name: &str| {
                     let named = variables().filter(|variable| variable.name.value == name);

@@ -16,7 +16,7 @@ use crate::source::Location;
 use crate::traffic::{Protocol, Traffic, Transport};
 
 pub use identity::{ProxyIdentity, ProxyIdentityKind};
-pub use injection::{Injection, Outside, ambient_namespace, asks_for_sidecars};
+pub use injection::{Injection, Outside, ambient_namespace, asks_for_sidecars, unknown_revision};
 pub use overrides::{NARROWING, Override, OverrideKind};
 pub use privilege::{Privilege, PrivilegeKind};
 pub use redirect::{Exclusion, ExclusionKind, mesh_wide, sets};
