@@ -46,6 +46,8 @@ pub struct CaptureDefaults<'a> {
     pub exclude_ranges: Option<Text<'a>>,
     pub include_ports: Option<Text<'a>>,
     pub exclude_ports: Option<Text<'a>>,
+    /// The first template of pods that ask for none, where the one that redirects is not among them.
+    pub template: Option<Text<'a>>,
     /// What proxies are told, of which the first that is written counts.
     pub interception_mode: Option<Text<'a>>,
     /// Variables of all proxies.
@@ -170,6 +172,9 @@ fn add_injector<'a>(found: &mut InjectionSettings<'a>, injector: &'a istio::Inje
     found.never.extend(&injector.never);
     found.always.extend(&injector.always);
     let disabled = injector.policy.filter(|policy| policy.value == "disabled");
+    let redirects = injector.templates.iter().any(|template| template.value == "sidecar");
+    let other = injector.templates.first().filter(|_| !redirects);
+    found.defaults.template = found.defaults.template.or(other.copied());
     found.disabled = found.disabled.or(disabled.map(|policy| policy.at));
     add_values(found, &injector.values);
 }
