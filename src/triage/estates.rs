@@ -32,7 +32,12 @@ pub fn together(estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
                 is_worded_alike && !other.estates.contains(&name)
             };
             match same.iter().find(is_same) {
-                Some(&index) => told[index].estates.push(name.clone()),
+                Some(&index) => {
+                    let other = &mut told[index];
+                    other.estates.push(name.clone());
+                    // An edit that is right for one estate alone is not the one right edit.
+                    other.finding.fix.take_if(|fix| Some(&*fix) != finding.fix.as_ref());
+                }
                 None => {
                     same.push(told.len());
                     told.push(Told { finding, estates: vec![name.clone()] });
