@@ -103,7 +103,9 @@ fn empty_sections(sources: &Sources, config: &Config) -> Vec<Problem> {
         let folder = from_settings(sources, path);
         !sources.manifests().any(|source| holds(&folder, source.path()))
     };
-    let empty = paths.filter(|path| config.is_whole && is_empty(&path.value));
+    // Sections of an earlier state that the settings of now leave out have no place to be shown at.
+    let is_shown = config.is_whole && config.written.contains_key("estates");
+    let empty = paths.filter(|path| is_shown && is_empty(&path.value));
     let problem = |path: &crate::source::Spanned<String>| Problem {
         at: path.at,
         message: format!("nothing in the input is `{}` or below it", path.value),
