@@ -1,6 +1,6 @@
 //! What a rule says: plain data, worded by the rule and placed in the user's files.
 
-use crate::source::{self, Edit, Location};
+use crate::source::{self, Edit, Location, Spanned};
 
 /// How bad a true finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,16 +172,16 @@ impl Fix {
     /// Gives the mapping that is the value of the key at a place another key, and below it those that follow.
     #[must_use]
     pub fn insert_under(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
-        Self::insert(at, source::Into::Value, keys, value.into())
+        Self::insert(at, source::Holder::Value, keys, value.into())
     }
 
     /// Gives the mapping that the key or value at a place is of another key, and below it those that follow.
     #[must_use]
     pub fn insert_beside(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
-        Self::insert(at, source::Into::Parent, keys, value.into())
+        Self::insert(at, source::Holder::Parent, keys, value.into())
     }
 
-    fn insert(at: Location, into: source::Into, keys: &[&'static str], value: String) -> Self {
+    fn insert(at: Location, into: source::Holder, keys: &[&'static str], value: String) -> Self {
         let title = format!("add `{}: {value}`", keys.join("."));
         Self { title, edits: vec![Edit::Insert { at, into, keys: keys.to_vec(), value }] }
     }
@@ -191,6 +191,15 @@ impl Fix {
     pub fn append(at: Location, items: Vec<String>) -> Self {
         let named: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
         Self { title: format!("add {} to the list", named.join(" and ")), edits: vec![Edit::Append { at, items }] }
+    }
+
+    /// Lets proxies of one more namespace see an object that lists who does in `exportTo`; nothing where it lists none.
+    #[must_use]
+    pub fn export_to(list: &[Spanned<&str>], namespace: &str) -> Option<Self> {
+        // `~` is nobody, and goes with nothing else.
+        let last = list.last().filter(|_| list.iter().all(|one| one.value != "~"))?;
+        let fix = Self::append(last.at, vec![namespace.to_owned()]);
+        Some(fix.titled(format!("add `{namespace}` to `exportTo`")))
     }
 
     /// Makes the edits of another one as well, under a title that says what both do.

@@ -18,8 +18,13 @@ fn pool(taints: &str) -> String {
 }
 
 fn lands(taints: &str, pod: &str) -> bool {
+    lands_beside("", taints, pod)
+}
+
+/// Whether a pod lands on the pool with something else in the input before it.
+fn lands_beside(other: &str, taints: &str, pod: &str) -> bool {
     let text = format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: app, namespace: team-x}}\n\
+        "{other}apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: app, namespace: team-x}}\n\
          spec: {{selector: {{}}, template: {{metadata: {{labels: {{app: app}}}}, spec: {pod}}}}}\n---\n{}",
         pool(taints)
     );
@@ -51,6 +56,25 @@ fn an_empty_term_of_an_affinity_matches_nothing() {
     assert!(!lands("[]", &affinity("{}")));
     let own = "{matchExpressions: [{key: cloud.google.com/gke-nodepool, operator: In, values: [gateway]}]}";
     assert!(lands("[]", &affinity(&format!("{{}}, {own}"))));
+}
+
+#[test]
+fn a_runtime_class_selects_and_tolerates_for_its_pods() {
+    let class = |scheduling: &str| {
+        format!(
+            "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {{name: sealed}}\nhandler: runsc\n{scheduling}---\n"
+        )
+    };
+    let lands = |class: &str, pod: &str| lands_beside(class, BOTH, pod);
+    let tolerant = class("scheduling: {tolerations: [{key: dedicated, operator: Exists}]}\n");
+    assert!(lands(&tolerant, "{runtimeClassName: sealed}"));
+    assert!(!lands(&tolerant, "{}"));
+    assert!(!lands(&tolerant, "{runtimeClassName: other}"));
+    assert!(!lands(&class(""), "{runtimeClassName: sealed}"));
+    let elsewhere =
+        class("scheduling: {nodeSelector: {cloud.google.com/gke-nodepool: apps}, tolerations: [{operator: Exists}]}\n");
+    assert!(!lands(&elsewhere, "{runtimeClassName: sealed}"));
+    assert!(!lands(&elsewhere, "{runtimeClassName: sealed, nodeSelector: {cloud.google.com/gke-nodepool: gateway}}"));
 }
 
 #[test]
@@ -95,6 +119,24 @@ fn fate(objects: &[&str]) -> (bool, bool, Decider) {
         };
         (holds(egress.certainly_allowed()), holds(egress.certainly_denied()), egress.decider(&packet))
     })
+}
+
+#[test]
+fn rules_reach_auto_provisioned_nodes_by_the_tags_that_the_cluster_gives_them() {
+    let autopilot = |tags: &str| {
+        format!(
+            "apiVersion: container.cnrm.cloud.google.com/v1beta1\nkind: ContainerCluster\nmetadata: {{name: main}}\n\
+             spec: {{location: europe-west1, networkRef: {{name: vpc}}, enableAutopilot: true, \
+             nodePoolAutoConfig: {{networkTags: {{tags: [{tags}]}}}}}}\n"
+        )
+    };
+    let allow = "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewall\nmetadata: {name: web}\n\
+        spec: {networkRef: {name: vpc}, direction: EGRESS, priority: 900, targetTags: [apps], \
+        allow: [{protocol: tcp, ports: [\"443\"]}]}\n";
+    let opens = |tags: &str| finds(&[&autopilot(tags), allow, DENY_ALL], "app-node-egress-allowed", "web");
+    assert!(opens("apps"));
+    assert!(!opens("batch"));
+    assert!(!opens(""));
 }
 
 fn hierarchical(action: &str) -> String {

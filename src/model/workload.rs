@@ -9,7 +9,7 @@ use super::nodes::NodePool;
 use super::scaling::{self, Scaling};
 use super::selector::term_matches;
 use super::{Labels, Match, Text};
-use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, Workload as Written, WorkloadKind};
+use crate::resource::kubernetes::{NodeSelectorTerm, PodSpec, RuntimeClass, Workload as Written, WorkloadKind};
 use crate::resource::{Kind, Meta, Resource};
 use crate::source::{Location, Spanned};
 
@@ -47,7 +47,9 @@ pub struct Workload<'a> {
 pub struct Placement<'a> {
     /// Set where the scheduler is passed over.
     pub node_name: Option<Text<'a>>,
-    pub node_selector: &'a Labels<'a>,
+    node_selector: &'a Labels<'a>,
+    /// What the pods' runtime class adds to the selector, where it is in the input.
+    runtime: Option<&'a Labels<'a>>,
     affinity: Option<&'a [NodeSelectorTerm<'a>]>,
     pub tolerations: Vec<Toleration<'a>>,
 }
@@ -67,7 +69,7 @@ pub struct Toleration<'a> {
     pub at: Location,
 }
 
-impl Placement<'_> {
+impl<'a> Placement<'a> {
     /// Whether node selector and required affinity admit the nodes of a pool (semantics C.5).
     #[must_use]
     pub fn admits(&self, pool: &NodePool<'_>) -> Match {
@@ -76,7 +78,7 @@ impl Placement<'_> {
             None if pool.decides(key.value) => Match::No,
             None => Match::Unknown,
         };
-        let selected = self.node_selector.iter().map(has).fold(Match::Yes, Match::and);
+        let selected = self.selected().map(has).fold(Match::Yes, Match::and);
         let Some(terms) = self.affinity else { return selected };
         let affine = terms.iter().map(|term| term_matches(term, pool)).fold(Match::No, Match::or);
         selected.and(affine)
@@ -86,13 +88,18 @@ impl Placement<'_> {
     #[must_use]
     pub fn is_free(&self) -> bool {
         let is_common = |key: &str| matches!(key, "kubernetes.io/os" | "beta.kubernetes.io/os" | "kubernetes.io/arch");
-        self.affinity.is_none() && self.node_selector.iter().all(|(key, _)| is_common(key.value))
+        self.affinity.is_none() && self.selected().all(|(key, _)| is_common(key.value))
+    }
+
+    /// The labels that nodes must have, with their values.
+    pub fn selected(&self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> + '_ {
+        self.node_selector.iter().chain(self.runtime.into_iter().flat_map(Labels::iter))
     }
 
     /// The first key by which nodes are chosen, where none of the keys that have to be met is sound.
     #[must_use]
     pub fn unsound_key(&self, is_sound: impl Fn(&str) -> bool) -> Option<Text<'_>> {
-        let selected: Vec<Text<'_>> = self.node_selector.iter().map(|(key, _)| key).collect();
+        let selected: Vec<Text<'_>> = self.selected().map(|(key, _)| key).collect();
         let terms = self.affinity.unwrap_or_default();
         let of_term = |term: &NodeSelectorTerm<'_>| term.expressions.iter().any(|one| is_sound(one.key.value));
         let in_every_term = !terms.is_empty() && terms.iter().all(of_term);
@@ -156,6 +163,7 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
     add_addresses(&mut found, pods, namespaces);
     found.extend(operator_gateways(list, namespaces, &owners));
     bind_identities(list, &mut found, namespaces);
+    bind_runtime_classes(list, &mut found);
     scaling::bind(list, &mut found, namespaces);
     found
 }
@@ -172,6 +180,24 @@ fn bind_identities<'a>(list: &'a [Resource<'a>], found: &mut [Workload<'a>], nam
     for workload in found {
         let key = (namespaces[workload.namespace].name, workload.service_account);
         workload.cloud_identity = bound.get(&key).copied();
+    }
+}
+
+/// Adds what runtime classes say about nodes to the pods that run under them (semantics C.5).
+fn bind_runtime_classes<'a>(list: &'a [Resource<'a>], found: &mut [Workload<'a>]) {
+    let classes: FxHashMap<&str, &'a RuntimeClass<'a>> = list
+        .iter()
+        .filter_map(|resource| match &resource.kind {
+            Kind::RuntimeClass(class) => Some((resource.meta.name.value, class)),
+            _ => None,
+        })
+        .collect();
+    for workload in found {
+        let named = workload.pod.runtime_class.and_then(|name| classes.get(name.value));
+        if let Some(class) = named {
+            workload.placement.runtime = Some(&class.node_selector);
+            workload.placement.tolerations.extend(class.tolerations.iter().map(toleration));
+        }
     }
 }
 
@@ -307,6 +333,7 @@ fn from_pod<'a>(pod: &'a PodSpec<'a>, kind: &'a str, name: Text<'a>, namespace: 
         placement: Placement {
             node_name: pod.node_name,
             node_selector: &pod.node_selector,
+            runtime: None,
             affinity: pod.node_affinity.as_deref(),
             tolerations: pod.tolerations.iter().map(toleration).collect(),
         },

@@ -48,6 +48,7 @@ pub enum Kind<'a> {
     Node(kubernetes::Node<'a>),
     Autoscaler(kubernetes::Autoscaler<'a>),
     DisruptionBudget(kubernetes::DisruptionBudget<'a>),
+    RuntimeClass(kubernetes::RuntimeClass<'a>),
     Service(kubernetes::Service<'a>),
     /// Endpoints or an `EndpointSlice`.
     Endpoints(kubernetes::EndpointList<'a>),
@@ -231,6 +232,9 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
         }
         "policy" if object.kind == "PodDisruptionBudget" => {
             Some(kubernetes::disruption_budget(reader, object.node).map(Kind::DisruptionBudget))
+        }
+        "node.k8s.io" if object.kind == "RuntimeClass" => {
+            Some(Some(Kind::RuntimeClass(kubernetes::runtime_class(reader, object.node))))
         }
         "admissionregistration.k8s.io" => admission(reader, object),
         "templates.gatekeeper.sh"

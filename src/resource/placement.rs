@@ -65,6 +65,7 @@ fn is_clusterwide(meta: &Meta<'_>) -> bool {
             meta.kind,
             "CiliumClusterwideNetworkPolicy"
                 | "ClusterRole"
+                | "RuntimeClass"
                 | "ClusterRoleBinding"
                 | "ValidatingAdmissionPolicy"
                 | "ValidatingAdmissionPolicyBinding"

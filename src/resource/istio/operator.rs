@@ -99,6 +99,7 @@ fn gateway<'a>(reader: &mut Reader, node: Node<'a>, values: Option<Node<'a>>) ->
         security: SecurityContext::default(),
         dns: Dns::default(),
         secret_volumes: Vec::new(),
+        runtime_class: None,
         proxy: None,
         containers: Vec::new(),
         at: name.at,

@@ -21,7 +21,9 @@ pub use cilium_policy::{CiliumPeer, CiliumPolicy, CiliumRule, CiliumSection, End
 pub use endpoints::EndpointList;
 pub use network_logging::NetworkLogging;
 pub use network_policy::{NetworkPolicy, Peer, PolicyClause, PolicyPort, PolicyType, PortValue};
-pub use pod::{Capabilities, Container, ContainerPort, Dns, Mount, PodSpec, SecurityContext, Toleration, Variable};
+pub use pod::{
+    Capabilities, Container, ContainerPort, Dns, Mount, PodSpec, RuntimeClass, SecurityContext, Toleration, Variable,
+};
 pub use policy_engine::{Constraint, ConstraintTemplate, EngineConfig, EngineMatch, EnginePolicy, EngineRule, Words};
 pub use rbac::{AccessBinding, AccessRole, AccessRule, AccessSubject};
 pub use resolvers::{Masquerade, Resolvers};
@@ -36,7 +38,7 @@ pub(super) use cilium_policy::{cilium_policy, name_policy};
 pub(super) use endpoints::{endpoint_slice, endpoints};
 pub(super) use network_logging::network_logging;
 pub(super) use network_policy::network_policy;
-pub(super) use pod::{is_spread, node_affinity, toleration};
+pub(super) use pod::{is_spread, node_affinity, runtime_class, toleration};
 pub(super) use policy_engine::{constraint, constraint_template, engine_config, engine_policy, is_about_the_cloud};
 pub(super) use rbac::{access_binding, access_role};
 pub(super) use resolvers::{core_dns, kube_dns, masquerade};

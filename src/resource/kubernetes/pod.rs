@@ -16,6 +16,8 @@ pub struct PodSpec<'a> {
     pub host_paths: Vec<Text<'a>>,
     pub node_name: Option<Text<'a>>,
     /// Who chooses the node; Kubernetes' own scheduler where absent.
+    /// The runtime class that it runs under, which may have its own say about nodes.
+    pub runtime_class: Option<Text<'a>>,
     pub scheduler: Option<Text<'a>>,
     pub node_selector: Labels<'a>,
     /// Required node affinity: one of the terms must match. None where there is no such affinity.
@@ -211,6 +213,22 @@ pub(in crate::resource) fn toleration<'a>(reader: &mut Reader, node: Node<'a>) -
     })
 }
 
+/// What a `RuntimeClass` adds to the pods that run under it.
+#[derive(Clone, Debug)]
+pub struct RuntimeClass<'a> {
+    pub node_selector: Labels<'a>,
+    pub tolerations: Vec<Toleration<'a>>,
+}
+
+/// Reads a `RuntimeClass`.
+pub(in crate::resource) fn runtime_class<'a>(reader: &mut Reader, node: Node<'a>) -> RuntimeClass<'a> {
+    let scheduling = reader.mapping_at(node, "scheduling");
+    RuntimeClass {
+        node_selector: scheduling.map(|node| reader.labels_at(node, "nodeSelector")).unwrap_or_default(),
+        tolerations: scheduling.map(|node| reader.list_at(node, "tolerations", toleration)).unwrap_or_default(),
+    }
+}
+
 /// Whether a pod spec, or whatever is laid over one, spreads pods over nodes or zones or keeps them apart.
 pub(in crate::resource) fn is_spread(spec: Node<'_>) -> bool {
     let has_items = |node: Node<'_>, key| node.get(key).is_some_and(|list| list.items().next().is_some());
@@ -246,6 +264,7 @@ pub(super) fn pod<'a>(reader: &mut Reader, template: Node<'a>) -> Option<PodSpec
         host_paths: reader.list_at(spec, "volumes", host_path),
         node_name: reader.text_at(spec, "nodeName"),
         scheduler: reader.text_at(spec, "schedulerName").filter(|name| !name.is_empty()),
+        runtime_class: reader.text_at(spec, "runtimeClassName"),
         node_selector: reader.labels_at(spec, "nodeSelector"),
         node_affinity: node_affinity(reader, spec),
         tolerations: reader.list_at(spec, "tolerations", toleration),

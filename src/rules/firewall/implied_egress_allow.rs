@@ -60,7 +60,7 @@ fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option
         let workload = &audit.estate.workloads[workload];
         finding = finding.see(workload.name.at, format!("`{}` can run there", audit.estate.display(workload)));
     }
-    Some(finding.help(&help(pool, &open, audit)))
+    Some(finding.help(help(pool, &open, audit)))
 }
 
 /// A denial that covers all of it and is merely switched off need not be written once more.

@@ -58,7 +58,7 @@ fn on_shared_nodes(index: usize, audit: &Audit<'_>) -> Option<Finding> {
 fn imitable(workload: &Workload<'_>, audit: &Audit<'_>) -> Option<Finding> {
     let clusters = audit.estate.clusters.iter();
     let provisioning = clusters.filter_map(|cluster| cluster.provisioning.as_ref()).find(|it| it.certain)?;
-    if workload.placement.node_selector.get(POOL_LABEL).is_some() || workload.placement.is_free() {
+    if workload.placement.selected().any(|(key, _)| key.value == POOL_LABEL) || workload.placement.is_free() {
         return None;
     }
     let message = format!(
