@@ -85,7 +85,10 @@ fn of_settings(sources: &Sources, config: &Config) -> Vec<Scope> {
         let own = sources.manifests().filter(|source| is_part(source.path())).map(Source::id);
         Scope { name: section.name.value.clone(), sources: own.collect() }
     };
-    config.sections.iter().map(part).collect()
+    let scopes: Vec<Scope> = config.sections.iter().map(part).collect();
+    // Of a part of the repository, the estates that have something in it. Where none has, nothing is to be audited.
+    let is_there = |scope: &&Scope| !scope.sources.is_empty();
+    if scopes.iter().any(|scope| is_there(&scope)) { scopes.iter().filter(is_there).cloned().collect() } else { scopes }
 }
 
 /// The files that are in no part, where the settings say what the parts are.

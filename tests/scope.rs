@@ -188,6 +188,20 @@ fn overlays_of_several_services_for_one_stage_are_one_estate() {
     assert_eq!(names, ["dev", "prod"]);
 }
 
+#[test]
+fn settings_that_leave_everything_out_are_told_from_an_empty_folder() {
+    let cart = workload("cart", "cart");
+    let settings = "estates:\n  live: [one]\n  test: [other]\n";
+    let estate = folder(&[("one/a.yaml", cart.as_str()), ("three/b.yaml", &cart), ("palisade.yaml", settings)]);
+    // Of the estates, those that have something in what is asked for.
+    let report = parsed(&run(estate.path(), &["check", "one", "--format", "json"]).stdout);
+    assert_eq!(report["inputs"]["estates"], serde_json::json!([{"name": "live", "files": 1}]));
+    for command in ["check", "paths", "connections"] {
+        let ran = run(estate.path(), &[command, "three"]);
+        assert!(ran.code == 2 && ran.stderr.contains("in none of the `estates` of the settings"), "{}", ran.stderr);
+    }
+}
+
 /// Files of the bases and overlays of two services, cart and pay, each overlay with some more lines.
 fn overlays(more: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut files = Vec::new();

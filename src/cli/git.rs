@@ -313,7 +313,11 @@ fn git_bytes(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, Fault> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
-    Err(Fault::Git(format!("git says of {}: {said}", folder.display())))
+    let help = match said.starts_with("not a git repository") {
+        true => "; revisions are looked up in one: go there, or name two folders to `palisade diff`",
+        false => "",
+    };
+    Err(Fault::Git(format!("git says of {}: {said}{help}", folder.display())))
 }
 
 fn not_there(error: &io::Error) -> Fault {

@@ -62,6 +62,12 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
         0 => String::new(),
         count => format!("; skipped: {count} (-v lists them)"),
     };
+    if inputs.files == 0 && !inputs.estates.is_empty() {
+        return format!(
+            "nothing to audit in {paths}: what is there is in none of the `estates` of the settings, whose paths are seen from \
+             the folder of these"
+        );
+    }
     let help = "name where the manifests are, or pipe them to `palisade check -`";
     format!("nothing to audit in {paths}: no YAML, JSON or Terraform document{skipped}; {help}")
 }
