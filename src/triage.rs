@@ -22,6 +22,15 @@ use crate::finding::{Decision, Finding, Level, Object};
 use crate::source::{Edit, Location, Problem, Replacement, Skipped, SourceId, Sources, Unparsed};
 use fingerprint::{fingerprint, numbered, with_estate};
 
+impl Inputs {
+    /// Whether there is nothing to audit: no document, or none that says what it is, such as what a command says that failed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let is_named = |unmodelled: &Unmodelled| !unmodelled.kind.is_empty() || !unmodelled.api_version.is_empty();
+        self.resources == 0 && self.unparsed.is_empty() && !self.unmodelled.iter().any(is_named)
+    }
+}
+
 /// Whether the estate passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
@@ -342,8 +351,7 @@ fn sort_inputs(inputs: &mut Inputs) {
 }
 
 fn verdict(findings: &[Reported], inputs: &Inputs, config: &Config) -> Verdict {
-    let is_empty = inputs.resources == 0 && inputs.unmodelled.is_empty() && inputs.unparsed.is_empty();
-    if is_empty || !(inputs.unparsed.is_empty() || config.allow_unparsed) {
+    if inputs.is_empty() || !(inputs.unparsed.is_empty() || config.allow_unparsed) {
         return Verdict::Incomplete;
     }
     let fails = |reported: &Reported| config.fail_on != Level::Off && reported.level >= config.fail_on;

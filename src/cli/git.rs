@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::settings::{Fault, nearest};
 use super::sources::walk_files;
+use palisade::config::listed;
 use palisade::source::{self, Skipped, Sources, Walk};
 
 /// A repository by the folder that holds it.
@@ -47,13 +48,25 @@ impl Repository {
         let found = git(&self.root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &named]);
         let commit = found.map_err(|fault| match fault {
             Fault::Git(_) => Fault::Git(format!(
-                "there is no revision `{revision}` in {}; a shallow clone holds only the newest commits (fetch with \
+                "there is no revision `{revision}` in {}{}; a shallow clone holds only the newest commits (fetch with \
                  `--unshallow`, or `fetch-depth: 0` for actions/checkout)",
-                self.root.display()
+                self.root.display(),
+                self.branches()
             )),
             other => other,
         })?;
         Ok(commit.trim_end().to_owned())
+    }
+
+    /// The names of the branches, where they are few: one of them was meant, as likely as not.
+    fn branches(&self) -> String {
+        const FEW: usize = 5;
+        let branches = git(&self.root, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]).unwrap_or_default();
+        let names: Vec<&str> = branches.lines().collect();
+        match names.len() {
+            1..=FEW => format!(", whose branches are {}", listed(&names)),
+            _ => String::new(),
+        }
     }
 
     /// The commit at which two revisions part: what a branch is compared with.
