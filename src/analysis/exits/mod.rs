@@ -55,8 +55,6 @@ pub struct Exit {
     pub sample: Sample,
     /// The layers on the way, in the order in which traffic meets them.
     pub steps: Vec<Step>,
-    /// What is said of the steps, where that does not depend on the workload.
-    said: Vec<step::Said>,
 }
 
 /// Workloads of one namespace that nothing can tell apart, with their ways out.
