@@ -231,6 +231,12 @@ pub struct Parts {
 }
 
 impl Finding {
+    /// All places that it points at: its own, the related ones and the hops.
+    pub fn places(&self) -> impl Iterator<Item = Location> {
+        let related = self.related.iter().map(|label| label.at);
+        std::iter::once(self.at).chain(related).chain(self.witness.iter().map(|hop| hop.at))
+    }
+
     /// Adds a related place.
     #[must_use]
     pub fn see(mut self, at: Location, message: impl Into<String>) -> Self {

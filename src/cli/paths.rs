@@ -138,7 +138,7 @@ impl Asked {
             ..config
         };
         let inputs = write(&walk, &config, &self.filter())?;
-        let is_empty = inputs.documents == 0;
+        let is_empty = inputs.is_empty();
         if is_empty {
             messages::tell(messages::nothing(&inputs, &self.paths));
         }

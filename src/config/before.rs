@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ignores::glob;
-use super::{Config, Date, Expectation, Fault, Ignore, Scope, failing_word};
+use super::{Config, Date, Expectation, Fault, Ignore, Scope, Section, failing_word};
 use crate::finding::Level;
 use crate::source::{Location, Spanned};
 
@@ -125,6 +125,18 @@ impl Config {
         named.map(|(name, paths)| (name, paths.iter().map(|path| path.value.as_str()).collect())).collect()
     }
 
+    /// The sections of an earlier state at the place where the settings of now have theirs; at none that anybody is shown
+    /// where they have none.
+    fn relocated(&self, then: &[Section]) -> Vec<Section> {
+        let written = self.written.get("estates").copied();
+        let moved = |text: &Spanned<String>| Spanned::new(text.value.clone(), written.unwrap_or(text.at));
+        let section = |section: &Section| Section {
+            name: moved(&section.name),
+            paths: section.paths.iter().map(moved).collect(),
+        };
+        then.iter().map(section).collect()
+    }
+
     /// The settings of an earlier state wherever those of now say less.
     fn restore(&mut self, then: &Self, default: impl Fn(&str) -> Level) {
         let level =
@@ -141,7 +153,9 @@ impl Config {
         self.egress_namespaces.retain(|name| then.egress_namespaces.contains(name));
         self.system_namespaces.retain(|name| then.system_namespaces.contains(name));
         self.admins.retain(|admin| then.admins.contains(admin));
-        self.sections.clone_from(&then.sections);
+        if self.paths() != then.paths() {
+            self.sections = self.relocated(&then.sections);
+        }
         let fails = |level: Level| if level == Level::Off { u8::MAX } else { level as u8 };
         if fails(self.fail_on) > fails(then.fail_on) {
             self.fail_on = then.fail_on;
