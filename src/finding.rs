@@ -1,6 +1,6 @@
 //! What a rule says: plain data, worded by the rule and placed in the user's files.
 
-use crate::source::{self, Edit, Location};
+use crate::source::{self, Edit, Location, Spanned};
 
 /// How bad a true finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +146,8 @@ pub struct Finding {
     pub help: String,
     /// It speaks of the estate as a whole; its place is only where it is said, and may be another one tomorrow.
     pub estate_wide: bool,
+    /// What tells it from others about the same objects, such as the statement that it refutes; empty for most rules.
+    pub subject: String,
     /// Which other findings it explains; none for most rules.
     pub parts: Option<Parts>,
     /// The edit that is right, where there is exactly one.
@@ -172,16 +174,16 @@ impl Fix {
     /// Gives the mapping that is the value of the key at a place another key, and below it those that follow.
     #[must_use]
     pub fn insert_under(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
-        Self::insert(at, source::Into::Value, keys, value.into())
+        Self::insert(at, source::Holder::Value, keys, value.into())
     }
 
     /// Gives the mapping that the key or value at a place is of another key, and below it those that follow.
     #[must_use]
     pub fn insert_beside(at: Location, keys: &[&'static str], value: impl Into<String>) -> Self {
-        Self::insert(at, source::Into::Parent, keys, value.into())
+        Self::insert(at, source::Holder::Parent, keys, value.into())
     }
 
-    fn insert(at: Location, into: source::Into, keys: &[&'static str], value: String) -> Self {
+    fn insert(at: Location, into: source::Holder, keys: &[&'static str], value: String) -> Self {
         let title = format!("add `{}: {value}`", keys.join("."));
         Self { title, edits: vec![Edit::Insert { at, into, keys: keys.to_vec(), value }] }
     }
@@ -191,6 +193,15 @@ impl Fix {
     pub fn append(at: Location, items: Vec<String>) -> Self {
         let named: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
         Self { title: format!("add {} to the list", named.join(" and ")), edits: vec![Edit::Append { at, items }] }
+    }
+
+    /// Lets proxies of one more namespace see an object that lists who does in `exportTo`; nothing where it lists none.
+    #[must_use]
+    pub fn export_to(list: &[Spanned<&str>], namespace: &str) -> Option<Self> {
+        // `~` is nobody, and goes with nothing else.
+        let last = list.last().filter(|_| list.iter().all(|one| one.value != "~"))?;
+        let fix = Self::append(last.at, vec![namespace.to_owned()]);
+        Some(fix.titled(format!("add `{namespace}` to `exportTo`")))
     }
 
     /// Makes the edits of another one as well, under a title that says what both do.
@@ -220,6 +231,12 @@ pub struct Parts {
 }
 
 impl Finding {
+    /// All places that it points at: its own, the related ones and the hops.
+    pub fn places(&self) -> impl Iterator<Item = Location> {
+        let related = self.related.iter().map(|label| label.at);
+        std::iter::once(self.at).chain(related).chain(self.witness.iter().map(|hop| hop.at))
+    }
+
     /// Adds a related place.
     #[must_use]
     pub fn see(mut self, at: Location, message: impl Into<String>) -> Self {
@@ -245,6 +262,13 @@ impl Finding {
     #[must_use]
     pub fn estate_wide(mut self) -> Self {
         self.estate_wide = true;
+        self
+    }
+
+    /// Says what tells it from others about the same objects.
+    #[must_use]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = subject.into();
         self
     }
 

@@ -85,7 +85,10 @@ fn of_settings(sources: &Sources, config: &Config) -> Vec<Scope> {
         let own = sources.manifests().filter(|source| is_part(source.path())).map(Source::id);
         Scope { name: section.name.value.clone(), sources: own.collect() }
     };
-    config.sections.iter().map(part).collect()
+    let scopes: Vec<Scope> = config.sections.iter().map(part).collect();
+    // Of a part of the repository, the estates that have something in it. Where none has, nothing is to be audited.
+    let is_there = |scope: &&Scope| !scope.sources.is_empty();
+    if scopes.iter().any(|scope| is_there(&scope)) { scopes.iter().filter(is_there).cloned().collect() } else { scopes }
 }
 
 /// The files that are in no part, where the settings say what the parts are.
@@ -103,7 +106,9 @@ fn empty_sections(sources: &Sources, config: &Config) -> Vec<Problem> {
         let folder = from_settings(sources, path);
         !sources.manifests().any(|source| holds(&folder, source.path()))
     };
-    let empty = paths.filter(|path| config.is_whole && is_empty(&path.value));
+    // Sections of an earlier state that the settings of now leave out have no place to be shown at.
+    let is_shown = config.is_whole && config.written.contains_key("estates");
+    let empty = paths.filter(|path| is_shown && is_empty(&path.value));
     let problem = |path: &crate::source::Spanned<String>| Problem {
         at: path.at,
         message: format!("nothing in the input is `{}` or below it", path.value),

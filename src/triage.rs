@@ -22,6 +22,15 @@ use crate::finding::{Decision, Finding, Level, Object};
 use crate::source::{Edit, Location, Problem, Replacement, Skipped, SourceId, Sources, Unparsed};
 use fingerprint::{fingerprint, numbered, with_estate};
 
+impl Inputs {
+    /// Whether there is nothing to audit: no document, or none that says what it is, such as what a command says that failed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let is_named = |unmodelled: &Unmodelled| !unmodelled.kind.is_empty() || !unmodelled.api_version.is_empty();
+        self.resources == 0 && self.unparsed.is_empty() && !self.unmodelled.iter().any(is_named)
+    }
+}
+
 /// Whether the estate passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
@@ -101,11 +110,13 @@ pub struct Marked {
     pub ignore: Option<Ignore>,
     /// The estates that it is about; all where there are none.
     pub estates: Vec<String>,
+    /// The places that it points at in the estates whose words are not told.
+    pub elsewhere: Vec<Location>,
 }
 
 impl From<Finding> for Marked {
     fn from(finding: Finding) -> Self {
-        Self { finding, ignore: None, estates: Vec::new() }
+        Self { finding, ignore: None, estates: Vec::new(), elsewhere: Vec::new() }
     }
 }
 
@@ -116,7 +127,8 @@ pub struct Reported {
     pub level: Level,
     /// The object that holds the primary place.
     pub object: Option<Object>,
-    /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
+    /// Rule, variant, the objects along the witness, the path of the field and what else the finding is about, hashed; never
+    /// a line number.
     pub fingerprint: String,
     /// The same without the estate that its file belongs to: for comparisons with a run in which the input was one estate.
     pub plain: String,
@@ -242,7 +254,9 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
 
     // Names are given before anything is set aside: what an ignore hides must not rename what it leaves.
     let (mut seen, mut seen_plain) = (HashMap::new(), HashMap::new());
-    let report = |(order, (level, Marked { finding, ignore, estates })): (usize, (Level, Marked))| {
+    let report = |(order, (level, marked)): (usize, (Level, Marked))| {
+        let is_touched = config.changed.as_ref().is_none_or(|changed| touches(changed, &marked, objects));
+        let Marked { finding, ignore, estates, .. } = marked;
         let object = objects.object(finding.at);
         let hashed = fingerprint(&finding, object.as_ref(), &estates, objects);
         let own = objects.estate(finding.at.source).filter(|_| !finding.estate_wide);
@@ -251,15 +265,14 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         let fingerprint = numbered(own.map_or(hashed, |estate| with_estate(hashed, estate)), &mut seen);
         let repair = repair(&finding, objects);
         let absorbed = Vec::new();
-        Reported { finding, level, object, fingerprint, plain, estates, is_own, absorbed, ignore, order, repair }
+        let reported =
+            Reported { finding, level, object, fingerprint, plain, estates, is_own, absorbed, ignore, order, repair };
+        (is_touched, reported)
     };
-    let all: Vec<Reported> = kept.into_iter().enumerate().map(report).collect();
+    let (touched, all): (Vec<bool>, Vec<Reported>) = kept.into_iter().enumerate().map(report).unzip();
     let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
     let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, &names, config));
-    let is_touched = |reported: &Reported| {
-        config.changed.as_ref().is_none_or(|changed| touches(changed, &reported.finding, objects))
-    };
-    let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_touched);
+    let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(|reported| touched[reported.order]);
     let untouched = config.changed.as_ref().map(|changed| (untouched.len(), changed.since.clone()));
     let (suppressed, counted): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
     let known = config.baseline.as_ref().map(|baseline| (baseline.is_split, baseline.by_name(!names.is_empty())));
@@ -291,10 +304,9 @@ fn compared(baseline: &Baseline, all: &[Reported], estates: &[&str], config: &Co
 }
 
 /// Whether a finding points at a line that has changed, be it its own, a related one or a hop of its witness.
-fn touches(changed: &Changed, finding: &Finding, objects: &dyn Objects) -> bool {
-    let related = finding.related.iter().map(|label| label.at);
-    let hops = finding.witness.iter().map(|hop| hop.at);
-    std::iter::once(finding.at).chain(related).chain(hops).any(|at| changed.touches(at.source, &objects.lines(at)))
+fn touches(changed: &Changed, marked: &Marked, objects: &dyn Objects) -> bool {
+    let places = marked.finding.places().chain(marked.elsewhere.iter().copied());
+    places.into_iter().any(|at| changed.touches(at.source, &objects.lines(at)))
 }
 
 fn level(finding: &Finding, config: &Config) -> Level {
@@ -340,8 +352,7 @@ fn sort_inputs(inputs: &mut Inputs) {
 }
 
 fn verdict(findings: &[Reported], inputs: &Inputs, config: &Config) -> Verdict {
-    let is_empty = inputs.resources == 0 && inputs.unmodelled.is_empty() && inputs.unparsed.is_empty();
-    if is_empty || !(inputs.unparsed.is_empty() || config.allow_unparsed) {
+    if inputs.is_empty() || !(inputs.unparsed.is_empty() || config.allow_unparsed) {
         return Verdict::Incomplete;
     }
     let fails = |reported: &Reported| config.fail_on != Level::Off && reported.level >= config.fail_on;
@@ -400,6 +411,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            subject: String::new(),
             parts: None,
             fix: None,
         }

@@ -316,3 +316,17 @@ fn the_help_lists_what_the_readme_says() {
     };
     assert_eq!(options(section), options(&help.stdout));
 }
+
+#[test]
+fn what_says_of_nothing_what_it_is_is_nothing_to_audit() {
+    let empty = folder(&[]);
+    // What a command says that failed is YAML too.
+    for said in ["Error: chart `shop` not found\n", "oops\n", "[]\n---\na: 1\n"] {
+        for command in ["check", "paths", "connections"] {
+            let ran = run_with_stdin(empty.path(), &[command, "-"], said);
+            assert!(ran.code == 2 && ran.stderr.contains("nothing to audit in standard input"), "{said}{}", ran.stderr);
+        }
+    }
+    let ran = run_with_stdin(empty.path(), &["check", "-"], "apiVersion: example.com/v1\nkind: Widget\n");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}

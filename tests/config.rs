@@ -60,7 +60,10 @@ fn the_settings_of_the_contract_are_read_with_their_places() {
 
     let quoted = |at: Location| &CONTRACT[at.span.range()];
     let [deny, allow] = config.expectations.as_slice() else { panic!("{:?}", config.expectations) };
-    assert_eq!((quoted(deny.at), deny.allows, deny.from.value.as_str(), &deny.via), ("deny", false, "team-y", &None));
+    assert_eq!(
+        (quoted(deny.at), deny.allows, deny.from.to_string(), &deny.via),
+        ("deny", false, "team-y".to_owned(), &None)
+    );
     assert_eq!((quoted(allow.to.at), allow.to.value.as_str()), ("example.com:443", "example.com:443"));
     assert_eq!(allow.via.as_ref().map(|via| via.value.as_str()), Some("gateway"));
 
@@ -94,11 +97,11 @@ fn what_is_not_understood_is_said_with_what_to_do() {
         ("rules: [gateway-not-scaled]\n", "1:9: `rules` is not a mapping of rule ids to levels"),
         ("istio-version: newest\n", "1:16: `istio-version` is not a version such as `\"1.28\"`"),
         ("complete: [mesch]\n", "1:12: this item of `complete` is `mesch`; did you mean `mesh`?"),
-        ("complete: mesh\n", "1:11: `complete` is not a list"),
+        ("complete: mesh\n", "1:11: `complete` is not a list: write `[mesh]`"),
         ("egress-namespaces: [{a: 1}]\n", "1:22: this item of `egress-namespaces` is not the name of a namespace"),
         ("fail-on: off\n", "1:10: `fail-on` is `off`; it is one of `never`, `note`, `warning`, `error`"),
         ("allow-unparsed: maybe\n", "1:17: `allow-unparsed` is neither `true` nor `false`"),
-        ("- a\n", "1:3: the settings is not a mapping; its keys are `istio-version`, "),
+        ("- a\n", "1:3: the settings are not a mapping; their keys are `istio-version`, "),
         ("a: [\n", "1:4: unclosed bracket"),
         ("rules: {}\nrules: {}\n", "2:1: the key `rules` is written twice"),
         ("rules: {}\n---\nrules: {}\n", "3:1: a second document; the settings are one"),
@@ -128,7 +131,8 @@ fn what_is_not_understood_is_said_with_what_to_do() {
         ("expect: [{allow: {from: a, to: a..b}}]\n", "1:32: `to` is not a host, an address or a block"),
         ("expect: [{allow: {from: a, to: b, via: sidecars}}]\n", "1:40: `via` is `sidecars`; did you mean `sidecar`?"),
         ("expect: [{allow: {from: a}}]\n", "1:19: `allow` has no `to`: where to"),
-        ("estates: {prod: overlays/prod}\n", "1:17: `prod` is not a list"),
+        ("estates: {prod: overlays/prod}\n", "1:17: `prod` is not a list: write `[overlays/prod]`"),
+        ("estates: [prod]\n", "1:11: `estates` is not a mapping of names to paths, such as `prod: [clusters/prod]`"),
     ];
     for (text, said) in cases {
         let faults = faults(text);

@@ -5,7 +5,7 @@ mod common;
 
 use common::page::blocks;
 use palisade::rules::RULES;
-use palisade::source::{self, Edit, Into, Node, Scalar, Shape, Span};
+use palisade::source::{self, Edit, Holder, Node, Scalar, Shape, Span};
 
 /// A text after an edit whose place is the only occurrence of a word in it; nothing where no edit can be made.
 fn edited(path: &str, text: &str, word: &str, edit: impl Fn(source::Location) -> Edit) -> Option<String> {
@@ -28,7 +28,7 @@ fn set(text: &str, word: &str, value: &str) -> Option<String> {
     edited("a.yaml", text, word, |at| Edit::Set { at, value: value.to_owned() })
 }
 
-fn insert(text: &str, word: &str, into: Into) -> Option<String> {
+fn insert(text: &str, word: &str, into: Holder) -> Option<String> {
     edited("a.yaml", text, word, |at| Edit::Insert { at, into, keys: vec!["mode"], value: "STRICT".to_owned() })
 }
 
@@ -79,7 +79,7 @@ fn no_value_is_changed_that_is_not_plainly_there() {
 
 #[test]
 fn a_key_is_written_as_its_siblings_are() {
-    let under = |text: &str| insert(text, "tls", Into::Value);
+    let under = |text: &str| insert(text, "tls", Holder::Value);
     assert_eq!(under("tls:\n  sni: a # b\nc: d\n").as_deref(), Some("tls:\n  sni: a # b\n  mode: STRICT\nc: d\n"));
     assert_eq!(
         under("tls:\r\n    sni: a\r\nc: d\r\n").as_deref(),
@@ -94,7 +94,7 @@ fn a_key_is_written_as_its_siblings_are() {
     assert_eq!(under("tls: { sni: a } # b\n").as_deref(), Some("tls: { sni: a, mode: STRICT } # b\n"));
     assert_eq!(under("tls:\n  a: {b: [1]}\nc: d\n").as_deref(), Some("tls:\n  a: {b: [1]}\n  mode: STRICT\nc: d\n"));
     assert_eq!(under("\u{feff}tls: {sni: a}\n").as_deref(), Some("\u{feff}tls: {sni: a, mode: STRICT}\n"));
-    let under = |text: &str| insert(text, "\"tls\"", Into::Value);
+    let under = |text: &str| insert(text, "\"tls\"", Holder::Value);
     assert_eq!(under("{\"tls\": {}}").as_deref(), Some("{\"tls\": {\"mode\": \"STRICT\"}}"));
     assert_eq!(
         under("{\"tls\": {\"sni\": \"a\"}}").as_deref(),
@@ -103,11 +103,11 @@ fn a_key_is_written_as_its_siblings_are() {
     let pretty = "{\n  \"tls\": {\n    \"sni\": \"a\"\n  }\n}\n";
     let wanted = "{\n  \"tls\": {\n    \"sni\": \"a\",\n    \"mode\": \"STRICT\"\n  }\n}\n";
     assert_eq!(under(pretty).as_deref(), Some(wanted));
-    let beside = |text: &str| insert(text, "host", Into::Parent);
+    let beside = |text: &str| insert(text, "host", Holder::Parent);
     assert_eq!(beside("- host: a\n  b: c\n- d\n").as_deref(), Some("- host: a\n  b: c\n  mode: STRICT\n- d\n"));
     let deep = edited("a.yaml", "spec:\n  host: a\n", "host", |at| Edit::Insert {
         at,
-        into: Into::Parent,
+        into: Holder::Parent,
         keys: vec!["trafficPolicy", "tls", "mode"],
         value: "STRICT".to_owned(),
     });
@@ -135,7 +135,7 @@ fn no_key_is_added_where_the_layout_would_be_guessed() {
         let text = text.replace("*x", "*y");
         let text = if text.contains("*y") { format!("y: &y {{q: r}}\n{text}") } else { text };
         let text = if text.contains("&x") { text.replace("y: &y {q: r}\n", "").replace("*y", "*x") } else { text };
-        assert_eq!(insert(&text, "tls", Into::Value), None, "{text}");
+        assert_eq!(insert(&text, "tls", Holder::Value), None, "{text}");
     }
 }
 
@@ -167,12 +167,13 @@ fn places(node: Node<'_>, steps: &[Step], all: &mut Vec<(Vec<Step>, Edit)>) {
     let below = |step: Step| [steps, &[step]].concat();
     for entry in node.entries() {
         if entry.key.at() == node.head() {
-            let edit = Edit::Insert { at: node.head(), into: Into::Parent, keys: keys.clone(), value: value.clone() };
+            let edit = Edit::Insert { at: node.head(), into: Holder::Parent, keys: keys.clone(), value: value.clone() };
             all.push((steps.to_vec(), edit));
         }
         let steps = below(entry.name().into());
         if entry.value.shape() == Shape::Mapping {
-            let edit = Edit::Insert { at: entry.key.at(), into: Into::Value, keys: keys.clone(), value: value.clone() };
+            let edit =
+                Edit::Insert { at: entry.key.at(), into: Holder::Value, keys: keys.clone(), value: value.clone() };
             all.push((steps.clone(), edit));
         }
         places(entry.value, &steps, all);

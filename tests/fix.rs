@@ -19,6 +19,7 @@ use palisade::triage::Report;
 /// to light, and is then not made: such are listed with what came up.
 const FIXABLE: &[&str] = &[
     "broken-gateway-hop/bad-ref",
+    "broken-gateway-hop/mesh-only",
     "broken-gateway-hop/port-mismatch: Brings(\"missing-istio-mutual\")",
     "destination-rule-drops-tls/mode-missing",
     "destination-rule-drops-tls/port-level",
@@ -32,6 +33,7 @@ const FIXABLE: &[&str] = &[
     "policy-never-matches/port: Brings(\"allow-without-destination\")",
     "policy-never-matches/scheme",
     "policy-type-mismatch/no-effect",
+    "service-entry-overexported/unexported-to-gateway: Brings(\"missing-tls-origination\")",
 ];
 
 fn audit(walk: &Walk) -> Report {
@@ -347,8 +349,42 @@ fn a_destination_rule_without_tls_gets_it_where_there_is_one_place_for_it() {
     assert_ne!(plain, text);
     assert_eq!(repaired(&plain), plain);
     // Certificates of one's own go with another mode.
-    let own = text.replace("      mode: DISABLE\n", "      mode: SIMPLE\n      caCertificates: /etc/ca.pem\n");
-    assert_eq!(repaired(&own), own);
+    for certificate in ["caCertificates", "clientCertificate", "privateKey", "credentialName"] {
+        for mode in ["mode: SIMPLE", "sni: example.com"] {
+            let own = text.replace("mode: DISABLE\n", &format!("{mode}\n      {certificate}: own\n"));
+            assert_ne!(own, text);
+            assert_eq!(repaired(&own), own);
+        }
+    }
+    let bare = text.replace("mode: DISABLE\n", "sni: example.com\n");
+    assert_eq!(
+        repaired(&bare),
+        bare.replace("      sni: example.com\n", "      sni: example.com\n      mode: ISTIO_MUTUAL\n")
+    );
+}
+
+#[test]
+fn an_edit_that_is_right_in_one_of_several_estates_is_not_made() {
+    let text = example("missing-istio-mutual", "mode: DISABLE");
+    let (before, rest) =
+        text.split_once("---\napiVersion: networking.istio.io/v1\nkind: Gateway\n").expect("a gateway");
+    let (listeners, after) = rest.split_once("---\n").expect("more objects");
+    let listeners = format!("apiVersion: networking.istio.io/v1\nkind: Gateway\n{listeners}");
+    let common = format!("{before}---\n{after}");
+    let plain = format!(
+        "{listeners}    - port: {{number: 81, name: http, protocol: HTTP}}\n      hosts: [istio-egress/b.example]\n"
+    );
+    let settings = "estates:\n  live: [common.yaml, live.yaml]\n  test: [common.yaml, test.yaml]\n";
+    for (other, is_fixed) in [(&listeners, true), (&plain, false)] {
+        let estate = folder(&[
+            ("palisade.yaml", settings),
+            ("common.yaml", &common),
+            ("live.yaml", &listeners),
+            ("test.yaml", other),
+        ]);
+        fix(estate.path(), &["-q"]);
+        assert_eq!(read(estate.path(), "common.yaml") != common, is_fixed);
+    }
 }
 
 #[test]
@@ -380,6 +416,55 @@ fn a_check_that_was_asked_for_is_switched_on_where_an_authority_is_named() {
     let named = rule("      caCertificates: system\n");
     assert_eq!(repaired(&named), named.replace("insecureSkipVerify: true", "insecureSkipVerify: false"));
     assert_eq!(repaired(&rule("")), rule(""));
+}
+
+#[test]
+fn the_gateway_is_shown_what_it_routes_to() {
+    let text = example("service-entry-overexported", "exportTo: [team-x]");
+    let tls = "---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: partner, namespace: istio-egress}
+spec:
+  host: partner.example
+  exportTo: [.]
+  trafficPolicy:
+    tls: {mode: SIMPLE, sni: partner.example, subjectAltNames: [partner.example], caCertificates: system}
+";
+    let text = text + tls;
+    assert_eq!(repaired(&text), text.replace("exportTo: [team-x]", "exportTo: [team-x, istio-egress]"));
+    // Where nobody is meant to see it, or everybody may, there is nothing to add to.
+    let hidden = text.replace("exportTo: [team-x]", "exportTo: [\"~\"]");
+    assert_eq!(repaired(&hidden), hidden);
+}
+
+#[test]
+fn an_edit_may_be_in_another_file_than_its_finding() {
+    let text = example("broken-gateway-hop", "does not see the route for");
+    let (before, after) = text
+        .split_once("---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: upload")
+        .expect("the route");
+    let (route, rest) = after.split_once("---\n").expect("more objects");
+    let route = format!("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: upload{route}");
+    let other = route.replace("name: upload", "name: upload-mesh");
+    let (second, _) = other.split_once("    - match: [{gateways: [egress-gateway]").expect("the second hop");
+    let second = second.replace("gateways: [mesh, egress-gateway]", "gateways: [mesh]");
+    // Where two are for the gateway, nobody can tell which one it should see.
+    let both = format!("{before}---\n{rest}---\n{route}---\n{other}");
+    assert!(!repaired(&both).contains("istio-egress]"));
+    let estate =
+        folder(&[("rest.yaml", &format!("{before}---\n{rest}")), ("route.yaml", &route), ("second.yaml", &second)]);
+    let report = parsed(&run(estate.path(), &["check", "--format", "json"]).stdout);
+    let paths = |place: &serde_json::Value| place["location"]["path"].as_str().unwrap_or_default().to_owned();
+    let all = report["findings"].as_array().expect("findings");
+    let apart = all.iter().filter(|one| one["fix"].is_object() && paths(&one["fix"]["edits"][0]) != paths(one));
+    assert_eq!(apart.map(paths).collect::<Vec<_>>(), ["second.yaml"]);
+    fix(estate.path(), &["-q"]);
+    assert_eq!(read(estate.path(), "second.yaml"), second);
+    assert_eq!(
+        read(estate.path(), "route.yaml"),
+        route.replace("exportTo: [team-x]", "exportTo: [team-x, istio-egress]")
+    );
 }
 
 /// A text after the edits of a finding in the JSON report, made as a script would.

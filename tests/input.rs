@@ -234,6 +234,53 @@ fn manifests() -> Vec<PathBuf> {
     found
 }
 
+/// Runs the binary as somebody whom permissions bind: whoever runs the tests, unless that is root.
+#[cfg(unix)]
+fn run_unprivileged(folder: &std::path::Path, arguments: &[&str]) -> common::program::Ran {
+    use std::os::unix::process::CommandExt as _;
+    let is_root = std::fs::read_dir(folder.join("locked")).is_ok();
+    let mut command = common::program::palisade(folder, arguments);
+    if is_root {
+        command.uid(65_534);
+    }
+    common::program::ran(&command.output().expect("the program starts"))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_opened_is_named_and_makes_the_audit_incomplete() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let estate = common::program::folder(&[
+        ("a.yaml", common::program::CLEAN),
+        ("locked/b.yaml", common::program::CLEAN),
+        ("sealed.yaml", common::program::CLEAN),
+    ]);
+    let mode = |path: &str, mode| {
+        set_permissions(estate.path().join(path), Permissions::from_mode(mode)).expect("a mode can be set");
+    };
+    mode(".", 0o755);
+    mode("locked", 0);
+    mode("sealed.yaml", 0);
+    // Links that lead to nothing hide nothing.
+    for (target, name) in [("gone.yaml", "dangling.yaml"), ("ring.yaml", "ring.yaml"), (".", "above")] {
+        symlink(target, estate.path().join(name)).expect("a link can be made");
+    }
+    let ran = run_unprivileged(estate.path(), &["check", "--format", "json"]);
+    let allowed = run_unprivileged(estate.path(), &["check", "--allow-unparsed", "--fail-on", "never"]);
+    let paths = run_unprivileged(estate.path(), &["paths"]);
+    mode("locked", 0o755);
+    assert_eq!((ran.code, allowed.code, paths.code), (2, 0, 2), "{} {}", ran.stderr, allowed.stderr);
+    assert!(ran.stderr.contains("locked:1:1: not audited: cannot be opened: permission denied"), "{}", ran.stderr);
+    let inputs = common::program::parsed(&ran.stdout)["inputs"].clone();
+    let unread: Vec<&str> =
+        inputs["unparsed"].as_array().expect("a list").iter().filter_map(|one| one["path"].as_str()).collect();
+    assert_eq!(unread, ["locked", "sealed.yaml"]);
+    assert_eq!((&inputs["documents"], &inputs["resources"]), (&3.into(), &1.into()));
+    let skipped = inputs["skipped"].to_string();
+    assert!(skipped.contains("dangling.yaml") && skipped.contains("ring.yaml"), "{skipped}");
+}
+
 #[test]
 fn a_second_reader_sees_the_same_values() {
     use serde::Deserialize as _;

@@ -121,6 +121,24 @@ fn fate(objects: &[&str]) -> (bool, bool, Decider) {
     })
 }
 
+#[test]
+fn rules_reach_auto_provisioned_nodes_by_the_tags_that_the_cluster_gives_them() {
+    let autopilot = |tags: &str| {
+        format!(
+            "apiVersion: container.cnrm.cloud.google.com/v1beta1\nkind: ContainerCluster\nmetadata: {{name: main}}\n\
+             spec: {{location: europe-west1, networkRef: {{name: vpc}}, enableAutopilot: true, \
+             nodePoolAutoConfig: {{networkTags: {{tags: [{tags}]}}}}}}\n"
+        )
+    };
+    let allow = "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewall\nmetadata: {name: web}\n\
+        spec: {networkRef: {name: vpc}, direction: EGRESS, priority: 900, targetTags: [apps], \
+        allow: [{protocol: tcp, ports: [\"443\"]}]}\n";
+    let opens = |tags: &str| finds(&[&autopilot(tags), allow, DENY_ALL], "app-node-egress-allowed", "web");
+    assert!(opens("apps"));
+    assert!(!opens("batch"));
+    assert!(!opens(""));
+}
+
 fn hierarchical(action: &str) -> String {
     format!(
         "apiVersion: compute.cnrm.cloud.google.com/v1beta1\nkind: ComputeFirewallPolicy\nmetadata: {{name: org}}\n\
@@ -204,4 +222,30 @@ fn an_inspection_is_unknown_and_a_module_may_deny() {
     let report = palisade::audit(&walk, &Config::default());
     assert!(!report.findings.iter().any(|reported| reported.finding.rule == "implied-egress-allow"));
     assert!(report.findings.iter().any(|reported| reported.finding.variant == "firewall"));
+}
+
+#[test]
+fn a_denial_that_is_switched_off_is_to_be_switched_on() {
+    let help = |more: &str, account: &str| {
+        let text = format!(
+            "apiVersion: container.cnrm.cloud.google.com/v1beta1
+kind: ContainerNodePool
+metadata: {{name: apps}}
+spec: {{clusterRef: {{name: main}}, nodeConfig: {{serviceAccountRef: {{external: nodes@x.iam.gserviceaccount.com}}}}}}
+---
+apiVersion: compute.cnrm.cloud.google.com/v1beta1
+kind: ComputeFirewall
+metadata: {{name: deny-all}}
+spec: {{networkRef: {{name: vpc}}, direction: EGRESS, disabled: true, deny: [{{protocol: {more}}}], \
+             destinationRanges: [0.0.0.0/0], targetServiceAccounts: [{{external: {account}@x.iam.gserviceaccount.com}}]}}
+"
+        );
+        let (_, report) = common::audit_text(&text);
+        let mut found = report.findings.into_iter().filter(|reported| reported.finding.rule == "implied-egress-allow");
+        found.next().expect("nothing denies").finding.help
+    };
+    assert!(help("all", "nodes").starts_with("enable `deny-all`, which denies all of it for this pool"));
+    // What does not cover the pool, or not all that leaves it, would help little.
+    assert!(help("all", "others").starts_with("add an EGRESS rule"));
+    assert!(help("tcp", "nodes").starts_with("add an EGRESS rule"));
 }

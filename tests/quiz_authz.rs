@@ -277,3 +277,20 @@ fn a_token_counts_where_something_reads_it() {
     assert!(findings(&text(&elsewhere)).contains(&("policy-never-matches", "no-token")));
     assert!(!findings(&text(&reads(""))).contains(&("policy-never-matches", "no-token")));
 }
+
+#[test]
+fn a_service_belongs_to_the_gateway_whose_pods_stand_behind_it() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: istio-egressgateway, namespace: istio-egress}\n\
+        spec: {selector: {istio: egressgateway}, ports: [{name: https, port: 80, targetPort: 8080}]}\n";
+    let other = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: other, namespace: istio-egress}\n\
+        spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}\n";
+    let same_host = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: same, namespace: istio-egress}\n\
+        spec: {parentRefs: [{name: other}], hostnames: [example.com], rules: [{backendRefs: [{name: example, port: 80}]}]}\n";
+    let text = estate(&[POD, CLIENTS, service, &gateway(HTTPS.0, HTTPS.1), &route(""), other, same_host]);
+    judged(&text, |_, facts| {
+        let proxies = facts.egress.proxies.iter();
+        let with_it: Vec<&str> =
+            proxies.filter(|proxy| proxy.hosts.contains(GATEWAY)).map(|proxy| proxy.name.value).collect();
+        assert_eq!(with_it, ["istio-egressgateway"]);
+    });
+}

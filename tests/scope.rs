@@ -188,6 +188,20 @@ fn overlays_of_several_services_for_one_stage_are_one_estate() {
     assert_eq!(names, ["dev", "prod"]);
 }
 
+#[test]
+fn settings_that_leave_everything_out_are_told_from_an_empty_folder() {
+    let cart = workload("cart", "cart");
+    let settings = "estates:\n  live: [one]\n  test: [other]\n";
+    let estate = folder(&[("one/a.yaml", cart.as_str()), ("three/b.yaml", &cart), ("palisade.yaml", settings)]);
+    // Of the estates, those that have something in what is asked for.
+    let report = parsed(&run(estate.path(), &["check", "one", "--format", "json"]).stdout);
+    assert_eq!(report["inputs"]["estates"], serde_json::json!([{"name": "live", "files": 1}]));
+    for command in ["check", "paths", "connections"] {
+        let ran = run(estate.path(), &[command, "three"]);
+        assert!(ran.code == 2 && ran.stderr.contains("in none of the `estates` of the settings"), "{}", ran.stderr);
+    }
+}
+
 /// Files of the bases and overlays of two services, cart and pay, each overlay with some more lines.
 fn overlays(more: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut files = Vec::new();
@@ -465,6 +479,79 @@ fn a_second_estate_makes_nothing_new_in_the_first() {
     run(path, &["check", "clusters", "--write-baseline", "known.json", "--complete", "kubernetes"]);
     write(path, &[("clusters/test/cart.yaml", cart.as_str())]);
     assert_eq!(found(path, &check), ["[\"test\"]"]);
+}
+
+#[test]
+fn a_change_in_one_estate_is_reported_with_what_it_points_at() {
+    let open = "apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: [{ports: [{port: 443}]}]
+";
+    let cart = workload("cart", "cart");
+    let files = [
+        ("clusters/prod/cart.yaml", cart.as_str()),
+        ("clusters/test/cart.yaml", &cart),
+        ("clusters/shared/open.yaml", open),
+    ];
+    let estate = common::repository::repository(&files);
+    let path = estate.path();
+    let since = |revision: &str| {
+        let ran = run(path, &["check", "--format", "json", "--changed-since", revision]);
+        let all = parsed(&ran.stdout)["findings"].clone();
+        let own = all.as_array().expect("a list").iter().filter(|one| one["rule"] == "external-egress-allowed");
+        own.count()
+    };
+    assert_eq!(since("HEAD"), 0);
+    // The policy of all lets a workload of the second estate out, which the words of the first do not say.
+    write(path, &[("clusters/test/cart.yaml", &cart.replace("image: cart", "image: new"))]);
+    assert_eq!(since("HEAD"), 0);
+    write(path, &[("clusters/test/cart.yaml", &cart.replace("metadata: {name: cart", "metadata: {name: 'cart'"))]);
+    assert_eq!(since("HEAD"), 1);
+}
+
+#[test]
+fn a_change_cannot_join_estates_to_silence_its_own_findings() {
+    let two = [
+        ("clusters/prod/cart.yaml".to_owned(), workload("cart", "cart") + "---\n" + DENY),
+        ("clusters/test/cart.yaml".to_owned(), workload("cart", "cart")),
+    ];
+    let split = "estates:\n  prod: [clusters/prod]\n  test: [clusters/test, old]\n";
+    let joined = "estates:\n  all: [clusters]\n";
+    let denied = |path: &std::path::Path| {
+        let arguments = ["check", "--format", "json", "--complete", "kubernetes", "--deny-new-ignores", "HEAD"];
+        let ran = run(path, &arguments);
+        let report = parsed(&ran.stdout);
+        let found: Vec<String> = report["findings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|one| format!("{}/{}", one["rule"], one["variant"]).replace('"', ""))
+            .collect();
+        (report["inputs"]["estates"].as_array().map_or(0, Vec::len), found)
+    };
+    for then in [None, Some(split)] {
+        let mut files = borrowed(&two);
+        files.extend(then.map(|text| ("palisade.yaml", text)));
+        let estate = common::repository::repository(&files);
+        // A file before all others moves the numbers by which places know their files.
+        write(estate.path(), &[("a/a.yaml", CLEAN), ("a/b.yaml", CLEAN)]);
+        for now in [Some(joined), Some("fail-on: error\n"), None, then] {
+            match now {
+                Some(text) => write(estate.path(), &[("palisade.yaml", text)]),
+                None => drop(std::fs::remove_file(estate.path().join("palisade.yaml"))),
+            }
+            let (estates, found) = denied(estate.path());
+            assert_eq!(estates, 2, "{then:?} {now:?}");
+            assert!(found.contains(&"missing-egress-isolation/no-policy".to_owned()), "{then:?} {now:?} {found:?}");
+            let is_said = found.contains(&"new-ignore/setting".to_owned());
+            assert_eq!(is_said, now == Some(joined), "{then:?} {now:?} {found:?}");
+            assert_eq!(run(estate.path(), &["check", "--show-config", "--deny-new-ignores", "HEAD"]).code, 0);
+        }
+    }
 }
 
 #[test]

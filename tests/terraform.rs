@@ -64,6 +64,24 @@ fn what_is_written_out_is_known() {
 }
 
 #[test]
+fn a_firewall_without_pools_says_what_it_leaves_open() {
+    let network = "resource \"google_compute_network\" \"vpc\" {\n  name = \"vpc\"\n}\n";
+    let notes = |lines: &[&str]| {
+        let files = [("vpc.tf", network.to_owned()), ("firewall.tf", deny_all(lines))];
+        let files = files.map(|(path, text)| (path.to_owned(), text)).to_vec();
+        let walk = Walk { sources: Sources::new(files), skipped: Vec::new() };
+        let report = palisade::audit(&walk, &Config::default());
+        let notes = report.findings.into_iter().map(|reported| reported.finding);
+        let of_firewall = notes.filter(|note| (note.rule, note.variant) == ("incomplete-evidence", "firewall"));
+        let words = |at: source::Location| walk.sources[at.source].slice(at.span).to_owned();
+        of_firewall.map(|note| note.related.iter().map(|related| words(related.at)).collect()).collect()
+    };
+    let open: Vec<Vec<String>> = notes(&["priority = var.priority"]);
+    assert_eq!(open, [["var.priority"]]);
+    assert_eq!(notes(&[]), Vec::<Vec<String>>::new());
+}
+
+#[test]
 fn values_of_the_folder_are_known_wherever_they_stand() {
     let values = "variable \"everywhere\" {\n  default = [\"0.0.0.0/0\"]\n}\nlocals {\n  last = 65535\n  rules = { priority = local.last }\n}\n";
     let rule = deny_all(&[

@@ -28,6 +28,8 @@ pub struct EgressProxy<'a> {
     pub namespaces: Vec<&'a str>,
     /// Its pods' labels, or as many of them as a Gateway's selector tells.
     pub labels: Option<&'a Labels<'a>>,
+    /// Whether those are all that they have.
+    pub all_labels: bool,
     /// The egress gateways that it serves, by their index in the mesh.
     pub gateways: Vec<usize>,
     /// The names under which clients reach it.
@@ -116,7 +118,26 @@ pub(super) fn egress<'a>(estate: &'a Estate<'a>) -> Egress<'a> {
     let workloads = served.keys().copied().collect();
     let known = served.into_iter().map(|(workload, gateways)| of_workload(workload, gateways, estate));
     let inferred = unseen.into_iter().map(|gateway| of_gateway(gateway, estate));
-    Egress { workloads, proxies: known.chain(inferred).collect() }
+    let mut proxies: Vec<EgressProxy<'_>> = known.chain(inferred).collect();
+    keep_own_hosts(&mut proxies, estate);
+    Egress { workloads, proxies }
+}
+
+/// Takes from each proxy the services that are seen to stand in front of another one: routes alone, of which two gateways
+/// may have some for one host, do not tell.
+fn keep_own_hosts(proxies: &mut [EgressProxy<'_>], estate: &Estate<'_>) {
+    let mut owners: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for workload in proxies.iter().filter_map(|proxy| proxy.workload) {
+        for entity in estate.relations.selectors_of(workload) {
+            if let Entity::Service(service) = entity {
+                owners.entry(estate.services[service].host(&estate.namespaces)).or_default().push(workload);
+            }
+        }
+    }
+    for proxy in proxies {
+        let own = proxy.workload;
+        proxy.hosts.retain(|host| owners.get(*host).is_none_or(|owners| own.is_some_and(|own| owners.contains(&own))));
+    }
 }
 
 /// The workloads that a gateway configures; without a selector every gateway proxy.
@@ -138,6 +159,7 @@ fn of_workload<'a>(index: usize, gateways: Vec<usize>, estate: &'a Estate<'a>) -
         hosts: if hosts.is_empty() { named_hosts(&namespaces, estate).collect() } else { hosts },
         namespaces,
         labels: Some(workload.labels),
+        all_labels: true,
         gateways,
     }
 }
@@ -164,7 +186,8 @@ fn of_gateway<'a>(index: usize, estate: &'a Estate<'a>) -> EgressProxy<'a> {
         workload: None,
         name: gateway.name,
         namespaces,
-        labels: gateway.selector,
+        labels: gateway.pod_labels.or(gateway.selector),
+        all_labels: gateway.pod_labels.is_some(),
         gateways: vec![index],
         hosts,
     }

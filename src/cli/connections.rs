@@ -142,7 +142,7 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     for filter in &unmatched {
         eprintln!("palisade: `{filter}` is neither a namespace nor a workload of the input");
     }
-    let is_empty = connected.inputs.documents == 0;
+    let is_empty = connected.inputs.is_empty();
     if is_empty {
         messages::tell(messages::nothing(&connected.inputs, &command.paths));
     }

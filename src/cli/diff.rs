@@ -125,7 +125,7 @@ pub fn run(diff: &Diff, color: Color) -> Result<u8, Fault> {
         messages::unparsed(&side.report.inputs, &side.walk.sources).for_each(|said| eprintln!("palisade: {said}"));
     }
     // A state with nothing in it is one that a change can start from or lead to; two are a mistyped path.
-    let is_empty = |side: &Audited| side.report.inputs.documents == 0;
+    let is_empty = |side: &Audited| side.report.inputs.is_empty();
     if is_empty(&old) && is_empty(&new) {
         return Err(Fault::Nothing(old.name, new.name));
     }

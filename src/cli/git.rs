@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::settings::{Fault, nearest};
 use super::sources::walk_files;
+use palisade::config::listed;
 use palisade::source::{self, Skipped, Sources, Walk};
 
 /// A repository by the folder that holds it.
@@ -47,13 +48,25 @@ impl Repository {
         let found = git(&self.root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &named]);
         let commit = found.map_err(|fault| match fault {
             Fault::Git(_) => Fault::Git(format!(
-                "there is no revision `{revision}` in {}; a shallow clone holds only the newest commits (fetch with \
+                "there is no revision `{revision}` in {}{}; a shallow clone holds only the newest commits (fetch with \
                  `--unshallow`, or `fetch-depth: 0` for actions/checkout)",
-                self.root.display()
+                self.root.display(),
+                self.branches()
             )),
             other => other,
         })?;
         Ok(commit.trim_end().to_owned())
+    }
+
+    /// The names of the branches, where they are few: one of them was meant, as likely as not.
+    fn branches(&self) -> String {
+        const FEW: usize = 5;
+        let branches = git(&self.root, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]).unwrap_or_default();
+        let names: Vec<&str> = branches.lines().collect();
+        match names.len() {
+            1..=FEW => format!(", whose branches are {}", listed(&names)),
+            _ => String::new(),
+        }
     }
 
     /// The commit at which two revisions part: what a branch is compared with.
@@ -313,7 +326,11 @@ fn git_bytes(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, Fault> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
-    Err(Fault::Git(format!("git says of {}: {said}", folder.display())))
+    let help = match said.starts_with("not a git repository") {
+        true => "; revisions are looked up in one: go there, or name two folders to `palisade diff`",
+        false => "",
+    };
+    Err(Fault::Git(format!("git says of {}: {said}{help}", folder.display())))
 }
 
 fn not_there(error: &io::Error) -> Fault {

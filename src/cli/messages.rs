@@ -27,7 +27,7 @@ pub fn position(at: Location, sources: &Sources) -> String {
 /// What a reader must know who does not see the report for people.
 pub fn closing(report: &Report, sources: &Sources, check: &Check) -> Vec<String> {
     let mut lines = Vec::new();
-    if is_empty(&report.inputs) {
+    if report.inputs.is_empty() {
         lines.push(nothing(&report.inputs, &check.paths));
     }
     if check.outputs.has_terminal() || check.quiet {
@@ -46,10 +46,6 @@ pub fn unparsed(inputs: &Inputs, sources: &Sources) -> impl Iterator<Item = Stri
     inputs.unread(sources).into_iter().map(move |unread| line(unread.at, &unread.reason))
 }
 
-fn is_empty(inputs: &Inputs) -> bool {
-    inputs.documents == 0
-}
-
 /// Why there was nothing to audit.
 pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
     let name = |path: &PathBuf| match path.display().to_string() {
@@ -62,8 +58,18 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
         0 => String::new(),
         count => format!("; skipped: {count} (-v lists them)"),
     };
+    if inputs.files == 0 && !inputs.estates.is_empty() {
+        return format!(
+            "nothing to audit in {paths}: what is there is in none of the `estates` of the settings, whose paths are seen from \
+             the folder of these"
+        );
+    }
+    let what = match inputs.documents {
+        0 => "no YAML, JSON or Terraform document".to_owned(),
+        count => format!("none of the {count} documents says what `kind` of object it is"),
+    };
     let help = "name where the manifests are, or pipe them to `palisade check -`";
-    format!("nothing to audit in {paths}: no YAML, JSON or Terraform document{skipped}; {help}")
+    format!("nothing to audit in {paths}: {what}{skipped}; {help}")
 }
 
 /// The verdict, with how many findings there are of each level.

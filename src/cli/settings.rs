@@ -19,7 +19,7 @@ pub enum Fault {
     Walk(#[from] WalkError),
     #[error("cannot read {}: {}", .0.display(), reason(.1))]
     Read(PathBuf, io::Error),
-    #[error("cannot write {}: {}", .0.display(), reason(.1))]
+    #[error("cannot write {}: {}", .0.display(), unwritten(.0, .1))]
     Write(PathBuf, io::Error),
     #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, .0.display())]
     Baseline(PathBuf, String),
@@ -40,6 +40,12 @@ pub enum Fault {
     /// What was asked for is not in the input.
     #[error("{0}")]
     Asked(String),
+}
+
+/// Why something cannot be written: where the folder is missing, that.
+fn unwritten(path: &Path, error: &io::Error) -> String {
+    let folder = path.parent().filter(|folder| error.kind() == io::ErrorKind::NotFound && !folder.exists());
+    folder.map_or_else(|| reason(error), |folder| format!("there is no folder {}; make it first", folder.display()))
 }
 
 /// The config file that holds for the paths: the one that is named, else the nearest above them.

@@ -7,9 +7,9 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use super::{messages, settings::Fault};
-use palisade::config::FILE_NAME;
+use palisade::config::{FILE_NAME, suggestion};
 use palisade::report::Paths;
-use palisade::source::{self, Contents, Skipped, Sources, Walk};
+use palisade::source::{self, Contents, Skipped, Sources, Walk, WalkError};
 
 /// The name of a baseline that is no manifest whether it is asked for or not.
 const BASELINE: &str = "palisade-baseline.json";
@@ -48,7 +48,8 @@ fn together(
     settings: Option<&Path>,
     own: &[&Path],
 ) -> Result<Walk, Fault> {
-    let walk = if paths.is_empty() { Walk::default() } else { source::walk(paths)? };
+    let walk =
+        if paths.is_empty() { Walk::default() } else { source::walk(paths).map_err(|fault| missing(paths, fault))? };
     let (mut files, mut skipped) = without_own(without_settings(walk, settings), own);
     files.extend(typed);
     let Some(settings) = settings else { return Ok(Walk { sources: Sources::from_contents(files), skipped }) };
@@ -59,6 +60,20 @@ fn together(
     }
     let path = skipped.last().map(|settings| settings.path.clone()).unwrap_or_default();
     Ok(Walk { sources: Sources::from_contents(files).with_settings(&path), skipped })
+}
+
+/// Says of a path that is not there what may have been meant.
+fn missing(paths: &[PathBuf], fault: WalkError) -> Fault {
+    let Some(path) = paths.iter().find(|path| !path.exists() && fs::symlink_metadata(path).is_err()) else {
+        return Fault::Walk(fault);
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names: Vec<String> = beside.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let near = suggestion(&name, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let help = if near.is_empty() { "; name the folders or files that hold the manifests" } else { &near };
+    Fault::Asked(format!("{fault}{help}"))
 }
 
 /// Leaves out the files that palisade writes.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ignores::glob;
-use super::{Config, Date, Fault, Ignore, Scope, failing_word};
+use super::{Config, Date, Expectation, Fault, Ignore, Scope, Section, failing_word};
 use crate::finding::Level;
 use crate::source::{Location, Spanned};
 
@@ -90,14 +90,51 @@ impl Config {
         if self.allow_unparsed && !then.allow_unparsed {
             widened.say("allow-unparsed", "setting", "documents that cannot be parsed are newly allowed".to_owned());
         }
+        let dropped = self.dropped(then);
+        for statement in &dropped {
+            widened.faults.push(Fault {
+                at: statement.at,
+                kind: "setting",
+                message: format!("`{statement}` is taken out of `expect`"),
+            });
+        }
         let faults = widened.faults;
+        self.expectations.extend(dropped);
         self.restore(then, default);
         faults
+    }
+
+    /// The statements of an earlier state that are gone, at the place where they would stand now.
+    fn dropped(&self, then: &Self) -> Vec<Expectation> {
+        let place = self.written.get("expect").or_else(|| self.written.values().min());
+        let Some(&at) = place else { return Vec::new() };
+        let is_there = |was: &Expectation| self.expectations.iter().any(|now| now.to_string() == was.to_string());
+        let gone = then.expectations.iter().filter(|was| !is_there(was)).cloned();
+        let moved = |was: Expectation| Expectation {
+            at,
+            from: Spanned::new(was.from.value, at),
+            to: Spanned::new(was.to.value, at),
+            via: was.via.map(|via| Spanned::new(via.value, at)),
+            ..was
+        };
+        gone.map(moved).collect()
     }
 
     fn paths(&self) -> Vec<(&str, Vec<&str>)> {
         let named = self.sections.iter().map(|section| (section.name.value.as_str(), &section.paths));
         named.map(|(name, paths)| (name, paths.iter().map(|path| path.value.as_str()).collect())).collect()
+    }
+
+    /// The sections of an earlier state at the place where the settings of now have theirs; at none that anybody is shown
+    /// where they have none.
+    fn relocated(&self, then: &[Section]) -> Vec<Section> {
+        let written = self.written.get("estates").copied();
+        let moved = |text: &Spanned<String>| Spanned::new(text.value.clone(), written.unwrap_or(text.at));
+        let section = |section: &Section| Section {
+            name: moved(&section.name),
+            paths: section.paths.iter().map(moved).collect(),
+        };
+        then.iter().map(section).collect()
     }
 
     /// The settings of an earlier state wherever those of now say less.
@@ -116,7 +153,9 @@ impl Config {
         self.egress_namespaces.retain(|name| then.egress_namespaces.contains(name));
         self.system_namespaces.retain(|name| then.system_namespaces.contains(name));
         self.admins.retain(|admin| then.admins.contains(admin));
-        self.sections.clone_from(&then.sections);
+        if self.paths() != then.paths() {
+            self.sections = self.relocated(&then.sections);
+        }
         let fails = |level: Level| if level == Level::Off { u8::MAX } else { level as u8 };
         if fails(self.fail_on) > fails(then.fail_on) {
             self.fail_on = then.fail_on;

@@ -14,7 +14,7 @@ pub fn read(document: &Document<'_>, rules: &[&str]) -> Result<Config, Vec<Probl
     let mut check = Check { problems: Vec::new(), rules };
     let root = document.root();
     if !root.is_null() {
-        check.value(root, &Shape::Keys(KEYS), "the settings");
+        check.value(root, &Shape::Keys(KEYS), SETTINGS);
     }
     if !check.problems.is_empty() {
         return Err(check.problems);
@@ -26,6 +26,9 @@ pub fn read(document: &Document<'_>, rules: &[&str]) -> Result<Config, Vec<Probl
     }
     Ok(config)
 }
+
+/// What messages call the file as a whole.
+const SETTINGS: &str = "the settings";
 
 /// Compares what was written with what may be written.
 struct Check<'r> {
@@ -62,12 +65,22 @@ impl Check<'_> {
             Shape::Keys(keys) => self.keys(node, keys, what),
             Shape::OneOf(keys) => self.one_of(node, keys, what),
             Shape::Levels => {
-                if self.is(node, NodeShape::Mapping, what, "a mapping of rule ids to levels") {
+                if self.is(
+                    node,
+                    NodeShape::Mapping,
+                    what,
+                    "a mapping of rule ids to levels, such as `{public-node: warning}`",
+                ) {
                     node.entries().for_each(|entry| self.level(entry));
                 }
             }
             Shape::Named(shape) => {
-                if self.is(node, NodeShape::Mapping, what, "a mapping of names") {
+                if self.is(
+                    node,
+                    NodeShape::Mapping,
+                    what,
+                    "a mapping of names to paths, such as `prod: [clusters/prod]`",
+                ) {
                     node.entries().for_each(|entry| self.value(entry.value, shape, &format!("`{}`", entry.name())));
                 }
             }
@@ -78,7 +91,9 @@ impl Check<'_> {
     fn is(&mut self, node: Node<'_>, shape: NodeShape, what: &str, wanted: &str) -> bool {
         let fits = node.shape() == shape;
         if !fits && !node.is_null() {
-            self.problem(node.head(), format!("{what} is not {wanted}"));
+            let word = node.text().filter(|text| shape == NodeShape::Sequence && !text.is_empty());
+            let instead = word.map(|word| format!(": write `[{word}]`")).unwrap_or_default();
+            self.problem(node.head(), format!("{what} is not {wanted}{instead}"));
         }
         fits
     }
@@ -86,7 +101,8 @@ impl Check<'_> {
     fn keys(&mut self, node: Node<'_>, keys: &[Key], what: &str) {
         let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
         if node.shape() != NodeShape::Mapping {
-            let message = format!("{what} is not a mapping; its keys are {}", listed(&names));
+            let (is, their) = if what == SETTINGS { ("are", "their") } else { ("is", "its") };
+            let message = format!("{what} {is} not a mapping; {their} keys are {}", listed(&names));
             return self.problem(node.head(), message);
         }
         for entry in node.entries() {
@@ -212,7 +228,10 @@ fn expectation(item: Node<'_>) -> Option<Expectation> {
     let entry = item.entries().next()?;
     let get = |name: &str| entry.value.get(name).and_then(text);
     let [from, to, via] = [STATEMENT[0].name, STATEMENT[1].name, STATEMENT[2].name].map(get);
-    Some(Expectation { at: entry.key.at(), allows: entry.name() == EXPECT[0].name, from: from?, to: to?, via })
+    let (from, to) = (from?, to?);
+    let whose = Spanned::new(from.value.parse().ok()?, from.at);
+    let target = to.value.parse().ok()?;
+    Some(Expectation { at: entry.key.at(), allows: entry.name() == EXPECT[0].name, from: whose, to, target, via })
 }
 
 fn ignore(item: Node<'_>) -> Option<Ignore> {

@@ -8,10 +8,23 @@ pub fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     near.filter(|&(distance, _)| distance <= allowed).min_by_key(|&(distance, _)| distance).map(|(_, word)| word)
 }
 
-/// `; did you mean ...?` where some known word is close, nothing otherwise.
+/// The fewest letters of a part of a word that tell which word is meant, and the most words that it may tell.
+const PART: (usize, usize) = (4, 3);
+
+/// `; did you mean ...?` where some known word is close or a few have the word in them, nothing otherwise.
 #[must_use]
 pub fn suggestion(word: &str, known: &[&str]) -> String {
-    closest(word, known).map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
+    let (letters, most) = PART;
+    let holds = |known: &&&str| word.chars().count() >= letters && known.contains(word);
+    let meant: Vec<&str> = match closest(word, known) {
+        Some(closest) => vec![closest],
+        None => known.iter().filter(holds).copied().collect(),
+    };
+    match meant.len() {
+        count if count > most => String::new(),
+        0 => String::new(),
+        _ => format!("; did you mean {}?", listed(&meant).replace(", ", " or ")),
+    }
 }
 
 /// A suggestion where there is one, else all there is to choose from.
@@ -32,6 +45,15 @@ pub fn listed(words: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_word_tells_a_few() {
+        let known = ["host-network-workload", "host-path-workload", "gateway-not-scaled", "gateway-passthrough"];
+        assert_eq!(suggestion("host-network", &known), "; did you mean `host-network-workload`?");
+        assert_eq!(suggestion("gateway", &known), "; did you mean `gateway-not-scaled` or `gateway-passthrough`?");
+        assert_eq!(suggestion("a", &known), "");
+        assert_eq!(suggestion("workload", &[known, known].concat()), "");
+    }
 
     #[test]
     fn a_misspelled_word_finds_the_one_that_was_meant() {

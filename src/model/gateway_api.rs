@@ -30,6 +30,7 @@ pub(super) fn gateway<'a>(
         left_out: Vec::new(),
         egress: false,
         of_gateway_api: true,
+        pod_labels: Some(&written.pod_labels),
         spec_at: resource.meta.spec_at,
     })
 }
@@ -57,6 +58,8 @@ fn server<'a>(written: &'a Listener<'a>) -> Server<'a> {
         mode,
         mode_at: written.tls.map_or(plain_at, |tls| tls.termination.map_or(tls.mode.at(), |text| text.at)),
         mode_defaulted: false,
+        redirects: false,
+        ignored_tls: None,
         own_authority: None,
         trusts_mesh: mode == ServerMode::IstioMutual,
         at: written.at,

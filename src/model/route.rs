@@ -1,5 +1,7 @@
 //! Gateways and the routes through them.
 
+use std::borrow::Cow;
+
 use super::listeners::{LeftOut, opened};
 use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
@@ -18,7 +20,7 @@ pub struct Gateway<'a> {
     pub name: Text<'a>,
     /// None selects every gateway proxy of the mesh.
     pub selector: Option<&'a Labels<'a>>,
-    /// The servers that are opened, as far as the Gateway itself tells.
+    /// The servers that are opened and pass something on, as far as the Gateway itself tells.
     pub servers: Vec<Server<'a>>,
     /// Those that an earlier one keeps from being opened.
     pub left_out: Vec<LeftOut>,
@@ -26,6 +28,8 @@ pub struct Gateway<'a> {
     pub egress: bool,
     /// Whether it is one of the Gateway API, of which pods are made.
     pub of_gateway_api: bool,
+    /// The labels of those pods, but for those that Istio alone looks at.
+    pub pod_labels: Option<&'a Labels<'a>>,
     /// The key `spec`: where a field that it leaves out would stand.
     pub spec_at: Location,
 }
@@ -54,6 +58,10 @@ pub struct Server<'a> {
     pub mode_at: Location,
     /// Whether the mode is the one that `tls` without a mode has.
     pub mode_defaulted: bool,
+    /// Whether it answers everything by sending the client on to HTTPS.
+    pub redirects: bool,
+    /// TLS settings of a server for HTTP, which takes plain text in spite of them; but for sending clients on to HTTPS.
+    pub ignored_tls: Option<Location>,
     /// A certificate authority that is not the mesh's own, for client certificates.
     pub own_authority: Option<Text<'a>>,
     /// Whether it asks for a certificate that the mesh's own authority vouches for.
@@ -193,8 +201,9 @@ pub struct Destination<'a> {
 impl<'a> VirtualService<'a> {
     /// One of its hosts as a fully qualified name: one without dots is a service of its own namespace.
     #[must_use]
-    pub fn full_host(&self, host: &str) -> String {
-        full_host(host, self.namespace)
+    pub fn full_host<'h>(&self, host: &'h str) -> Cow<'h, str> {
+        let is_full = host.contains('.') || host == "*";
+        if is_full { Cow::Borrowed(host) } else { Cow::Owned(full_host(host, self.namespace)) }
     }
 
     /// Every gateway that it or one of its matches names, with the name as written.
@@ -299,7 +308,9 @@ pub(super) fn gateway<'a>(
     resource: &'a Resource<'a>,
     namespace: &'a str,
 ) -> Gateway<'a> {
-    let (servers, left_out) = opened(written.servers.iter().map(server).collect());
+    let (mut servers, left_out) = opened(written.servers.iter().map(server).collect());
+    // Nothing passes these.
+    servers.retain(|server| !server.redirects);
     Gateway {
         namespace,
         namespace_at: resource.namespace_at(),
@@ -309,6 +320,7 @@ pub(super) fn gateway<'a>(
         left_out,
         egress: false,
         of_gateway_api: false,
+        pod_labels: None,
         spec_at: resource.meta.spec_at,
     }
 }
@@ -325,8 +337,10 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         "TCP" | "MONGO" | "MYSQL" | "REDIS" => ServerProtocol::Tcp,
         _ => ServerProtocol::Unknown,
     };
-    let mode = written.tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode));
-    let authority = written.tls.and_then(|tls| tls.own_authority);
+    // With HTTP, Istio refuses TLS settings where it checks them, and takes plain text where it does not.
+    let tls = written.tls.filter(|_| protocol != ServerProtocol::Http);
+    let mode = tls.map_or(ServerMode::Plaintext, |tls| ServerMode::of(tls.mode));
+    let authority = tls.and_then(|tls| tls.own_authority);
     let is_of_mesh = authority.is_some_and(|authority| MESH_AUTHORITIES.contains(&authority.value));
     let plain_at = written.protocol.or(written.name).map_or(written.at, |text| text.at);
     Server {
@@ -335,8 +349,13 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         hosts: written.hosts.clone(),
         routes_from: None,
         mode,
-        mode_at: written.tls.map_or(plain_at, |tls| tls.mode.at()),
-        mode_defaulted: written.tls.is_some_and(|tls| tls.mode.value.is_none()),
+        mode_at: tls.map_or(plain_at, |tls| tls.mode.at()),
+        mode_defaulted: tls.is_some_and(|tls| tls.mode.value.is_none()),
+        redirects: written.tls.is_some_and(|written| tls.is_none() && written.redirects),
+        ignored_tls: written
+            .tls
+            .filter(|ignored| tls.is_none() && ignored.mode.value.is_some())
+            .map(|tls| tls.mode.at()),
         own_authority: authority.filter(|_| !is_of_mesh),
         trusts_mesh: mode == ServerMode::IstioMutual || (mode == ServerMode::Mutual && is_of_mesh),
         at: written.at,

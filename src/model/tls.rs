@@ -80,10 +80,21 @@ pub struct ClientTls<'a> {
     pub authority: Option<Text<'a>>,
     /// The secret that holds certificates, which only some proxies can read.
     pub credential: Option<Text<'a>>,
+    /// A certificate or key to show to the server.
+    pub certificate: Option<Text<'a>>,
     /// Where it says not to look at the server's certificate.
     pub skip_verify: Option<Location>,
     /// Where it names what the server's certificate must be for.
     pub names: Option<Location>,
+}
+
+impl ClientTls<'_> {
+    /// Whether it says something of certificates, which goes with some modes and not with others.
+    #[must_use]
+    pub fn has_certificates(&self) -> bool {
+        let named = [self.authority, self.credential, self.certificate].iter().any(Option::is_some);
+        named || self.names.is_some() || self.skip_verify.is_some()
+    }
 }
 
 /// The TLS settings at one level: a destination rule's own, or a subset's.
@@ -142,6 +153,7 @@ fn client_tls<'a>(written: &istio::ClientTls<'a>) -> ClientTls<'a> {
         sni: written.sni,
         authority: written.authority,
         credential: written.credential,
+        certificate: written.certificate,
         skip_verify: written.skip_verify.filter(|skip| skip.value).map(|skip| skip.at),
         names: written.names,
     }

@@ -48,7 +48,7 @@ pub struct Placement<'a> {
     /// Set where the scheduler is passed over.
     pub node_name: Option<Text<'a>>,
     node_selector: &'a Labels<'a>,
-    /// What the pods' RuntimeClass adds to the selector, where it is in the input.
+    /// What the pods' runtime class adds to the selector, where it is in the input.
     runtime: Option<&'a Labels<'a>>,
     affinity: Option<&'a [NodeSelectorTerm<'a>]>,
     pub tolerations: Vec<Toleration<'a>>,
@@ -183,7 +183,7 @@ fn bind_identities<'a>(list: &'a [Resource<'a>], found: &mut [Workload<'a>], nam
     }
 }
 
-/// Adds what RuntimeClasses say about nodes to the pods that run under them (semantics C.5).
+/// Adds what runtime classes say about nodes to the pods that run under them (semantics C.5).
 fn bind_runtime_classes<'a>(list: &'a [Resource<'a>], found: &mut [Workload<'a>]) {
     let classes: FxHashMap<&str, &'a RuntimeClass<'a>> = list
         .iter()

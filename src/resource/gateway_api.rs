@@ -11,6 +11,8 @@ pub struct Gateway<'a> {
     pub listeners: Vec<Listener<'a>>,
     /// The label that the pods get which are made for it.
     pub pods: Labels<'a>,
+    /// That, and what else they get: its own labels, or those that it sets for what is made for it.
+    pub pod_labels: Labels<'a>,
 }
 
 /// One listener as written.
@@ -79,10 +81,18 @@ pub(super) fn gateway<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Gateway
     if let Some(name) = reader.text_at(metadata, "name") {
         pods.set(Spanned::new(POD_LABEL, name.at), name);
     }
+    let own = reader.labels_at(metadata, "labels");
+    let infrastructure = reader.mapping_at(spec, "infrastructure");
+    let set = infrastructure.map(|node| reader.labels_at(node, "labels")).unwrap_or_default();
+    let mut pod_labels = pods.clone();
+    for (name, value) in own.iter().chain(set.iter()) {
+        pod_labels.set(name, value);
+    }
     Some(Gateway {
         class: reader.text_at(spec, "gatewayClassName"),
         listeners: reader.list_at(spec, "listeners", listener),
         pods,
+        pod_labels,
     })
 }
 

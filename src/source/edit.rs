@@ -12,14 +12,14 @@ pub enum Edit {
     /// The scalar at a place gets another value; its quotes stay.
     Set { at: Location, value: String },
     /// A mapping gets another key at its end, and below it the keys that follow, down to a string.
-    Insert { at: Location, into: Into, keys: Vec<&'static str>, value: String },
+    Insert { at: Location, into: Holder, keys: Vec<&'static str>, value: String },
     /// The list that the item at a place is of gets more strings at its end.
     Append { at: Location, items: Vec<String> },
 }
 
 /// Which mapping is meant by a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Into {
+pub enum Holder {
     /// The value of the key at the place.
     Value,
     /// The one that the key or value at the place is of.
@@ -75,8 +75,8 @@ impl Document<'_> {
             Edit::Insert { into, keys, value, .. } => {
                 let parent = *above.last()?;
                 let mapping = match into {
-                    Into::Parent => parent,
-                    Into::Value => parent.own_entries().find(|entry| entry.key.at() == node.at())?.value,
+                    Holder::Parent => parent,
+                    Holder::Value => parent.own_entries().find(|entry| entry.key.at() == node.at())?.value,
                 };
                 let key = *keys.first()?;
                 let is_taken = |entry: Entry<'_>| entry.name() == key || entry.name() == "<<";

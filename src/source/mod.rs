@@ -13,7 +13,7 @@ mod tree;
 mod walk;
 mod yaml;
 
-pub use edit::{Edit, Into, Replacement};
+pub use edit::{Edit, Holder, Replacement};
 pub use parse::{Parsed, Problem, Unparsed, embedded, parse, parse_all};
 pub(crate) use place::as_offset;
 pub use place::{Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned, folder, folder_beside};

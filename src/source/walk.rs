@@ -1,6 +1,7 @@
 //! The one place that reads files: which ones there are, and what they hold.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -42,19 +43,30 @@ pub enum WalkError {
 /// # Errors
 /// A path that does not exist or cannot be opened.
 pub fn walk(paths: &[PathBuf]) -> Result<Walk, WalkError> {
-    let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
-    let mut skipped = Vec::new();
+    let mut seen = Seen::default();
     for path in paths {
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, &reason(&error)))?;
         if metadata.is_dir() {
-            below(path, &mut files, &mut skipped)?;
+            seen.add_below(path)?;
         } else {
             let identity = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-            files.entry(identity).or_insert_with(|| shown(path));
+            seen.files.entry(identity).or_insert_with(|| shown(path));
         }
     }
-    let contents = files.into_par_iter().map(|(path, shown)| (shown, read(&path))).collect();
-    Ok(Walk { sources: Sources::from_contents(contents), skipped })
+    let mut contents: Vec<(String, Contents)> =
+        seen.files.into_par_iter().map(|(path, shown)| (shown, read(&path))).collect();
+    contents.extend(seen.closed.into_iter().map(|(path, reason)| (path, Err(reason))));
+    Ok(Walk { sources: Sources::from_contents(contents), skipped: seen.skipped })
+}
+
+/// What a walk has come by.
+#[derive(Default)]
+struct Seen {
+    /// The files to read, by their real paths, so that none comes twice.
+    files: BTreeMap<PathBuf, String>,
+    skipped: Vec<Skipped>,
+    /// What cannot be looked into, and why: nobody knows what is in it, so it counts as a document that cannot be read.
+    closed: BTreeMap<String, String>,
 }
 
 /// A text that is already there.
@@ -74,7 +86,14 @@ pub fn from_bytes(path: &str, bytes: Vec<u8>) -> Walk {
 pub fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file or directory".to_owned(),
-        _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
+        _ => {
+            // What walks through folders wraps what the system said, and the path with it.
+            let mut cause: &dyn Error = error;
+            while let Some(next) = cause.source() {
+                cause = next;
+            }
+            cause.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
     }
 }
 
@@ -82,29 +101,62 @@ fn unreadable(path: &Path, reason: &str) -> WalkError {
     WalkError::Unreadable { path: shown(path), reason: reason.to_owned() }
 }
 
-/// Adds the files below a directory under their real paths, so that no file comes twice.
-fn below(root: &Path, files: &mut BTreeMap<PathBuf, String>, skipped: &mut Vec<Skipped>) -> Result<(), WalkError> {
-    let inside = fs::canonicalize(root).map_err(|error| unreadable(root, &reason(&error)))?;
-    fs::read_dir(root).map_err(|error| unreadable(root, &reason(&error)))?;
-    let entries = WalkBuilder::new(root).require_git(false).follow_links(true).sort_by_file_path(Path::cmp).build();
-    for entry in entries {
-        let entry = match entry {
-            Ok(entry) => entry,
-            // A directory that may not be read, a dangling link, a link to a folder above.
-            Err(error) => {
-                skipped.push(Skipped { path: shown(root), reason: error.to_string() });
+impl Seen {
+    /// Adds the files below a directory.
+    fn add_below(&mut self, root: &Path) -> Result<(), WalkError> {
+        let inside = fs::canonicalize(root).map_err(|error| unreadable(root, &reason(&error)))?;
+        fs::read_dir(root).map_err(|error| unreadable(root, &reason(&error)))?;
+        let entries = WalkBuilder::new(root).require_git(false).follow_links(true).sort_by_file_path(Path::cmp).build();
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.add_fault(root, &error);
+                    continue;
+                }
+            };
+            if !entry.file_type().is_some_and(|kind| kind.is_file()) {
                 continue;
             }
-        };
-        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
-            continue;
+            match place(&entry, &inside) {
+                Ok(real) => drop(self.files.entry(real).or_insert_with(|| shown(entry.path()))),
+                Err(reason) => self.skipped.push(Skipped { path: shown(entry.path()), reason: reason.to_owned() }),
+            }
         }
-        match place(&entry, &inside) {
-            Ok(real) => drop(files.entry(real).or_insert_with(|| shown(entry.path()))),
-            Err(reason) => skipped.push(Skipped { path: shown(entry.path()), reason: reason.to_owned() }),
+        Ok(())
+    }
+
+    /// A dangling link and a link to a folder above lead to nothing that is not read; what may not be opened does.
+    fn add_fault(&mut self, root: &Path, error: &ignore::Error) {
+        let about = path_of(error).unwrap_or(root);
+        let path = shown(about);
+        match error.io_error() {
+            Some(io) if leads_nowhere(about, io) => {
+                self.skipped.push(Skipped { path, reason: "a link to something that is not there".to_owned() });
+            }
+            Some(io) => drop(self.closed.insert(path, format!("cannot be opened: {}", reason(io)))),
+            None => self.skipped.push(Skipped { path, reason: error.to_string() }),
         }
     }
-    Ok(())
+}
+
+/// Whether something is a link that leads to nothing or to itself, or has gone since it was listed.
+fn leads_nowhere(path: &Path, error: &io::Error) -> bool {
+    match error.kind() {
+        io::ErrorKind::NotFound => true,
+        io::ErrorKind::PermissionDenied => false,
+        _ => fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()),
+    }
+}
+
+/// What an error of the walk is about.
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::Loop { child, .. } => Some(child),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
+        _ => None,
+    }
 }
 
 /// The real path of a file that is to be read, or why it is not.

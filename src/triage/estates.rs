@@ -11,31 +11,40 @@ use crate::source::Location;
 pub struct Told {
     pub finding: Finding,
     pub estates: Vec<String>,
+    /// The places that it points at in the estates whose words are not told.
+    pub elsewhere: Vec<Location>,
 }
 
 /// The findings of all estates of an input, each with the estates that have it. Two estates may word it differently, where
-/// one has more workloads than the other; it is told once, in the words of the first. What is said of an estate as a whole
-/// is said once, wherever each of them has the place for it.
+/// one has more workloads than the other; it is told once, in the words of the first, unless it is more severe or more certain
+/// in one. What is said of an estate as a whole is said once, wherever each of them has the place for it.
 #[must_use]
 pub fn together(estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
     let count = estates.len();
-    let mut known: HashMap<(&'static str, &'static str, Option<Location>), Vec<usize>> = HashMap::new();
+    let mut known: HashMap<_, Vec<usize>> = HashMap::new();
     let mut told: Vec<Told> = Vec::new();
     for (name, mut findings) in estates {
         findings.sort_by(order);
         for finding in findings {
             let at = (!finding.estate_wide).then_some(finding.at);
-            let same = known.entry((finding.rule, finding.variant, at)).or_default();
+            let rank = (finding.severity, finding.confidence);
+            let same = known.entry((finding.rule, finding.variant, rank, at)).or_default();
             let is_same = |index: &&usize| {
                 let other: &Told = &told[**index];
                 let is_worded_alike = other.finding.message == finding.message || !finding.estate_wide;
                 is_worded_alike && !other.estates.contains(&name)
             };
             match same.iter().find(is_same) {
-                Some(&index) => told[index].estates.push(name.clone()),
+                Some(&index) => {
+                    let other = &mut told[index];
+                    other.estates.push(name.clone());
+                    other.elsewhere.extend(finding.places());
+                    // An edit that is right for one estate alone is not the one right edit.
+                    other.finding.fix.take_if(|fix| Some(&*fix) != finding.fix.as_ref());
+                }
                 None => {
                     same.push(told.len());
-                    told.push(Told { finding, estates: vec![name.clone()] });
+                    told.push(Told { finding, estates: vec![name.clone()], elsewhere: Vec::new() });
                 }
             }
         }

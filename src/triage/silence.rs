@@ -40,7 +40,7 @@ pub fn silence(
     let is_new: Vec<bool> = ignores.iter().map(|ignore| is_new(ignore, objects, config)).collect();
     let mut used = vec![false; ignores.len()];
     let mut marked = Vec::with_capacity(findings.len());
-    for Told { finding, estates } in findings {
+    for Told { finding, estates, elsewhere } in findings {
         let mut ignore = None;
         for (index, candidate) in ignores.iter().enumerate().filter(|(_, ignore)| reaches(ignore, &finding, objects)) {
             used[index] = true;
@@ -49,7 +49,7 @@ pub fn silence(
                 ignore = Some(candidate.clone());
             }
         }
-        marked.push(Marked { finding, ignore, estates });
+        marked.push(Marked { finding, ignore, estates, elsewhere });
     }
     let judge = |((ignore, used), is_new): ((Ignore, bool), bool)| {
         let outcome = match outcome(&ignore, used, objects, config) {

@@ -38,7 +38,7 @@ impl<'e> Place<'e> {
     /// The pods of an egress proxy.
     #[must_use]
     pub fn of_proxy(proxy: &EgressProxy<'e>) -> Self {
-        Self { namespaces: proxy.namespaces.clone(), labels: proxy.labels, complete: proxy.workload.is_some() }
+        Self { namespaces: proxy.namespaces.clone(), labels: proxy.labels, complete: proxy.all_labels }
     }
 
     /// The object of the Gateway API that the pods were made for, which they are labelled with.

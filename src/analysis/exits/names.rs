@@ -3,7 +3,7 @@
 
 use super::Exit;
 use super::kinds::{Class, Control, Verdict, Via};
-use super::step::{Said, Step};
+use super::step::Step;
 use super::wanted::Wanted;
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
@@ -31,8 +31,8 @@ impl<'a> Names<'a> {
     ) -> Option<Exit> {
         let traffic = wanted.names.clone();
         let sample = traffic.first()?;
-        let said: Vec<Said> = [
-            Said::own(
+        let steps: Vec<Step> = [
+            Step::own(
                 Control::Mesh,
                 Decision::Allow,
                 "code that runs in it may put data into the names that it asks for".to_owned(),
@@ -43,7 +43,6 @@ impl<'a> Names<'a> {
         .into_iter()
         .chain(answers(estate))
         .collect();
-        let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
         let verdict = Verdict::of(&steps);
         Some(Exit {
             tier: Tier::CodeExecution,
@@ -56,13 +55,12 @@ impl<'a> Names<'a> {
             traffic,
             sample,
             steps,
-            said,
         })
     }
 
-    fn by_policies(&self, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Said {
+    fn by_policies(&self, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Step {
         if !estate.evidence.has(Layer::NetworkPolicy) {
-            return Said::missing(Control::NetworkPolicy, Layer::NetworkPolicy);
+            return Step::missing(Control::NetworkPolicy, Layer::NetworkPolicy);
         }
         let policies = &facts.network_policy;
         let passes = |way: &Way<'_>| {
@@ -89,7 +87,7 @@ impl<'a> Names<'a> {
             Some((*found, why))
         });
         let Some((found, why)) = spoken else {
-            return Said::missing(Control::NetworkPolicy, Layer::NetworkPolicy);
+            return Step::missing(Control::NetworkPolicy, Layer::NetworkPolicy);
         };
         let decision = match found {
             Match::Yes => Decision::Allow,
@@ -97,13 +95,13 @@ impl<'a> Names<'a> {
             Match::No => Decision::Deny,
         };
         let reason = format!("{} ({})", why.reason, self.need.what);
-        Said::new(Control::NetworkPolicy, decision, "network policy to the resolver".to_owned(), reason, Some(why.at))
+        Step::said(Control::NetworkPolicy, decision, "network policy to the resolver".to_owned(), reason, Some(why.at))
     }
 }
 
 /// A response policy answers for some names itself: which are left is not evaluated.
-fn answers(estate: &Estate<'_>) -> Option<Said> {
+fn answers(estate: &Estate<'_>) -> Option<Step> {
     let policy = estate.dns.response_policies.first()?;
     let reason = format!("`{}` answers for some names, and which are left is not evaluated", policy.name);
-    Some(Said::new(Control::Firewall, Decision::Unknown, "response policy".to_owned(), reason, Some(policy.name.at)))
+    Some(Step::said(Control::Firewall, Decision::Unknown, "response policy".to_owned(), reason, Some(policy.name.at)))
 }

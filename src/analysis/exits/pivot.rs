@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::kinds::{Class, Control, Verdict, Via};
-use super::step::{Holder, Said, Step};
+use super::step::{Holder, Step};
 use super::{Exit, Group};
 use crate::analysis::Facts;
 use crate::analysis::capture::{Injection, Tier};
@@ -140,34 +140,33 @@ fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> 
     let policies = &facts.network_policy;
     let sent =
         policies.why_not(first, &Target::Workload(pivot.workload), (Protocol::Tcp, pivot.port), policies.dataplane());
-    let mut said = vec![
-        Said::own(
+    let mut steps = vec![
+        Step::own(
             Control::Mesh,
             Decision::Allow,
             format!("code that runs in it may open connections to `{}`", estate.display(by)),
             None,
         ),
-        Said::new(
+        Step::said(
             Control::NetworkPolicy,
             Decision::Allow,
             format!("network policy to {}", by.name),
             format!("{} (TCP {})", sent.reason, pivot.port),
             Some(sent.at),
         ),
-        Said::new(Control::Mesh, Decision::Allow, estate.display(by), pivot.why.clone(), Some(by.name.at))
+        Step::said(Control::Mesh, Decision::Allow, estate.display(by), pivot.why.clone(), Some(by.name.at))
             .with(Holder::Workload(pivot.workload)),
     ];
     let onward = pivot.exit.steps.iter().map(|step| {
         let hop = pivot.exit.hop(step, pivot.workload, estate, facts);
-        let said = Said::new(step.control, hop.decision, hop.name, hop.reason, Some(hop.at));
+        let said = Step::said(step.control, hop.decision, hop.name, hop.reason, Some(hop.at));
         match step.holder() {
             Some(Holder::Own) => said.with(Holder::Workload(pivot.workload)),
             Some(holder) => said.with(holder),
             None => said,
         }
     });
-    said.extend(onward);
-    let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
+    steps.extend(onward);
     Exit {
         tier: Tier::CodeExecution,
         via: Via::Pivot,
@@ -178,6 +177,5 @@ fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> 
         traffic: pivot.exit.traffic.clone(),
         sample: pivot.exit.sample,
         steps,
-        said,
     }
 }

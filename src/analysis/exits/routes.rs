@@ -7,7 +7,7 @@ use super::Exit;
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
 use super::profile::Profile;
-use super::step::{Holder, Said, Step, firewall_words, node_exit_words};
+use super::step::{Holder, Step, firewall_words, node_exit_words};
 use super::wanted::{on_port, through};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
@@ -42,18 +42,18 @@ impl<'e, 'a> Routes<'e, 'a> {
         client: usize,
         workload: usize,
         profile: &Profile<'_>,
-        (wanted, every): super::Hosts<'_>,
+        hosts: super::Hosts<'_>,
     ) -> Vec<Exit> {
         let mut found: Vec<Exit> = Vec::new();
         let mut closed: Option<Exit> = None;
         for (flow, way) in self.direct.get(&client).into_iter().flatten() {
             let port = u16::try_from(flow.port.target.unwrap_or(flow.port.number)).ok();
-            if !wanted(host(flow, way), port) {
+            if !(hosts.wanted)(host(flow, way), port) {
                 continue;
             }
             let exit = self.exit(flow, way, port, workload, profile);
             let is_weaker = |known: &Exit| exit.cut().count() < known.cut().count();
-            if exit.verdict != Verdict::Closed || every {
+            if exit.verdict != Verdict::Closed || hosts.every {
                 found.push(exit);
             } else if closed.as_ref().is_none_or(is_weaker) {
                 closed = Some(exit);
@@ -65,9 +65,8 @@ impl<'e, 'a> Routes<'e, 'a> {
 
     fn exit(&self, flow: &Flow<'a>, way: &Way<'a>, port: Option<u16>, workload: usize, profile: &Profile<'_>) -> Exit {
         let traffic = on_port(port);
-        let mut said = vec![Self::by_proxy(flow, way), self.by_policies(&traffic, workload, profile)];
-        said.extend(self.by_nodes(&traffic, profile));
-        let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
+        let mut steps = vec![Self::by_proxy(flow, way), self.by_policies(&traffic, workload, profile)];
+        steps.extend(self.by_nodes(&traffic, profile));
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
         Exit {
             tier: Tier::Application,
@@ -79,11 +78,10 @@ impl<'e, 'a> Routes<'e, 'a> {
             traffic,
             sample,
             steps,
-            said,
         }
     }
 
-    fn by_proxy(flow: &Flow<'_>, way: &Way<'_>) -> Said {
+    fn by_proxy(flow: &Flow<'_>, way: &Way<'_>) -> Step {
         let host = flow.host;
         let (reason, at): (String, Location) = match way.to {
             Target::Outside(to) => (format!("its proxy sends `{host}` on to `{}`", to.host), to.host_at),
@@ -99,12 +97,12 @@ impl<'e, 'a> Routes<'e, 'a> {
             _ => (format!("no virtual service takes `{host}` to the gateway"), host.at),
         };
         let decision = if way.doubt.is_some() { Decision::Unknown } else { Decision::Allow };
-        Said::own(Control::Mesh, decision, reason, Some(at))
+        Step::own(Control::Mesh, decision, reason, Some(at))
     }
 
-    fn by_policies(&self, traffic: &crate::traffic::Traffic, workload: usize, profile: &Profile<'_>) -> Said {
+    fn by_policies(&self, traffic: &crate::traffic::Traffic, workload: usize, profile: &Profile<'_>) -> Step {
         if !profile.policies_known {
-            return Said::missing(Control::NetworkPolicy, Layer::NetworkPolicy);
+            return Step::missing(Control::NetworkPolicy, Layer::NetworkPolicy);
         }
         let (certain, possible) = profile.policies;
         let decision = through(traffic, certain, possible);
@@ -114,11 +112,11 @@ impl<'e, 'a> Routes<'e, 'a> {
             (_, Some(why)) => (why.reason, Some(why.at)),
             (_, None) => (String::new(), None),
         };
-        Said::new(Control::NetworkPolicy, decision, "network policy".to_owned(), reason, at)
+        Step::said(Control::NetworkPolicy, decision, "network policy".to_owned(), reason, at)
     }
 
     /// The pool that lets out the most.
-    fn by_nodes(&self, traffic: &crate::traffic::Traffic, profile: &Profile<'_>) -> Vec<Said> {
+    fn by_nodes(&self, traffic: &crate::traffic::Traffic, profile: &Profile<'_>) -> Vec<Step> {
         let of_pool = |&(pool, certain): &(usize, bool)| {
             let view = &self.pools.views[pool];
             let decision = through(traffic, &view.certain, &view.possible);
@@ -132,16 +130,16 @@ impl<'e, 'a> Routes<'e, 'a> {
         let best = profile.landings.iter().map(of_pool).min_by_key(|(_, decision)| order(*decision));
         let Some((pool, decision)) = best.filter(|_| self.estate.evidence.has(Layer::Firewall)) else {
             let layer = if self.estate.pools.is_empty() { Layer::Scheduling } else { Layer::Firewall };
-            return vec![Said::missing(Control::Firewall, layer)];
+            return vec![Step::missing(Control::Firewall, layer)];
         };
         let sample = traffic.first().unwrap_or(super::gateway::ANY);
         let (name, reason, at) = firewall_words(pool, &sample, decision, self.estate, self.facts);
-        let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
+        let mut steps = vec![Step::said(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
         if let Some(decision) = self.pools.views[pool].leaves_network {
             let (name, reason, at) = node_exit_words(pool, decision, self.estate);
-            said.push(Said::new(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
+            steps.push(Step::said(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
         }
-        said
+        steps
     }
 }
 

@@ -127,7 +127,6 @@ impl<'f> Desk<'f, '_> {
             traffic: part.traffic,
             sample: part.sample,
             steps: part.steps,
-            said: Vec::new(),
         }
     }
 
@@ -273,7 +272,8 @@ fn way_off<'g>(route: Route, pool: usize, view: &PoolView) -> Option<Gate<'g>> {
 }
 
 fn part(verdict: Verdict, traffic: Traffic, sample: Sample, gates: &[Gate<'_>]) -> Part {
-    let step = |gate: &Gate<'_>| Step { control: gate.control, decision: gate.decision(&sample), what: gate.what };
+    let step =
+        |gate: &Gate<'_>| Step { control: gate.control, decision: gate.decision(&sample), what: gate.what.clone() };
     Part { verdict, traffic, sample, steps: gates.iter().map(step).collect() }
 }
 

@@ -1,6 +1,8 @@
 //! The layers on a way, one step each. A step is kept by what it is about, so that workloads that nothing can tell apart
 //! share it, and is put into words for one workload when somebody asks.
 
+use std::sync::Arc;
+
 use super::Exit;
 use super::judge::holds;
 use super::kinds::{Control, Via};
@@ -15,7 +17,7 @@ use crate::source::Location;
 use crate::traffic::Sample;
 
 /// What a layer does with the packet of a way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     /// The layer.
     pub control: Control,
@@ -25,6 +27,42 @@ pub struct Step {
 }
 
 impl Step {
+    /// A step with what is said of it.
+    pub(super) fn said(
+        control: Control,
+        decision: Decision,
+        name: String,
+        reason: String,
+        at: Option<Location>,
+    ) -> Self {
+        let said = Said { name: Some(name), reason, at };
+        Self { control, decision, what: What::Said(Arc::new(said), None) }
+    }
+
+    /// A step of the workload itself, whose name the hop has.
+    pub(super) fn own(control: Control, decision: Decision, reason: String, at: Option<Location>) -> Self {
+        let said = Said { name: None, reason, at };
+        Self { control, decision, what: What::Said(Arc::new(said), Some(Holder::Own)) }
+    }
+
+    /// A step of a layer of which nothing is in the input.
+    pub(super) fn missing(control: Control, layer: Layer) -> Self {
+        Self { control, decision: Decision::Unknown, what: What::Missing(layer) }
+    }
+
+    /// With who has the traffic then.
+    pub(super) fn with(self, holder: Holder) -> Self {
+        match self.what {
+            What::Said(said, _) => Self { what: What::Said(said, Some(holder)), ..self },
+            _ => self,
+        }
+    }
+
+    /// The layer and what it decides.
+    pub(super) fn decided(&self) -> (Control, Decision) {
+        (self.control, self.decision)
+    }
+
     /// Who has the traffic when the layer decides; none where it is whoever had it one step before.
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
@@ -61,7 +99,7 @@ pub enum Holder {
 }
 
 /// What decides at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum What {
     /// What the proxy sees of it, and what it does with what it sees.
     Capture,
@@ -87,62 +125,18 @@ pub(super) enum What {
     GoogleAccess(usize),
     /// Nothing of the layer is in the input.
     Missing(Layer),
-    /// What the way itself says, by number, and who has the traffic then.
-    Said(usize, Option<Holder>),
+    /// What was worked out with the verdict, and who has the traffic then.
+    Said(Arc<Said>, Option<Holder>),
 }
 
-/// What is said of a step where that was worked out with the verdict.
-#[derive(Clone, Debug)]
+/// What is said of a step where that was worked out with the verdict. Ways share it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Said {
-    control: Control,
-    decision: Decision,
-    name: String,
+    /// None where the workload's own is meant.
+    name: Option<String>,
     reason: String,
     /// None where it is about the workload itself.
     at: Option<Location>,
-    /// The layer that is not in the input, where that is the reason.
-    missing: Option<Layer>,
-    holder: Option<Holder>,
-}
-
-impl Said {
-    /// The layer and what it decides.
-    pub(super) fn decided(&self) -> (Control, Decision) {
-        (self.control, self.decision)
-    }
-
-    pub(super) fn new(
-        control: Control,
-        decision: Decision,
-        name: String,
-        reason: String,
-        at: Option<Location>,
-    ) -> Self {
-        Self { control, decision, name, reason, at, missing: None, holder: None }
-    }
-
-    /// Of the workload itself, whose name the hop has.
-    pub(super) fn own(control: Control, decision: Decision, reason: String, at: Option<Location>) -> Self {
-        Self::new(control, decision, String::new(), reason, at).with(Holder::Own)
-    }
-
-    /// With who has the traffic then.
-    pub(super) fn with(self, holder: Holder) -> Self {
-        Self { holder: Some(holder), ..self }
-    }
-
-    /// Of a layer nothing is in the input.
-    pub(super) fn missing(control: Control, layer: Layer) -> Self {
-        let reason = format!("nothing of the {} layer is in the input", layer.as_str());
-        let name = control.as_str().to_owned();
-        Self { control, decision: Decision::Unknown, name, reason, at: None, missing: Some(layer), holder: None }
-    }
-
-    /// The step that it is said of, by its number.
-    pub(super) fn step(&self, index: usize) -> Step {
-        let what = if let Some(layer) = self.missing { What::Missing(layer) } else { What::Said(index, self.holder) };
-        Step { control: self.control, decision: self.decision, what }
-    }
 }
 
 /// Who asks: the words depend on the workload.
@@ -176,13 +170,10 @@ impl Teller<'_, '_> {
             What::Firewall(pool) => self.firewall(pool, step.decision),
             What::NodeExit(pool) => self.node_exit(pool, step.decision),
             What::GoogleAccess(pool) => plain("private google access", self.google_access(pool)),
-            What::Said(index, holder) => match self.exit.said.get(index) {
-                Some(said) if holder == Some(Holder::Own) => {
-                    (self.estate.display(self.workload), step.decision, said.reason.clone(), said.at.unwrap_or(own))
-                }
-                Some(said) => (said.name.clone(), step.decision, said.reason.clone(), said.at.unwrap_or(own)),
-                None => plain("", (String::new(), own)),
-            },
+            What::Said(ref said, _) => {
+                let name = said.name.clone().unwrap_or_else(|| self.estate.display(self.workload));
+                (name, step.decision, said.reason.clone(), said.at.unwrap_or(own))
+            }
             What::Missing(layer) => {
                 plain(step.control.as_str(), (format!("nothing of the {} layer is in the input", layer.as_str()), own))
             }

@@ -29,7 +29,7 @@ impl Client<'_> {
     #[must_use]
     pub fn knows(&self, service: &VirtualService<'_>) -> bool {
         service.visibility.from(self.namespace)
-            && service.hosts.iter().any(|host| self.imports(service.namespace, host.value))
+            && service.hosts.iter().any(|host| self.imports(service.namespace, &service.full_host(host.value)))
     }
 }
 

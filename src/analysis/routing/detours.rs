@@ -9,15 +9,20 @@ use crate::model::{
     Destination, EntryPort, Estate, GatewayReference, PortProtocol, Service, ServiceEntry, Text, VirtualService,
 };
 
+/// The virtual services for sidecars that lead to hosts outside, as far as they themselves tell.
+pub(super) fn leading_out<'a>(estate: &'a Estate<'a>, resolver: &Resolver<'_>) -> Vec<&'a VirtualService<'a>> {
+    estate.mesh.virtual_services.iter().filter(|service| leads_out(service, resolver)).collect()
+}
+
 /// The flows of a client by routes for hosts of the mesh that lead out of it from its sidecars.
 pub(super) fn detours<'a>(
     estate: &'a Estate<'a>,
     resolver: &Resolver<'a>,
+    leading_out: &[&'a VirtualService<'a>],
     (number, client): (usize, &Client<'a>),
 ) -> Vec<Flow<'a>> {
-    let services = estate.mesh.virtual_services.iter().filter(|service| leads_out(service, resolver));
     let mut hosts: BTreeMap<&str, &'a Text<'a>> = BTreeMap::new();
-    for service in services.filter(|service| client.knows(service)) {
+    for service in leading_out.iter().filter(|service| client.knows(service)) {
         let inside = service.hosts.iter().filter(|host| is_of_mesh(&service.full_host(host.value), estate));
         hosts.extend(inside.map(|host| (host.value, host)));
     }
@@ -40,7 +45,7 @@ fn is_of_mesh(host: &str, estate: &Estate<'_>) -> bool {
     host.ends_with(".svc.cluster.local") || inside.any(|entry| entry.covers(host))
 }
 
-/// Whether some route of sidecars leads to a host outside, as far as the virtual service itself tells.
+/// Whether some route of sidecars leads to a host outside.
 fn leads_out(service: &VirtualService<'_>, resolver: &Resolver<'_>) -> bool {
     let out = |to: &Destination<'_>| resolver.outside.holds(&to.host);
     let routes = service

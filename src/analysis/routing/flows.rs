@@ -1,7 +1,7 @@
 //! The first hop: where sidecars send what is meant for a host outside of the mesh (semantics C.7).
 
 use super::clients::Client;
-use super::detours::detours;
+use super::detours::{detours, leading_out};
 use super::hosts::Doubt;
 use super::resolver::Resolver;
 use super::scope::PulledIn;
@@ -75,6 +75,7 @@ pub enum Unrouted<'a> {
 pub(super) fn flows<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>, clients: &[Client<'a>]) -> Vec<Flow<'a>> {
     let resolver = Resolver::new(estate, egress);
     let entries: Vec<&ServiceEntry<'_>> = estate.mesh.service_entries.iter().filter(|entry| entry.external).collect();
+    let leading_out = leading_out(estate, &resolver);
     let mut found = Vec::new();
     for (index, client) in clients.iter().enumerate() {
         let pulled = PulledIn::new(estate, client);
@@ -92,7 +93,7 @@ pub(super) fn flows<'a>(estate: &'a Estate<'a>, egress: &Egress<'a>, clients: &[
                 }));
             }
         }
-        found.extend(detours(estate, &resolver, (index, client)));
+        found.extend(detours(estate, &resolver, &leading_out, (index, client)));
     }
     found
 }

@@ -120,6 +120,11 @@ impl<'a> Outside<'a> {
         outside
     }
 
+    /// The wildcards among them.
+    pub fn wildcards(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.wildcards.iter().map(HostPattern::as_str)
+    }
+
     /// Whether a host or wildcard is registered just as it is written.
     #[must_use]
     pub fn registers(&self, host: &str) -> bool {

@@ -35,6 +35,8 @@ pub(super) struct Resolver<'a> {
     routes: MeshRoutes<'a>,
     pub outside: Outside<'a>,
     gateways: FxHashMap<String, usize>,
+    /// Virtual services for single hosts that a registered wildcard stands for, by the wildcard.
+    below: FxHashMap<&'a str, Vec<(&'a str, &'a VirtualService<'a>)>>,
 }
 
 /// What is asked about a route.
@@ -49,8 +51,11 @@ struct Request<'q, 'a> {
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(estate: &'a Estate<'a>, egress: &Egress<'a>) -> Self {
-        let gateways = gateway_hosts(estate, egress);
-        Self { estate, routes: MeshRoutes::new(estate), outside: Outside::new(estate), gateways }
+        let (routes, outside) = (MeshRoutes::new(estate), Outside::new(estate));
+        let below =
+            |wildcard: &'a str| routes.below(wildcard).filter(|(host, _)| !outside.registers(host)).collect::<Vec<_>>();
+        let below = outside.wildcards().map(|wildcard| (wildcard, below(wildcard))).collect();
+        Self { estate, gateways: gateway_hosts(estate, egress), below, routes, outside }
     }
 
     /// The ways of what a client sends to a port of a host outside.
@@ -87,7 +92,7 @@ impl<'a> Resolver<'a> {
     /// The ways of single hosts that a wildcard stands for: a virtual service for one of them counts before that for the
     /// wildcard.
     fn some_of(&self, client: &Client<'a>, wildcard: &str, port: &EntryPort<'_>) -> Vec<Way<'a>> {
-        let below = self.routes.below(wildcard).filter(|(host, _)| !self.outside.registers(host));
+        let below = self.below.get(wildcard).into_iter().flatten();
         let mut ways = Vec::new();
         for (host, service) in below.filter(|(_, service)| client.knows(service)) {
             let request = Request { client, host, port: Some(port.number), addresses: &[] };

@@ -59,11 +59,7 @@ fn name_servers(view: View<'_>) -> Listed<Text<'_>> {
     let servers = view.list(&["targetNameServers"]);
     let addresses =
         servers.items.iter().flat_map(|server| ["ipv4Address", "ipv6Address"].map(|key| server.text(&[key])));
-    Listed {
-        items: addresses.filter_map(|address| address.known()).collect(),
-        at: servers.at,
-        unknown: servers.unknown,
-    }
+    Listed { items: addresses.filter_map(Setting::known).collect(), at: servers.at, unknown: servers.unknown }
 }
 
 pub(super) fn zone(view: View<'_>) -> DnsZone<'_> {

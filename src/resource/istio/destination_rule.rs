@@ -49,6 +49,8 @@ pub struct ClientTls<'a> {
     pub authority: Option<Text<'a>>,
     /// The secret that holds certificates.
     pub credential: Option<Text<'a>>,
+    /// A certificate or key to show to the server.
+    pub certificate: Option<Text<'a>>,
     /// Whether the server's certificate is not looked at.
     pub skip_verify: Option<Spanned<bool>>,
     /// The place of `subjectAltNames`, where it names some.
@@ -64,6 +66,7 @@ fn client_tls<'a>(reader: &mut Reader, node: Node<'a>) -> Option<ClientTls<'a>> 
         sni: reader.text_at(block, "sni"),
         authority: reader.text_at(block, "caCertificates"),
         credential: reader.text_at(block, "credentialName"),
+        certificate: reader.text_at(block, "clientCertificate").or_else(|| reader.text_at(block, "privateKey")),
         skip_verify: reader.flag_at(block, "insecureSkipVerify"),
         names: names.filter(|names| !names.value.is_empty()).map(|names| names.at),
     })

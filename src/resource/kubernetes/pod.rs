@@ -16,7 +16,7 @@ pub struct PodSpec<'a> {
     pub host_paths: Vec<Text<'a>>,
     pub node_name: Option<Text<'a>>,
     /// Who chooses the node; Kubernetes' own scheduler where absent.
-    /// The RuntimeClass that it runs under, which may have its own say about nodes.
+    /// The runtime class that it runs under, which may have its own say about nodes.
     pub runtime_class: Option<Text<'a>>,
     pub scheduler: Option<Text<'a>>,
     pub node_selector: Labels<'a>,

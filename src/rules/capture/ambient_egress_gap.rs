@@ -23,6 +23,7 @@ pub(crate) static RULE: Rule = Rule {
 
 const WAYPOINT: &str = "istio.io/use-waypoint";
 const WAYPOINT_NAMESPACE: &str = "istio.io/use-waypoint-namespace";
+const INBOUND_BYPASS: &str = "ambient.istio.io/bypass-inbound-capture";
 const DNS_CAPTURE: &str = "ambient.istio.io/dns-capture";
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
@@ -197,7 +198,15 @@ fn opt_outs(workload: &Workload<'_>, name: &str) -> Vec<Finding> {
             .severity(Severity::Medium)
             .help("take the setting out")
     };
+    let inbound = either(INBOUND_BYPASS).filter(|value| value.value == "true");
     let found = [
+        inbound.map(|value| {
+            finding(
+                "inbound-bypass",
+                value,
+                "takes connections past the node's proxy, so no policy holds for what reaches it",
+            )
+        }),
         waypoint.map(|value| finding("no-waypoint", value, "uses no waypoint, so no policy on requests holds for it")),
         names.map(|value| {
             finding(

@@ -3,10 +3,11 @@
 use std::cmp::Reverse;
 
 use crate::analysis::destinations::outside;
+use crate::analysis::firewall::{applies, is_of_network};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, FirewallRule, Layer, NodePool, Verdict};
+use crate::model::{Direction, FirewallRule, Layer, Match, NodePool, Verdict};
 use crate::rule::{Audit, Rule};
-use crate::traffic::{Protocol, Transport};
+use crate::traffic::{Protocol, Traffic, Transport};
 
 pub(crate) static RULE: Rule = Rule {
     id: "implied-egress-allow",
@@ -59,5 +60,22 @@ fn falls_through(index: usize, pool: &NodePool<'_>, audit: &Audit<'_>) -> Option
         let workload = &audit.estate.workloads[workload];
         finding = finding.see(workload.name.at, format!("`{}` can run there", audit.estate.display(workload)));
     }
-    Some(finding.help("add an EGRESS rule that denies all protocols to 0.0.0.0/0 with priority 65535, and allow what is needed above it"))
+    Some(finding.help(help(pool, &open, audit)))
+}
+
+/// A denial that covers all of it and is merely switched off need not be written once more.
+fn help(pool: &NodePool<'_>, open: &Traffic, audit: &Audit<'_>) -> String {
+    let covers = |rule: &&FirewallRule<'_>| {
+        rule.disabled.is_some()
+            && rule.unknown.is_none()
+            && (rule.verdict, rule.direction) == (Verdict::Deny, Direction::Egress)
+            && is_of_network(rule)
+            && applies(rule, pool) == Match::Yes
+            && open.difference(&rule.traffic).first().is_none()
+    };
+    let to_do = match audit.estate.firewall.iter().find(covers) {
+        Some(rule) => format!("enable {}, which denies all of it for this pool", rule.shown()),
+        None => "add an EGRESS rule that denies all protocols to 0.0.0.0/0 with priority 65535".to_owned(),
+    };
+    format!("{to_do}, and allow what is needed above it")
 }

@@ -103,6 +103,8 @@ fn port_meant(wrong: i64, service: &Service<'_>, proxy: &EgressProxy<'_>, estate
 
 fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> Option<Finding> {
     let gateway = proxy.name;
+    let mut help = "add the second hop: a match for the gateway and its port, with the host as destination";
+    let mut fix = None;
     let (message, see) = match onward(estate, proxy, to.port, host) {
         Onward::Routed | Onward::Unknown => return None,
         Onward::NoListener => {
@@ -116,6 +118,17 @@ fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate:
             (message, Some((service.name.at, format!("the route is in virtual service `{}`", service.name))))
         }
         Onward::NotExported(service) => {
+            help = "add the gateway's namespace to the `exportTo` of the virtual service";
+            // Another one may be meant for the gateway as well.
+            let is_for = |one: &&VirtualService<'_>| {
+                one.named_gateways().any(|(reference, _)| reference != GatewayReference::Mesh)
+                    && one.hosts.iter().any(|own| service.hosts.contains(own))
+            };
+            let is_only = estate.mesh.virtual_services.iter().filter(is_for).count() == 1;
+            fix = match proxy.namespaces.as_slice() {
+                [namespace] if is_only => Fix::export_to(service.export_to, namespace),
+                _ => None,
+            };
             let message = format!("egress gateway `{gateway}` does not see the route for `{host}`");
             (message, Some((service.name.at, format!("virtual service `{}` is not exported to it", service.name))))
         }
@@ -133,7 +146,7 @@ fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate:
     };
     let finding = RULE.finding("mesh-only", to.host_at, message);
     let finding = see.into_iter().fold(finding, |finding, (at, said)| finding.see(at, said));
-    Some(finding.help("add the second hop: a match for the gateway and its port, with the host as destination"))
+    Some(finding.help(help).fix(fix))
 }
 
 /// A route on an egress gateway for a host that no sidecar is told to send there.

@@ -2,7 +2,7 @@
 
 use crate::analysis::egress::EgressProxy;
 use crate::analysis::routing::is_google;
-use crate::finding::{Confidence, Finding, Severity};
+use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Estate, ServiceEntry, Visibility};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
@@ -55,11 +55,13 @@ fn hidden_from_gateway(entry: &ServiceEntry<'_>, audit: &Audit<'_>) -> Option<Fi
         proxy.namespaces.first()?,
         proxy.name
     );
-    let help = "add the gateway's namespace to `exportTo`";
+    let [namespace, more @ ..] = proxy.namespaces.as_slice() else { return None };
+    let fix = Fix::export_to(entry.export_to, namespace).filter(|_| more.is_empty());
     Some(
         RULE.finding("unexported-to-gateway", entry.export_at(), message)
             .see(at, "the route that leads there")
-            .help(help),
+            .help("add the gateway's namespace to `exportTo`")
+            .fix(fix),
     )
 }
 

@@ -68,7 +68,8 @@ fn finding(at: Location, loss: &Loss<'_, '_>) -> Option<Finding> {
         let message =
             format!("`tls` in destination rule `{own}` leaves its mode out, which means DISABLE for {clients}");
         let help = "write the mode that is meant: `ISTIO_MUTUAL` inside of the mesh, `SIMPLE` or `MUTUAL` outside";
-        let fix = loss.is_certain.then(|| Fix::insert_under(at, &["mode"], "ISTIO_MUTUAL"));
+        let is_bare = loss.view.tls.is_some_and(|tls| !tls.has_certificates());
+        let fix = (loss.is_certain && is_bare).then(|| Fix::insert_under(at, &["mode"], "ISTIO_MUTUAL"));
         return Some(RULE.finding("mode-missing", at, message).help(help).fix(fix));
     };
     let mode = lost.instead.mode.as_str();
@@ -120,5 +121,5 @@ fn finding(at: Location, loss: &Loss<'_, '_>) -> Option<Finding> {
 
 /// Whether settings are the mesh's mode and nothing besides, so that they are known in full.
 fn is_bare(tls: &ClientTls<'_>) -> bool {
-    tls.mode == ClientMode::IstioMutual && tls.sni.is_none() && tls.names.is_none()
+    tls.mode == ClientMode::IstioMutual && tls.sni.is_none() && !tls.has_certificates()
 }

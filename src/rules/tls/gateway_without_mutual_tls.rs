@@ -44,5 +44,11 @@ fn finding(gateway: &Gateway<'_>, server: &Server<'_>) -> Option<Finding> {
         _ => return None,
     };
     let confidence = if variant == "external-ca" { Confidence::Medium } else { Confidence::High };
-    Some(RULE.finding(variant, at, message).confidence(confidence).help("set `tls.mode: ISTIO_MUTUAL` on the listener"))
+    let finding = RULE.finding(variant, at, message).confidence(confidence);
+    Some(match server.ignored_tls {
+        Some(ignored) => finding
+            .see(ignored, "TLS settings count where the protocol is HTTPS or TLS")
+            .help("set `protocol: HTTPS` on the listener"),
+        None => finding.help("set `tls.mode: ISTIO_MUTUAL` on the listener"),
+    })
 }

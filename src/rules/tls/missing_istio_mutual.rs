@@ -59,9 +59,7 @@ fn fix(at: Location, approach: &Approach<'_, '_>) -> Option<Fix> {
             None => Fix::insert_beside(rule.host_at, &["trafficPolicy", "tls", "mode"], MODE),
         });
     };
-    let has_own =
-        tls.authority.is_some() || tls.credential.is_some() || tls.names.is_some() || tls.skip_verify.is_some();
-    let is_alone = matches!(tls.mode, ClientMode::Disable | ClientMode::Simple) && !has_own;
+    let is_alone = matches!(tls.mode, ClientMode::Disable | ClientMode::Simple) && !tls.has_certificates();
     is_alone.then(|| Fix::set(at, MODE))
 }
 

@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kinds::{Class, Control, Verdict, Via};
 use super::pools::Pools;
-use super::step::{Holder, Said, Step};
+use super::step::{Holder, Step};
 use super::wanted::{on_port, through};
 use super::{Exit, Hosts};
 use crate::analysis::Facts;
@@ -42,7 +42,7 @@ pub(super) struct Gateways<'e, 'a> {
     /// The policies of each proxy.
     policies: Vec<Policies<'e, 'a>>,
     /// For each door, what its proxy's own network policies and nodes do about leaving.
-    beyond: Vec<Vec<Said>>,
+    beyond: Vec<Vec<Step>>,
     /// The number of each workload's client in the routes.
     client_of: FxHashMap<usize, usize>,
     /// Where the proxies of each client send what is meant for a host, where that is a gateway.
@@ -71,7 +71,7 @@ impl Caller<'_> {
 
 /// What every attacker in a workload meets at a door.
 struct Met {
-    reach: Said,
+    reach: Step,
     consent: consent::Consent,
 }
 
@@ -147,15 +147,17 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
     /// The ways of a caller to the hosts that are wanted. Of those that are closed, the one that the fewest layers close is
     /// enough, unless a host is asked for by its name.
-    pub(super) fn exits(&self, caller: &Caller<'a>, (wanted, every): Hosts<'_>) -> Vec<Arc<Exit>> {
+    pub(super) fn exits(&self, caller: &Caller<'a>, hosts: Hosts<'_>) -> Vec<Arc<Exit>> {
         let mut found: Vec<Arc<Exit>> = Vec::new();
         let mut closed: Option<Exit> = None;
-        let mut reached: FxHashMap<(usize, &[u16]), Said> = FxHashMap::default();
+        let mut reached: FxHashMap<(usize, &[u16]), Step> = FxHashMap::default();
         // Doors that look alike from outside get one answer, wherever they lead.
         let mut asked = FxHashMap::default();
         // Those at which nobody arrives differ in name only: what is closed at one is closed at the next.
         let mut shut = FxHashSet::default();
-        for (number, door) in self.doors.iter().enumerate().filter(|(_, door)| wanted(&door.upstream, door.leaves)) {
+        for (number, door) in
+            self.doors.iter().enumerate().filter(|(_, door)| (hosts.wanted)(&door.upstream, door.leaves))
+        {
             let reach = reached
                 .entry((door.proxy, door.pod_ports.as_slice()))
                 .or_insert_with(|| self.by_policies(door.proxy, &door.pod_ports, caller));
@@ -166,11 +168,14 @@ impl<'e, 'a> Gateways<'e, 'a> {
             let server = std::ptr::from_ref(door.server);
             let shape = (door.proxy, server, &*door.pod_ports, met.consent.decision, decisions(&self.beyond[number]));
             let is_led = self.led(door, caller).is_some();
-            if !every && !is_led && shut.contains(&shape) {
+            if !hosts.every && !is_led && shut.contains(&shape) {
                 continue;
             }
-            let exit = self.through(number, caller, &met);
-            if exit.verdict == Verdict::Closed && !every {
+            let exit = match hosts.by_itself {
+                true => self.exit(number, caller, Tier::Application, &met),
+                false => self.through(number, caller, &met),
+            };
+            if exit.verdict == Verdict::Closed && !hosts.every {
                 if !is_led {
                     shut.insert(shape);
                 }
@@ -210,15 +215,14 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let led = self.led(door, caller);
         let service = door.service.map_or_else(String::new, |service| format!("virtual service {}", service.name));
         let onward = format!("the gateway sends `{}` on to `{}`", door.asked, door.upstream);
-        let mut said = vec![
+        let mut steps = vec![
             Self::by_proxy(door, caller, tier, led),
             met.reach.clone(),
             self.by_listener(door, caller, tier, led),
             self.by_consent(door, met.consent),
-            Said::new(Control::Mesh, Decision::Allow, service, onward, Some(door.at)),
+            Step::said(Control::Mesh, Decision::Allow, service, onward, Some(door.at)),
         ];
-        said.extend(self.beyond[number].iter().cloned());
-        let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
+        steps.extend(self.beyond[number].iter().cloned());
         let verdict = Verdict::of(&steps);
         let approved = verdict != Verdict::Closed
             && self.policies[door.proxy].approves(met.consent, &door.upstream, caller.asker, led.is_some());
@@ -233,7 +237,6 @@ impl<'e, 'a> Gateways<'e, 'a> {
             sample: traffic.first().unwrap_or(ANY),
             traffic,
             steps,
-            said,
         }
     }
 
@@ -248,8 +251,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 
     /// The first hop: the proxy leads the application there, or code in it goes by itself.
-    fn by_proxy(door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
-        let said = |decision, reason: String, at| Said::own(Control::Mesh, decision, reason, at);
+    fn by_proxy(door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Step {
+        let said = |decision, reason: String, at| Step::own(Control::Mesh, decision, reason, at);
         match (led, tier) {
             (Some(destination), _) => {
                 let reason = format!("its proxy sends `{}` to the gateway", door.asked);
@@ -270,12 +273,12 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 
     /// The network policies between the caller and the proxy's pods, on the ports of a listener.
-    fn by_policies(&self, proxy: usize, pod_ports: &[u16], caller: &Caller<'_>) -> Said {
+    fn by_policies(&self, proxy: usize, pod_ports: &[u16], caller: &Caller<'_>) -> Step {
         let (sends, receives) = &caller.reaches[proxy];
         let (own, of_proxy) = (caller.workload(), &self.facts.egress.proxies[proxy]);
         let said = |decision, why: Why| {
             let name = format!("network policy to {}", of_proxy.name);
-            Said::new(Control::NetworkPolicy, decision, name, why.reason, Some(why.at))
+            Step::said(Control::NetworkPolicy, decision, name, why.reason, Some(why.at))
         };
         let policies = &self.facts.network_policy;
         let port = pod_ports.first().copied().unwrap_or(1);
@@ -305,11 +308,11 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 
     /// Whether client and listener speak the same TLS.
-    fn by_listener(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Said {
+    fn by_listener(&self, door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Step {
         let server = door.server;
         let name = format!("listener on {}", server.describe());
         let said = |decision, reason: String, at| {
-            Said::new(Control::Mesh, decision, name.clone(), reason, Some(at)).with(Holder::Proxy(door.proxy))
+            Step::said(Control::Mesh, decision, name.clone(), reason, Some(at)).with(Holder::Proxy(door.proxy))
         };
         let at = server.mode_at;
         match server.mode {
@@ -361,8 +364,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
         door: &Door<'_, '_>,
         caller: &Caller<'_>,
         led: Option<&Destination<'_>>,
-        said: &dyn Fn(Decision, String, Location) -> Said,
-    ) -> Said {
+        said: &dyn Fn(Decision, String, Location) -> Step,
+    ) -> Step {
         let known =
             || said(Decision::Allow, "it knows the workload by its certificate".to_owned(), door.server.mode_at);
         let Some((view, destination)) = self.view(caller, led).zip(led) else { return known() };
@@ -392,14 +395,14 @@ impl<'e, 'a> Gateways<'e, 'a> {
         }
     }
 
-    fn by_consent(&self, door: &Door<'_, '_>, consent: consent::Consent) -> Said {
+    fn by_consent(&self, door: &Door<'_, '_>, consent: consent::Consent) -> Step {
         let policies = &self.policies[door.proxy];
         let own = self.facts.egress.proxies[door.proxy].name;
         let said = |decision, reason: String, at| {
-            Said::new(Control::Authorization, decision, "authorization policy".to_owned(), reason, Some(at))
+            Step::said(Control::Authorization, decision, "authorization policy".to_owned(), reason, Some(at))
         };
         if policies.is_empty() && !self.estate.evidence.has(Layer::Authorization) {
-            return Said::missing(Control::Authorization, Layer::Authorization);
+            return Step::missing(Control::Authorization, Layer::Authorization);
         }
         let by = consent.by.map(|number| policies.clause(number));
         match (consent.decision, by) {
@@ -426,8 +429,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
 }
 
 /// What layers decide, each for itself.
-fn decisions(said: &[Said]) -> Vec<(Control, Decision)> {
-    said.iter().map(Said::decided).collect()
+fn decisions(said: &[Step]) -> Vec<(Control, Decision)> {
+    said.iter().map(Step::decided).collect()
 }
 
 /// Whether TCP to any of some ports passes one side's policies; to any port at all where none is known.
@@ -459,20 +462,20 @@ pub(super) const ANY: Sample =
 
 /// What the gateway's own policies and nodes do about what leaves by a door. Addresses of hosts are not known: what lets out
 /// all of the internet lets out the host.
-fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
+fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Step> {
     let wanted = on_port(door.leaves);
     let Some(gateway) = facts.egress.proxies[door.proxy].workload else {
-        return vec![Said::missing(Control::Firewall, Layer::Scheduling)];
+        return vec![Step::missing(Control::Firewall, Layer::Scheduling)];
     };
     let name = estate.display(&estate.workloads[gateway]);
-    let mut said = Vec::new();
+    let mut steps = Vec::new();
     if estate.evidence.has(Layer::NetworkPolicy) {
         let outside = facts.network_policy.egress_outside(gateway);
         let decision = through(&wanted, &outside.certain, &outside.allowed);
         if decision != Decision::Allow {
             let sample = wanted.first().unwrap_or(ANY);
             let why = facts.network_policy.why(gateway, &sample);
-            said.push(Said::new(
+            steps.push(Step::said(
                 Control::NetworkPolicy,
                 decision,
                 format!("network policy of {name}"),
@@ -481,12 +484,12 @@ fn beyond(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &P
             ));
         }
     }
-    said.extend(nodes(gateway, &wanted, estate, facts, pools));
-    said
+    steps.extend(nodes(gateway, &wanted, estate, facts, pools));
+    steps
 }
 
 /// The nodes of a gateway and the firewall.
-fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Said> {
+fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Vec<Step> {
     let landings = facts.placement.landings(gateway);
     let best = landings
         .iter()
@@ -500,27 +503,27 @@ fn nodes(gateway: usize, wanted: &Traffic, estate: &Estate<'_>, facts: &Facts<'_
             Decision::Deny => 2,
         });
     let Some((pool, decision)) = best else {
-        if let Some(said) = kept_off(gateway, estate) {
-            return vec![said];
+        if let Some(step) = kept_off(gateway, estate) {
+            return vec![step];
         }
         let layer = if estate.evidence.has(Layer::Scheduling) { Layer::Firewall } else { Layer::Scheduling };
-        return vec![Said::missing(Control::Firewall, layer)];
+        return vec![Step::missing(Control::Firewall, layer)];
     };
     if !estate.evidence.has(Layer::Firewall) {
-        return vec![Said::missing(Control::Firewall, Layer::Firewall)];
+        return vec![Step::missing(Control::Firewall, Layer::Firewall)];
     }
     let sample = wanted.first().unwrap_or(ANY);
     let (name, reason, at) = super::step::firewall_words(pool, &sample, decision, estate, facts);
-    let mut said = vec![Said::new(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
+    let mut steps = vec![Step::said(Control::Firewall, decision, name, reason, Some(at)).with(Holder::Pool(pool))];
     if let Some(decision) = pools.views[pool].leaves_network {
         let (name, reason, at) = super::step::node_exit_words(pool, decision, estate);
-        said.push(Said::new(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
+        steps.push(Step::said(Control::Nat, decision, name, reason, Some(at)).with(Holder::Pool(pool)));
     }
-    said
+    steps
 }
 
 /// A pool that the gateway's selectors pick and whose taints keep its pods off, so that they run nowhere.
-fn kept_off(gateway: usize, estate: &Estate<'_>) -> Option<Said> {
+fn kept_off(gateway: usize, estate: &Estate<'_>) -> Option<Step> {
     let workload = &estate.workloads[gateway];
     let is_picked = |pool: &&crate::model::NodePool<'_>| {
         !workload.placement.is_free() && workload.placement.admits(pool) == crate::model::Match::Yes
@@ -530,5 +533,5 @@ fn kept_off(gateway: usize, estate: &Estate<'_>) -> Option<Said> {
     let taint = pool.taints.first()?;
     let reason = format!("the gateway's pods do not tolerate `{}`, so they run on none of its nodes", taint.key.value);
     let name = format!("node pool {}", pool.name);
-    Some(Said::new(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)).with(Holder::Pool(index)))
+    Some(Step::said(Control::Scheduling, Decision::Deny, name, reason, Some(taint.key.at)).with(Holder::Pool(index)))
 }

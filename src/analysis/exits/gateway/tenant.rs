@@ -8,7 +8,7 @@ use crate::analysis::authorization;
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::Exit;
 use crate::analysis::exits::kinds::{Class, Control, Verdict, Via};
-use crate::analysis::exits::step::{Said, Step};
+use crate::analysis::exits::step::Step;
 use crate::analysis::exits::wanted::on_port;
 use crate::analysis::routing::{Admitted, admissions};
 use crate::finding::Decision;
@@ -31,15 +31,14 @@ impl<'e, 'a> Gateways<'e, 'a> {
     fn tenant_exit(&self, proxy: usize, gateway: &'e Gateway<'a>, server: &'e Server<'a>, caller: &Caller<'a>) -> Exit {
         let leaves = server.port.and_then(|port| u16::try_from(port).ok());
         let (door, consent) = self.best_door(proxy, server, leaves, caller);
-        let mut said = vec![
+        let mut steps = vec![
             self.by_tenant(caller),
             self.by_policies(proxy, &door.pod_ports, caller),
             self.by_listener(&door, caller, Tier::Tenant, None),
             binding(gateway, server, caller.asker.namespace),
             self.by_consent(&door, consent),
         ];
-        said.extend(super::beyond(&door, self.estate, self.facts, self.pools));
-        let steps: Vec<Step> = said.iter().enumerate().map(|(index, said)| said.step(index)).collect();
+        steps.extend(super::beyond(&door, self.estate, self.facts, self.pools));
         let verdict = Verdict::of(&steps);
         let traffic = on_port(leaves);
         let sample = traffic.first().unwrap_or(super::ANY);
@@ -53,7 +52,6 @@ impl<'e, 'a> Gateways<'e, 'a> {
             traffic,
             sample,
             steps,
-            said,
         }
     }
 
@@ -99,10 +97,10 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 
     /// Whether a tenant may write the route and the host that it leads to.
-    fn by_tenant(&self, caller: &Caller<'a>) -> Said {
+    fn by_tenant(&self, caller: &Caller<'a>) -> Step {
         let workload = &self.estate.workloads[caller.workload()];
         let (namespace, name) = (workload.namespace, caller.asker.namespace);
-        let said = |decision, reason: String, at| Said::own(Control::Admission, decision, reason, at);
+        let said = |decision, reason: String, at| Step::own(Control::Admission, decision, reason, at);
         let may = |target| self.facts.access.write(namespace, target, name);
         match (may(Target::VIRTUAL_SERVICES), may(Target::SERVICE_ENTRIES)) {
             (May::Certain(Proof { reason, at, .. }), May::Certain(_)) => said(Decision::Allow, reason, Some(at)),
@@ -118,7 +116,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
 }
 
 /// Whether a virtual service of a namespace binds to a listener.
-fn binding(gateway: &Gateway<'_>, server: &Server<'_>, namespace: &str) -> Said {
+fn binding(gateway: &Gateway<'_>, server: &Server<'_>, namespace: &str) -> Step {
     let mut hosts = server.hosts.iter().zip(admissions(server, gateway)).filter_map(|(host, one)| match one.from {
         Admitted::Anybody => Some((Decision::Allow, host, one.at)),
         Admitted::Namespace(only) if only == namespace => Some((Decision::Allow, host, one.at)),
@@ -132,11 +130,11 @@ fn binding(gateway: &Gateway<'_>, server: &Server<'_>, namespace: &str) -> Said 
             let may = if decision == Decision::Allow { "let" } else { "may let" };
             let reason =
                 format!("hosts `{host}` on {} {may} virtual services of `{namespace}` bind", server.describe());
-            Said::new(Control::Mesh, decision, name, reason, Some(at))
+            Step::said(Control::Mesh, decision, name, reason, Some(at))
         }
         None => {
             let reason = format!("no host on {} lets virtual services of `{namespace}` bind", server.describe());
-            Said::new(Control::Mesh, Decision::Deny, name, reason, server.hosts.first().map(|host| host.at))
+            Step::said(Control::Mesh, Decision::Deny, name, reason, server.hosts.first().map(|host| host.at))
         }
     }
 }
