@@ -249,7 +249,7 @@ fn an_alias_of_a_registered_host_is_fine_where_aliases_are() {
 }
 
 /// A gateway of the Gateway API for the same host, in a namespace of its own, with a route for each of its hops.
-const OTHER_GATEWAY: &str = r#"apiVersion: gateway.networking.k8s.io/v1
+const OTHER_GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: other-egress, namespace: istio-egress}
 spec:
@@ -271,7 +271,7 @@ spec:
   parentRefs: [{name: other-egress}]
   hostnames: [example.com]
   rules: [{backendRefs: [{group: networking.istio.io, kind: Hostname, name: example.com, port: 443}]}]
-"#;
+";
 
 /// What a second gateway lacks is not told of the first one, though both serve the same host.
 #[test]
