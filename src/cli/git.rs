@@ -61,7 +61,8 @@ impl Repository {
     /// The names of the branches, where they are few: one of them was meant, as likely as not.
     fn branches(&self) -> String {
         const FEW: usize = 5;
-        let branches = git(&self.root, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]).unwrap_or_default();
+        let branches =
+            git(&self.root, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]).unwrap_or_default();
         let names: Vec<&str> = branches.lines().collect();
         match names.len() {
             1..=FEW => format!(", whose branches are {}", listed(&names)),
