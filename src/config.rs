@@ -10,6 +10,7 @@ mod read;
 mod words;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::ops::RangeInclusive;
 
 pub use before::{Accepted, Before, Site};
@@ -55,12 +56,25 @@ pub struct Expectation {
     /// The word `allow` or `deny`.
     pub at: Location,
     pub allows: bool,
-    /// A namespace, or a workload as `namespace/Kind/name`.
-    pub from: Spanned<String>,
-    /// A host, an address or a block, with a port where it matters.
+    pub from: Spanned<From>,
+    /// Where to, as written.
     pub to: Spanned<String>,
+    /// Where to.
+    pub target: To,
     /// One of [`WAYS`]; any where there is none.
     pub via: Option<Spanned<String>>,
+}
+
+impl fmt::Display for Expectation {
+    /// The statement on one line, as the settings have it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.allows { "allow" } else { "deny" };
+        write!(formatter, "{word}: {{from: {}, to: {}", self.from, self.to)?;
+        if let Some(via) = &self.via {
+            write!(formatter, ", via: {via}")?;
+        }
+        formatter.write_str("}")
+    }
 }
 
 /// A part of the input that is audited apart.

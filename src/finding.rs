@@ -146,6 +146,8 @@ pub struct Finding {
     pub help: String,
     /// It speaks of the estate as a whole; its place is only where it is said, and may be another one tomorrow.
     pub estate_wide: bool,
+    /// What tells it from others about the same objects, such as the statement that it refutes; empty for most rules.
+    pub subject: String,
     /// Which other findings it explains; none for most rules.
     pub parts: Option<Parts>,
     /// The edit that is right, where there is exactly one.
@@ -260,6 +262,13 @@ impl Finding {
     #[must_use]
     pub fn estate_wide(mut self) -> Self {
         self.estate_wide = true;
+        self
+    }
+
+    /// Says what tells it from others about the same objects.
+    #[must_use]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = subject.into();
         self
     }
 

@@ -29,7 +29,7 @@ use analysis::Facts;
 use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
 use finding::{Confidence, Object, Severity};
-use model::Estate;
+use model::{Change, Estate};
 use repair::Repaired;
 use report::connections::{Filter, Listing};
 use resource::{Embedded, Resources};
@@ -37,6 +37,7 @@ use rule::Audit;
 use source::{
     Document, Edit, Location, Problem, Replacement, Skipped, Source, SourceId, Sources, Span, Unparsed, Walk,
 };
+use traffic::Traffic;
 use triage::{Inputs, Marked, Objects, Repair, Report, Unmodelled};
 
 /// Reads the settings that stand among the sources of a walk; the defaults where there are none.
@@ -94,7 +95,7 @@ fn audit_with<T: Send>(
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let read = Read::new(walk, &parsed.documents, &embedded, config);
-    let (audited, problems) = read.each(config, |estate, name| {
+    let (audited, problems) = read.each(config, |estate, name, _| {
         let facts = analysis::analyze(estate);
         let audit = Audit { estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
         let spoke = rules::RULES.iter().filter(|rule| rule.missing(estate).next().is_none()).map(|rule| rule.id);
@@ -110,8 +111,11 @@ fn audit_with<T: Send>(
     }
 
     let places = Places { estates: &read.scopes, ..Places::new(&read.resources, &parsed.documents, &walk.sources) };
-    let comments = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
-    let told = triage::together(findings);
+    let settings = walk.sources.settings().map(source::parse).unwrap_or_default();
+    let documents = parsed.documents.iter().chain(embedded.documents()).chain(&settings.documents);
+    let comments = triage::comments(documents, &rules::ids());
+    let mut told = triage::together(findings);
+    told.retain(|told| told.estates.is_empty() || !rules::counts_in_all_alone(&told.finding));
     let (mut findings, ignores) = triage::silence(told, comments, &places, config, |rule| spoke.contains(rule));
     findings.extend(rules::about_ignores(&ignores).into_iter().map(Marked::from));
     let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
@@ -138,10 +142,14 @@ impl<'a> Read<'a> {
     }
 
     /// Does something with each estate; also answers with what could not be taken as written in any of them.
-    fn each<T: Send>(&self, config: &Config, work: impl Fn(&Estate<'_>, &str) -> T + Sync) -> (Vec<T>, Vec<Problem>) {
+    fn each<T: Send>(
+        &self,
+        config: &Config,
+        work: impl Fn(&Estate<'_>, &str, &Resources<'_>) -> T + Sync,
+    ) -> (Vec<T>, Vec<Problem>) {
         let on = |resources: &Resources<'_>, name: &str| {
             let estate = model::lower(resources, config);
-            (work(&estate, name), estate.problems)
+            (work(&estate, name, resources), estate.problems)
         };
         let done: Vec<(T, Vec<Problem>)> = match self.scopes.as_slice() {
             [] => vec![on(&self.resources, "")],
@@ -190,7 +198,9 @@ pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Conf
     let embedded = resource::embedded_documents(&parsed.documents);
     let resources = resource::read(&parsed.documents, &embedded);
     let places = Places::new(&resources, &parsed.documents, &walk.sources);
-    let (comments, _) = triage::comments(parsed.documents.iter().chain(embedded.documents()), &rules::ids());
+    let settings = walk.sources.settings().map(source::parse).unwrap_or_default();
+    let documents = parsed.documents.iter().chain(embedded.documents()).chain(&settings.documents);
+    let (comments, _) = triage::comments(documents, &rules::ids());
     let accepted = triage::accepted(then.ignores.iter().cloned().chain(comments), &places);
     let widened = config.tighten(then, rules::default_level);
     config.before = Some(Before { name: revision.to_owned(), accepted, widened });
@@ -223,7 +233,7 @@ pub struct Connected {
 /// Works out which workload may open which connection to which workload or address range, by network policies alone.
 #[must_use]
 pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) -> Connected {
-    let (listings, inputs) = list(walk, config, options.estate.as_deref(), |estate, name, _| {
+    let (listings, inputs) = list(walk, config, options.estate.as_deref(), |estate, name, _, _| {
         let policies = analysis::network_policy::network_policies(estate);
         let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(estate));
         let ends = (options.from.clone(), options.to.clone());
@@ -245,9 +255,19 @@ pub struct Paths {
 /// Works out every way out of every application workload: who can leave, how, and what stops them.
 #[must_use]
 pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
-    let (listings, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, _| {
+    let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
+    let (listings, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, resources, _| {
         let facts = analysis::analyze(estate);
-        report::paths::Listing { estate: name.to_owned(), ..report::paths::listing(estate, &facts, filter) }
+        let again = |changes: &[Change], hosts: &(dyn Fn(&str) -> bool + Sync)| {
+            let mut changed = model::lower(resources, config);
+            for &change in changes {
+                changed.apply(change);
+            }
+            let facts = analysis::analyze_but_exits(&changed);
+            analysis::exits::exits_to(&changed, &facts, &traffic, &|host, _| hosts(host))
+        };
+        let first = report::paths::first(estate, &facts, filter, &again);
+        report::paths::Listing { estate: name.to_owned(), first, ..report::paths::listing(estate, &facts, filter) }
     });
     Paths { listings, inputs }
 }
@@ -263,7 +283,7 @@ pub struct Graph {
 /// Draws each estate with its ways out.
 #[must_use]
 pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
-    let (pictures, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, places| {
+    let (pictures, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, _, places| {
         let facts = analysis::analyze(estate);
         let mut picture = report::graph::picture(estate, &facts, filter, places);
         name.clone_into(&mut picture.listing.estate);
@@ -277,14 +297,17 @@ fn list<T: Send>(
     walk: &Walk,
     config: &Config,
     asked: Option<&str>,
-    of: impl Fn(&Estate<'_>, &str, &Places<'_>) -> T + Sync,
+    of: impl Fn(&Estate<'_>, &str, &Resources<'_>, &Places<'_>) -> T + Sync,
 ) -> (Vec<T>, Inputs) {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let read = Read::new(walk, &parsed.documents, &embedded, config);
     let places = Places::new(&read.resources, &parsed.documents, &walk.sources);
     let is_asked = |name: &str| asked.is_none_or(|asked| asked == name);
-    let (listings, problems) = read.each(config, |estate, name| is_asked(name).then(|| of(estate, name, &places)));
+    let of_asked = |estate: &Estate<'_>, name: &str, resources: &Resources<'_>| {
+        is_asked(name).then(|| of(estate, name, resources, &places))
+    };
+    let (listings, problems) = read.each(config, of_asked);
     let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
     (listings.into_iter().flatten().collect(), inputs)
 }

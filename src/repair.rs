@@ -158,7 +158,9 @@ impl Standing {
     }
 }
 
-/// The fingerprint without the number that tells apart those of the same name: it moves up when another one goes.
+/// The fingerprint without the number that tells apart those of the same name, which moves up when another one goes; and
+/// the estates that it is about, for in another one it would be new.
 fn name(reported: &Reported) -> String {
-    reported.fingerprint.split(':').next().unwrap_or_default().to_owned()
+    let hash = reported.fingerprint.split(':').next().unwrap_or_default();
+    format!("{hash} {}", reported.shared_estates().join(" "))
 }

@@ -52,6 +52,7 @@ impl Rule {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            subject: String::new(),
             parts: None,
             fix: None,
         }

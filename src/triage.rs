@@ -127,7 +127,8 @@ pub struct Reported {
     pub level: Level,
     /// The object that holds the primary place.
     pub object: Option<Object>,
-    /// Rule, variant, the objects along the witness and the path of the field, hashed; never a line number.
+    /// Rule, variant, the objects along the witness, the path of the field and what else the finding is about, hashed; never
+    /// a line number.
     pub fingerprint: String,
     /// The same without the estate that its file belongs to: for comparisons with a run in which the input was one estate.
     pub plain: String,
@@ -410,6 +411,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            subject: String::new(),
             parts: None,
             fix: None,
         }

@@ -60,7 +60,10 @@ fn the_settings_of_the_contract_are_read_with_their_places() {
 
     let quoted = |at: Location| &CONTRACT[at.span.range()];
     let [deny, allow] = config.expectations.as_slice() else { panic!("{:?}", config.expectations) };
-    assert_eq!((quoted(deny.at), deny.allows, deny.from.value.as_str(), &deny.via), ("deny", false, "team-y", &None));
+    assert_eq!(
+        (quoted(deny.at), deny.allows, deny.from.to_string(), &deny.via),
+        ("deny", false, "team-y".to_owned(), &None)
+    );
     assert_eq!((quoted(allow.to.at), allow.to.value.as_str()), ("example.com:443", "example.com:443"));
     assert_eq!(allow.via.as_ref().map(|via| via.value.as_str()), Some("gateway"));
 

@@ -364,6 +364,30 @@ fn a_destination_rule_without_tls_gets_it_where_there_is_one_place_for_it() {
 }
 
 #[test]
+fn an_edit_that_is_right_in_one_of_several_estates_is_not_made() {
+    let text = example("missing-istio-mutual", "mode: DISABLE");
+    let (before, rest) =
+        text.split_once("---\napiVersion: networking.istio.io/v1\nkind: Gateway\n").expect("a gateway");
+    let (listeners, after) = rest.split_once("---\n").expect("more objects");
+    let listeners = format!("apiVersion: networking.istio.io/v1\nkind: Gateway\n{listeners}");
+    let common = format!("{before}---\n{after}");
+    let plain = format!(
+        "{listeners}    - port: {{number: 81, name: http, protocol: HTTP}}\n      hosts: [istio-egress/b.example]\n"
+    );
+    let settings = "estates:\n  live: [common.yaml, live.yaml]\n  test: [common.yaml, test.yaml]\n";
+    for (other, is_fixed) in [(&listeners, true), (&plain, false)] {
+        let estate = folder(&[
+            ("palisade.yaml", settings),
+            ("common.yaml", &common),
+            ("live.yaml", &listeners),
+            ("test.yaml", other),
+        ]);
+        fix(estate.path(), &["-q"]);
+        assert_eq!(read(estate.path(), "common.yaml") != common, is_fixed);
+    }
+}
+
+#[test]
 fn a_wrong_port_is_the_one_that_leads_to_the_pods() {
     let text = example("broken-gateway-hop", "number: 8080");
     let text = text.replace(

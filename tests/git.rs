@@ -169,6 +169,24 @@ fn settings_that_a_change_lowers_are_taken_as_they_were() {
 }
 
 #[test]
+fn a_statement_that_a_change_takes_out_still_counts() {
+    let statement = "deny: {from: nobody, to: example.com}";
+    let estate = repository(&[("a.yaml", AGENT), ("palisade.yaml", &format!("expect:\n- {statement}\n"))]);
+    let unmet = "unmet-expectation/no-workload at palisade.yaml";
+    assert_eq!(denied(estate.path()), (1, vec![FOUND.to_owned(), format!("{unmet}:2")]));
+    for (settings, line) in [("fail-on: error\nexpect: []\n", 2), ("fail-on: error\n", 1)] {
+        write(estate.path(), "palisade.yaml", settings);
+        let taken = [format!("new-ignore/setting at palisade.yaml:{line}"), format!("{unmet}:{line}")];
+        let found: Vec<String> = denied(estate.path()).1.into_iter().skip(1).collect();
+        assert_eq!(found, taken, "{settings}");
+    }
+    // Where it stands and what comes with it makes no difference.
+    let more = format!("expect:\n- allow: {{from: nobody, to: example.com}}\n- {statement}\n");
+    write(estate.path(), "palisade.yaml", &more);
+    assert_eq!(denied(estate.path()).1[1..], [format!("{unmet}:2"), format!("{unmet}:3")]);
+}
+
+#[test]
 fn settings_that_are_new_as_a_whole_are_held_against_none() {
     let estate = repository(&[("a.yaml", AGENT)]);
     let ignore = "ignore:\n- {rule: host-network-workload, resource: \"team-x/*\", reason: agents}\n";

@@ -197,3 +197,99 @@ fn the_document_goes_to_the_file_that_is_named() {
     let written = std::fs::read_to_string(estate.path().join("paths.json")).expect("a file");
     assert_eq!(written, to_screen.stdout);
 }
+
+/// Two teams on one pool of which the firewall says nothing: one is isolated, the other has two workloads that are not.
+fn two_teams() -> Vec<String> {
+    let of = |team: &str, name: &str| {
+        APP.split("---\n")
+            .nth(1)
+            .expect("the workload")
+            .replace("team-x", team)
+            .replace("{name: app, namespace", &format!("{{name: {name}, namespace"))
+    };
+    let firewall = ALLOW.replace("203.0.113.0/24", "10.0.0.0/8");
+    let mut documents: Vec<String> = [APP, ISOLATED, &firewall].map(str::to_owned).to_vec();
+    documents.extend([of("team-y", "one"), of("team-y", "two")]);
+    documents
+}
+
+fn whole(estate: &std::path::Path, arguments: &[&str]) -> Value {
+    let ran = run(estate, &[&["paths", "--format", "json"], arguments].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    parsed(&ran.stdout)
+}
+
+/// The ways that are open to somebody below root on a node and not meant to be, as `workload via class tier`.
+fn open_below_root(json: &Value) -> Vec<String> {
+    let exits = json["exits"].as_array().expect("a list").iter();
+    let open = exits.filter(|exit| exit["verdict"] == "open" && exit["approved"] == false);
+    let counts = |exit: &&Value| exit["tier"] != "node-root" && exit["destination"]["class"] != "metadata";
+    let line = |exit: &Value| {
+        let word = |value: &Value| value.as_str().expect("a word").to_owned();
+        [word(&exit["workload"]), word(&exit["via"]), word(&exit["destination"]["class"]), word(&exit["tier"])]
+            .join(" ")
+    };
+    let mut lines: Vec<String> = open.filter(counts).map(line).collect();
+    lines.dedup();
+    lines
+}
+
+#[test]
+fn what_to_do_first_comes_out_as_was_said() {
+    let documents = two_teams();
+    let estate = folder(&[("estate.yaml", &documents.join("---\n"))]);
+    let before = whole(estate.path(), &[]);
+    let first = &before["first"][0];
+    let edits = first["edits"].as_array().expect("a list");
+    let told: Vec<(&str, &str)> = edits
+        .iter()
+        .map(|edit| (edit["edit"].as_str().expect("a word"), edit["object"].as_str().expect("a name")))
+        .collect();
+    assert_eq!(told, [("firewall-deny-egress", "vpc"), ("default-deny-egress", "team-y")], "{first:#}");
+    let number = |edit: &Value, key: &str| edit[key].as_u64().expect("a number");
+    // The policy closes what is open in its namespace, and nothing else; root on a node is not bound by it.
+    let policy = &edits[1];
+    assert_eq!(policy["open_to"], "node-root");
+    assert_eq!(policy["location"]["path"], "estate.yaml");
+    let below = open_below_root(&before);
+    assert!(!below.is_empty() && below.iter().all(|way| way.starts_with("team-y/")), "{below:?}");
+    let with_policy =
+        folder(&[("estate.yaml", &documents.join("---\n")), ("added.yaml", &ISOLATED.replace("team-x", "team-y"))]);
+    assert_eq!(open_below_root(&whole(with_policy.path(), &[])), [""; 0]);
+    let after = whole(with_policy.path(), &[]);
+    assert_eq!(number(policy, "closes"), number(policy, "open_to_stronger"));
+    // What it closes to all but root is open to root now, and was not told as that before.
+    let of_root = |json: &Value| {
+        let exits = json["exits"].as_array().expect("a list").iter();
+        exits.filter(|exit| exit["verdict"] == "open" && exit["tier"] == "node-root").count()
+    };
+    assert!(of_root(&after) > of_root(&before));
+    // The rule closes what falls through to the implied one: not private addresses, which another rule allows.
+    let rule = &edits[0];
+    assert_eq!((number(rule, "closes"), number(first, "open"), &rule["open_to"]), (12, 15, &Value::Null));
+    let with_rule = folder(&[("estate.yaml", &documents.join("---\n")), ("added.yaml", DENY)]);
+    let after = whole(with_rule.path(), &[]);
+    assert_eq!(number(&after["first"][0], "open"), number(first, "open") - number(rule, "closes"));
+    assert_eq!(number(rule, "stops_approved"), 0);
+}
+
+#[test]
+fn what_to_do_first_is_about_what_is_asked_for() {
+    let estate = folder(&[("estate.yaml", &two_teams().join("---\n"))]);
+    let of_x = &whole(estate.path(), &["--from", "team-x"])["first"][0];
+    let kinds: Vec<&Value> = of_x["edits"].as_array().expect("a list").iter().map(|edit| &edit["edit"]).collect();
+    assert_eq!(kinds, ["firewall-deny-egress"], "{of_x:#}");
+    let to = &whole(estate.path(), &["--from", "team-y/Deployment/one", "--to", "203.0.113.9:443"])["first"][0];
+    // One over each protocol that has ports.
+    assert_eq!((&to["open"], &to["edits"][0]["closes"]), (&3.into(), &3.into()), "{to:#}");
+    let text = run(estate.path(), &["paths"]).stdout;
+    let section: Vec<&str> = text.lines().skip_while(|line| *line != "what to do first").take(3).collect();
+    assert!(
+        section.len() == 3 && section[1].starts_with("  1. a firewall rule of priority 65535 that denies all egress"),
+        "{text}"
+    );
+    assert!(!run(estate.path(), &["paths", "--quiet"]).stdout.contains("what to do first"));
+    let closed = folder(&[("estate.yaml", &[APP, DENY, ISOLATED].join("---\n"))]);
+    assert!(!run(closed.path(), &["paths"]).stdout.contains("what to do first"));
+    assert_eq!(whole(closed.path(), &[])["first"][0]["edits"], Value::Array(Vec::new()));
+}

@@ -64,6 +64,7 @@ fn finding(rule: &'static str, variant: &'static str, severity: Severity, at: Lo
         witness,
         help: String::new(),
         estate_wide: false,
+        subject: String::new(),
         parts: None,
         fix: None,
     }

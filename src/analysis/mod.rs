@@ -2,11 +2,13 @@
 
 pub mod access;
 pub mod access_log;
+pub mod advice;
 pub mod authorization;
 pub mod capture;
 pub mod destinations;
 pub mod egress;
 pub mod exits;
+pub mod expectations;
 pub mod firewall;
 pub mod needs;
 pub mod network_policy;
@@ -50,6 +52,14 @@ pub struct Facts<'a> {
 /// Works out all facts of an estate.
 #[must_use]
 pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
+    let mut facts = analyze_but_exits(estate);
+    facts.exits = exits::exits(estate, &facts);
+    facts
+}
+
+/// Works out all facts of an estate but the ways out, for who asks about some of these alone.
+#[must_use]
+pub fn analyze_but_exits<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let ((egress, capture), (network_policy, (firewall, access))) = rayon::join(
         || (egress::egress(estate), capture::capture(estate)),
         || {
@@ -62,7 +72,7 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let pools = pools::pools(estate, &egress, &placement);
     let (routing, needs) =
         rayon::join(|| routing::routing(estate, &egress, &capture), || needs::needs(estate, &egress, &capture));
-    let mut facts = Facts {
+    Facts {
         egress,
         capture,
         outbound,
@@ -74,7 +84,5 @@ pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
         firewall,
         access,
         exits: exits::Exits::default(),
-    };
-    facts.exits = exits::exits(estate, &facts);
-    facts
+    }
 }

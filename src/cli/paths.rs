@@ -110,7 +110,9 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
         Some(_) => screen::drawing_in_file(color, asked.quiet, asked.verbose),
     };
     asked.answer(|walk, config, filter| {
-        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, filter);
+        let first = command.format == FormatName::Json || !asked.quiet;
+        let filter = Filter { first, ..filter.clone() };
+        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, &filter);
         asked.known(&listings.iter().collect::<Vec<_>>(), &inputs)?;
         asked.write(|out| match command.format {
             FormatName::Terminal => out.write_all(paths::terminal(&listings, &walk.sources, &options).as_bytes()),
@@ -161,6 +163,7 @@ impl Asked {
             via: self.via,
             verdict: self.verdict,
             closed: self.closed,
+            first: false,
         }
     }
 

@@ -70,7 +70,7 @@ impl Listing<'_> {
         self.head("expect", config.expectations.is_empty(), "[]");
         for expectation in &config.expectations {
             let via = expectation.via.as_ref().map(|via| format!(", via: {}", scalar(&via.value))).unwrap_or_default();
-            let (from, to) = (scalar(&expectation.from.value), scalar(&expectation.to.value));
+            let (from, to) = (scalar(&expectation.from.value.to_string()), scalar(&expectation.to.value));
             let word = if expectation.allows { "allow" } else { "deny" };
             self.lines.push((format!("- {word}: {{from: {from}, to: {to}{via}}}"), self.place(expectation.at)));
         }

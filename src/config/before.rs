@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ignores::glob;
-use super::{Config, Date, Fault, Ignore, Scope, Section, failing_word};
+use super::{Config, Date, Expectation, Fault, Ignore, Scope, Section, failing_word};
 use crate::finding::Level;
 use crate::source::{Location, Spanned};
 
@@ -90,9 +90,34 @@ impl Config {
         if self.allow_unparsed && !then.allow_unparsed {
             widened.say("allow-unparsed", "setting", "documents that cannot be parsed are newly allowed".to_owned());
         }
+        let dropped = self.dropped(then);
+        for statement in &dropped {
+            widened.faults.push(Fault {
+                at: statement.at,
+                kind: "setting",
+                message: format!("`{statement}` is taken out of `expect`"),
+            });
+        }
         let faults = widened.faults;
+        self.expectations.extend(dropped);
         self.restore(then, default);
         faults
+    }
+
+    /// The statements of an earlier state that are gone, at the place where they would stand now.
+    fn dropped(&self, then: &Self) -> Vec<Expectation> {
+        let place = self.written.get("expect").or_else(|| self.written.values().min());
+        let Some(&at) = place else { return Vec::new() };
+        let is_there = |was: &Expectation| self.expectations.iter().any(|now| now.to_string() == was.to_string());
+        let gone = then.expectations.iter().filter(|was| !is_there(was)).cloned();
+        let moved = |was: Expectation| Expectation {
+            at,
+            from: Spanned::new(was.from.value, at),
+            to: Spanned::new(was.to.value, at),
+            via: was.via.map(|via| Spanned::new(via.value, at)),
+            ..was
+        };
+        gone.map(moved).collect()
     }
 
     fn paths(&self) -> Vec<(&str, Vec<&str>)> {

@@ -228,7 +228,10 @@ fn expectation(item: Node<'_>) -> Option<Expectation> {
     let entry = item.entries().next()?;
     let get = |name: &str| entry.value.get(name).and_then(text);
     let [from, to, via] = [STATEMENT[0].name, STATEMENT[1].name, STATEMENT[2].name].map(get);
-    Some(Expectation { at: entry.key.at(), allows: entry.name() == EXPECT[0].name, from: from?, to: to?, via })
+    let (from, to) = (from?, to?);
+    let whose = Spanned::new(from.value.parse().ok()?, from.at);
+    let target = to.value.parse().ok()?;
+    Some(Expectation { at: entry.key.at(), allows: entry.name() == EXPECT[0].name, from: whose, to, target, via })
 }
 
 fn ignore(item: Node<'_>) -> Option<Ignore> {

@@ -58,6 +58,7 @@ fn server<'a>(written: &'a Listener<'a>) -> Server<'a> {
         mode,
         mode_at: written.tls.map_or(plain_at, |tls| tls.termination.map_or(tls.mode.at(), |text| text.at)),
         mode_defaulted: false,
+        redirects: false,
         ignored_tls: None,
         own_authority: None,
         trusts_mesh: mode == ServerMode::IstioMutual,

@@ -11,6 +11,8 @@ use crate::source::{Location, Spanned};
 pub struct InjectionSettings<'a> {
     /// The webhooks that inject. Where the input has none, a revision is taken at its word.
     pub webhooks: Vec<InjectionWebhook<'a>>,
+    /// The revisions and tags of the control planes that are in the input.
+    pub revisions: Vec<Text<'a>>,
     /// Pods that never get a proxy.
     never: Vec<&'a LabelSelector<'a>>,
     /// Pods that get one where the policy is to inject nothing.
@@ -44,6 +46,8 @@ pub struct CaptureDefaults<'a> {
     pub exclude_ranges: Option<Text<'a>>,
     pub include_ports: Option<Text<'a>>,
     pub exclude_ports: Option<Text<'a>>,
+    /// The first template of pods that ask for none, where the one that redirects is not among them.
+    pub template: Option<Text<'a>>,
     /// What proxies are told, of which the first that is written counts.
     pub interception_mode: Option<Text<'a>>,
     /// Variables of all proxies.
@@ -115,6 +119,7 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
             }
             Kind::Injector(injector) => add_injector(&mut found, injector),
             Kind::Operator(operator) => {
+                found.revisions.extend(&operator.revisions);
                 add_values(&mut found, &operator.injection);
                 operator.meshes.iter().for_each(|config| add_proxy(&mut found, &config.proxy));
                 add_cni(&mut found.cni, &operator.cni);
@@ -133,6 +138,8 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
                 if resource.meta.name.value == "istio-cni-node" {
                     found.cni.installed = Match::Yes;
                 }
+                let is_control_plane = workload.pod.labels.get("app").is_some_and(|app| app.value == "istiod");
+                found.revisions.extend(workload.pod.labels.get("istio.io/rev").filter(|_| is_control_plane));
                 let variables = || workload.pod.containers.iter().flat_map(|container| &container.env);
                 let value = |name: &str| {
                     let named = variables().filter(|variable| variable.name.value == name);
@@ -165,6 +172,9 @@ fn add_injector<'a>(found: &mut InjectionSettings<'a>, injector: &'a istio::Inje
     found.never.extend(&injector.never);
     found.always.extend(&injector.always);
     let disabled = injector.policy.filter(|policy| policy.value == "disabled");
+    let redirects = injector.templates.iter().any(|template| template.value == "sidecar");
+    let other = injector.templates.first().filter(|_| !redirects);
+    found.defaults.template = found.defaults.template.or(other.copied());
     found.disabled = found.disabled.or(disabled.map(|policy| policy.at));
     add_values(found, &injector.values);
 }

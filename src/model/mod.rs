@@ -5,8 +5,10 @@ pub mod access;
 mod access_log;
 pub mod admission;
 mod authorization;
+mod change;
 mod dns;
 mod evidence;
+mod expectation;
 mod extension;
 mod firewall;
 mod gateway_api;
@@ -33,8 +35,10 @@ mod workload;
 
 pub use access_log::{AccessLogs, MeshLog, Telemetry};
 pub use authorization::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Conditions, TargetRef};
+pub use change::Change;
 pub use dns::{Dns, DnsPolicy, DnsZone, Resolvers, ResponsePolicy};
 pub use evidence::{Evidence, Layer};
+pub use expectation::{Expectation, Expectations, To};
 pub use extension::Extension;
 pub use firewall::{Direction, FirewallPolicy, FirewallRule, PolicyLevel, RuleSet, Target, Verdict};
 pub use iam::{AuditLog, Holder, Iam, IamBinding, Perimeter};
@@ -94,6 +98,8 @@ pub struct Estate<'a> {
     pub access: access::Access<'a>,
     pub admission: admission::Admission<'a>,
     pub evidence: Evidence<'a>,
+    /// What the settings state about the ways out.
+    pub expectations: Expectations<'a>,
     pub relations: Relations,
     /// What could not be taken as written, such as an address that is none.
     pub problems: Vec<Problem>,
@@ -123,6 +129,7 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     estate.iam = iam::iam(&directory, config);
     estate.admission = admission::admission(list);
     estate.access = access::access(list, &estate.namespaces, config);
+    estate.expectations = Expectations::new(config);
     estate.relations = relations::relations(&estate);
     estate.evidence.note_cloud_roles(&estate.iam);
     estate.evidence.note_admission(&estate.admission);

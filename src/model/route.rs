@@ -20,7 +20,7 @@ pub struct Gateway<'a> {
     pub name: Text<'a>,
     /// None selects every gateway proxy of the mesh.
     pub selector: Option<&'a Labels<'a>>,
-    /// The servers that are opened, as far as the Gateway itself tells.
+    /// The servers that are opened and pass something on, as far as the Gateway itself tells.
     pub servers: Vec<Server<'a>>,
     /// Those that an earlier one keeps from being opened.
     pub left_out: Vec<LeftOut>,
@@ -58,6 +58,8 @@ pub struct Server<'a> {
     pub mode_at: Location,
     /// Whether the mode is the one that `tls` without a mode has.
     pub mode_defaulted: bool,
+    /// Whether it answers everything by sending the client on to HTTPS.
+    pub redirects: bool,
     /// TLS settings of a server for HTTP, which takes plain text in spite of them; but for sending clients on to HTTPS.
     pub ignored_tls: Option<Location>,
     /// A certificate authority that is not the mesh's own, for client certificates.
@@ -306,7 +308,9 @@ pub(super) fn gateway<'a>(
     resource: &'a Resource<'a>,
     namespace: &'a str,
 ) -> Gateway<'a> {
-    let (servers, left_out) = opened(written.servers.iter().map(server).collect());
+    let (mut servers, left_out) = opened(written.servers.iter().map(server).collect());
+    // Nothing passes these.
+    servers.retain(|server| !server.redirects);
     Gateway {
         namespace,
         namespace_at: resource.namespace_at(),
@@ -347,6 +351,7 @@ fn server<'a>(written: &'a istio::Server<'a>) -> Server<'a> {
         mode,
         mode_at: tls.map_or(plain_at, |tls| tls.mode.at()),
         mode_defaulted: tls.is_some_and(|tls| tls.mode.value.is_none()),
+        redirects: written.tls.is_some_and(|written| tls.is_none() && written.redirects),
         ignored_tls: written
             .tls
             .filter(|ignored| tls.is_none() && ignored.mode.value.is_some())

@@ -101,6 +101,7 @@ mod path {
     pub(super) mod private_network_path;
     pub(super) mod single_control_path;
     pub(super) mod unapproved_host_through_gateway;
+    pub(super) mod unmet_expectation;
 }
 mod routing {
     pub(super) mod auto_passthrough_egress;
@@ -237,6 +238,7 @@ pub static RULES: &[&Rule] = &[
     &path::unapproved_host_through_gateway::RULE,
     &capture::uncaptured_init_container::RULE,
     &network_policy::unguarded_gateway_namespace::RULE,
+    &path::unmet_expectation::RULE,
     &access::unrestricted_pods::RULE,
     &access::unrestricted_tolerations::RULE,
     &dns::untrusted_resolver::RULE,
@@ -286,4 +288,11 @@ pub fn run(audit: &Audit<'_>) -> Vec<Finding> {
         findings
     };
     audit.rules.par_iter().flat_map_iter(of_rule).collect()
+}
+
+/// Whether a finding counts only where it is true of every estate of the input: that one of them has not whom a statement
+/// names says nothing, if another has.
+#[must_use]
+pub fn counts_in_all_alone(finding: &Finding) -> bool {
+    finding.rule == path::unmet_expectation::RULE.id && finding.variant == "no-workload"
 }

@@ -233,7 +233,7 @@ impl Sources {
             // From the end, so that the places before stay what they are.
             own.sort_by_key(|edit| std::cmp::Reverse(edit.at.span));
             let mut text = source.text.clone();
-            for edit in own {
+            for edit in own.into_iter().filter(|edit| source.text.get(edit.at.span.range()).is_some()) {
                 text.replace_range(edit.at.span.range(), &edit.text);
             }
             let contents = source.fault.clone().map_or(Ok(text), Err);

@@ -169,6 +169,7 @@ mod tests {
             witness: Vec::new(),
             help: String::new(),
             estate_wide: false,
+            subject: String::new(),
             parts,
             fix: None,
         }

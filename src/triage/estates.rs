@@ -36,10 +36,11 @@ pub fn together(estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
             };
             match same.iter().find(is_same) {
                 Some(&index) => {
-                    told[index].estates.push(name.clone());
-                    told[index].elsewhere.extend(finding.places());
-                    // What is right in one and wrong in the other is not the one right edit.
-                    told[index].finding.fix.take_if(|fix| finding.fix.as_ref() != Some(fix));
+                    let other = &mut told[index];
+                    other.estates.push(name.clone());
+                    other.elsewhere.extend(finding.places());
+                    // An edit that is right for one estate alone is not the one right edit.
+                    other.finding.fix.take_if(|fix| Some(&*fix) != finding.fix.as_ref());
                 }
                 None => {
                     same.push(told.len());

@@ -27,6 +27,9 @@ pub(super) fn fingerprint(
         hash.word(&hop.name);
         hash.object(objects.object(hop.at).as_ref());
     }
+    if !finding.subject.is_empty() {
+        hash.word(&finding.subject);
+    }
     hash.0
 }
 

@@ -72,15 +72,33 @@ pub fn audit_text(text: &str) -> (Walk, Report) {
 }
 
 /// Audits an example of a rule's page. The rule on new ignores speaks only where there is something to hold them against.
+/// What stands above `--- # the manifests`, where there is such a line, is the settings.
 pub fn audit_example(rule: &str, text: &str) -> (Walk, Report) {
     let before = (rule == "new-ignore").then(Before::default);
-    audit_as(text, Config { before, ..Config::default() })
+    let Some((settings, rest)) = text.split_once(END_OF_SETTINGS) else {
+        return audit_as(text, Config { before, ..Config::default() });
+    };
+    // Both keep the lines that they have in the example.
+    let manifests = "\n".repeat(settings.lines().count() + 1) + rest;
+    let files = [("input.yaml", manifests), ("palisade.yaml", settings.to_owned())];
+    let files = files.map(|(path, text)| (path.to_owned(), text)).to_vec();
+    let walk = Walk { sources: Sources::new(files).with_settings("palisade.yaml"), ..Walk::default() };
+    let config = palisade::settings(&walk).unwrap_or_else(|problems| panic!("{problems:?}\n{settings}"));
+    let report = audit_walk(&walk, Config { before, ..config });
+    (walk, report)
 }
+
+/// Where the settings end in an example that has some.
+const END_OF_SETTINGS: &str = "--- # the manifests\n";
 
 fn audit_as(text: &str, config: Config) -> (Walk, Report) {
     let walk = source::from_text("input.yaml", text.to_owned());
-    let report = palisade::audit(&walk, &Config { today: Date::parse("2026-12-01"), all: true, ..config });
+    let report = audit_walk(&walk, config);
     (walk, report)
+}
+
+fn audit_walk(walk: &Walk, config: Config) -> Report {
+    palisade::audit(walk, &Config { today: Date::parse("2026-12-01"), all: true, ..config })
 }
 
 /// What an estate comes down to under some settings, as its model and the facts that follow.
@@ -89,7 +107,15 @@ pub fn judged_with<T>(
     config: &Config,
     judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T,
 ) -> T {
-    let walk = source::from_text("estate.yaml", text.to_owned());
+    judged_walk(&source::from_text("estate.yaml", text.to_owned()), config, judge)
+}
+
+/// What the files of an estate come down to under some settings, as its model and the facts that follow.
+pub fn judged_walk<T>(
+    walk: &Walk,
+    config: &Config,
+    judge: impl FnOnce(&model::Estate<'_>, &analysis::Facts<'_>) -> T,
+) -> T {
     let parsed = source::parse_all(&walk.sources);
     assert!(parsed.unparsed.is_empty(), "{:?}", parsed.unparsed);
     let embedded = resource::embedded_documents(&parsed.documents);

@@ -2,6 +2,7 @@
 //! the rule that names it, and by a path where a path opens.
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 
+mod advice;
 mod cloud;
 mod cluster;
 #[path = "../common/mod.rs"]

@@ -165,6 +165,18 @@ fn by_webhooks(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &In
     }
 }
 
+/// The revision that a namespace asks for and that none of the control planes in the input has, where there are some and no
+/// webhook tells who injects.
+#[must_use]
+pub fn unknown_revision<'a>(namespace: &Namespace<'a>, settings: &InjectionSettings<'_>) -> Option<Text<'a>> {
+    let asked = namespace.labels.get(REVISION).filter(|_| namespace.labels.get(INJECTION).is_none())?;
+    let is_open = settings.revisions.is_empty() || !settings.webhooks.is_empty();
+    let is_known = asked.value == "default"
+        || asked.value.starts_with("asm-managed")
+        || settings.revisions.iter().any(|known| known.value == asked.value);
+    (!is_open && !is_known).then_some(asked)
+}
+
 /// Whether the labels of a namespace ask for sidecars.
 #[must_use]
 pub fn asks_for_sidecars(labels: &Labels<'_>) -> bool {

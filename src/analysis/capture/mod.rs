@@ -16,10 +16,10 @@ use crate::source::Location;
 use crate::traffic::{Protocol, Traffic, Transport};
 
 pub use identity::{ProxyIdentity, ProxyIdentityKind};
-pub use injection::{Injection, Outside, ambient_namespace, asks_for_sidecars};
+pub use injection::{Injection, Outside, ambient_namespace, asks_for_sidecars, unknown_revision};
 pub use overrides::{NARROWING, Override, OverrideKind};
 pub use privilege::{Privilege, PrivilegeKind};
-pub use redirect::{Exclusion, ExclusionKind, mesh_wide, sets};
+pub use redirect::{Exclusion, ExclusionKind, mesh_wide, sets_variables};
 pub use startup::{Startup, StartupKind};
 
 /// The weakest attacker who can do something (semantics 0.1).

@@ -76,7 +76,7 @@ pub(super) fn exclusions<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>)
         filled(either("excludeOutboundIPRanges", defaults.exclude_ranges))
             .map(|(value, all)| ranges(value).of_mesh(all)),
         included_ranges.and_then(|value| included(value, included_ports)).map(|one| one.of_mesh(of_mesh)),
-        without_redirection(workload).map(|value| everything(ExclusionKind::Template, value)),
+        without_redirection(workload, defaults),
         mode_none(workload, defaults),
         loopback(workload, estate),
     ];
@@ -93,6 +93,7 @@ pub fn mesh_wide<'a>(defaults: &CaptureDefaults<'a>) -> Vec<Exclusion<'a>> {
         filled(defaults.exclude_ranges).map(ranges),
         defaults.include_ranges.and_then(|value| included(value, defaults.include_ports)),
         off.map(|off| everything(ExclusionKind::ModeNone, off)),
+        defaults.template.map(|template| everything(ExclusionKind::Template, template)),
         variable(LOOPBACK, defaults).and_then(beyond_loopback),
     ];
     found.into_iter().flatten().map(|one| one.of_mesh(true)).collect()
@@ -158,11 +159,17 @@ fn included<'a>(value: Text<'a>, ports: Option<Text<'a>>) -> Option<Exclusion<'a
     (!is_complete).then(|| exclusion(ExclusionKind::IncludeRanges, value, traffic))
 }
 
-/// The list of templates of a workload that is injected without the one that redirects.
-fn without_redirection<'a>(workload: &'a Workload<'a>) -> Option<Text<'a>> {
-    let templates = workload.annotation("inject.istio.io/templates").filter(|_| !workload.is_gateway)?;
-    let is_named = !templates.trim().is_empty();
-    (is_named && !items(templates.value).any(|name| name == "sidecar")).then_some(templates)
+/// The templates of a workload without the one that redirects: those that it asks for, else the mesh's.
+fn without_redirection<'a>(workload: &'a Workload<'a>, defaults: &CaptureDefaults<'a>) -> Option<Exclusion<'a>> {
+    if workload.is_gateway {
+        return None;
+    }
+    let own = workload.annotation("inject.istio.io/templates").filter(|templates| !templates.trim().is_empty());
+    let Some(own) = own else {
+        return defaults.template.map(|template| everything(ExclusionKind::Template, template).of_mesh(true));
+    };
+    let redirects = items(own.value).any(|name| name == "sidecar");
+    (!redirects).then(|| everything(ExclusionKind::Template, own))
 }
 
 /// The interception mode NONE, of the pod before that of the mesh.
@@ -183,7 +190,7 @@ fn loopback<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Option<Ex
     let root = estate.mesh.root_namespace;
     let by_object = |is_meant: &dyn Fn(&ProxyVariables<'_>) -> bool| {
         let mut meant =
-            estate.mesh.injection.variables.iter().filter(|one| is_meant(one) && sets(one, workload, estate));
+            estate.mesh.injection.variables.iter().filter(|one| is_meant(one) && sets_variables(one, workload, estate));
         meant.find_map(|one| one.list.get(LOOPBACK))
     };
     let of_some = by_object(&|one| one.selector.is_some());
@@ -200,7 +207,7 @@ fn loopback<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Option<Ex
 
 /// Whether an object sets the variables of a workload's proxies.
 #[must_use]
-pub fn sets(variables: &ProxyVariables<'_>, workload: &Workload<'_>, estate: &Estate<'_>) -> bool {
+pub fn sets_variables(variables: &ProxyVariables<'_>, workload: &Workload<'_>, estate: &Estate<'_>) -> bool {
     let namespace = estate.namespace_of(workload).name;
     let is_near = variables.namespace == namespace
         || variables.namespace == estate.mesh.root_namespace && variables.selector.is_none();

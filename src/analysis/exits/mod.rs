@@ -104,6 +104,17 @@ impl Exit {
         self.steps.iter().filter(|step| step.decision == Decision::Deny)
     }
 
+    /// Whether exactly one layer keeps code in the pod from the internet.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.verdict == Verdict::Closed
+            && self.via == Via::Direct
+            && matches!(self.class, Class::Internet | Class::InternetV6)
+            && self.tier == Tier::CodeExecution
+            && self.cut().count() == 1
+            && self.gaps().next().is_none()
+    }
+
     /// The layers that cannot be decided.
     pub fn gaps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.decision == Decision::Unknown)
@@ -125,7 +136,8 @@ impl Exits {
 
 /// Works out the ways out of all application workloads.
 pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate), (&|_, _| true, false))
+    let hosts = Hosts { wanted: &|_, _| true, every: false, by_itself: false };
+    of_wanted(estate, facts, Wanted::new(estate), hosts)
 }
 
 /// Works out the ways out by which some traffic leaves and that lead to some hosts, as if there were no others.
@@ -136,11 +148,32 @@ pub fn exits_to(
     traffic: &Traffic,
     hosts: &(dyn Fn(&str, Option<u16>) -> bool + Sync),
 ) -> Exits {
-    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), (hosts, true))
+    let hosts = Hosts { wanted: hosts, every: true, by_itself: false };
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
 }
 
-/// Which hosts are wanted, by name and port; and whether each of them is, or those that are closed need one example.
-type Hosts<'w> = (&'w (dyn Fn(&str, Option<u16>) -> bool + Sync), bool);
+/// The same ways as applications take them by themselves: whoever takes their place counts at none to a host.
+#[must_use]
+pub fn exits_by_itself(
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    traffic: &Traffic,
+    hosts: &(dyn Fn(&str, Option<u16>) -> bool + Sync),
+) -> Exits {
+    let hosts = Hosts { wanted: hosts, every: true, by_itself: true };
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
+}
+
+/// The hosts that are asked for.
+#[derive(Clone, Copy)]
+struct Hosts<'w> {
+    /// Which are wanted, by name and port.
+    wanted: &'w (dyn Fn(&str, Option<u16>) -> bool + Sync),
+    /// Whether each of them is; else those that are closed need one example.
+    every: bool,
+    /// Whether only what the application does by itself is asked for.
+    by_itself: bool,
+}
 
 fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
     let pools = pools::Pools::new(estate, facts);
@@ -183,7 +216,7 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
     });
     // What is asked for by its name is not all that policies mean.
     let broken = |(position, &workload): (usize, &usize)| match through.question(position) {
-        Some(caller) if !hosts.1 => gateways.broken(caller, workload),
+        Some(caller) if !hosts.every => gateways.broken(caller, workload),
         _ => Vec::new(),
     };
     Exits { groups, broken: tenants.par_iter().enumerate().flat_map_iter(broken).collect(), of }

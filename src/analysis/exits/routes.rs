@@ -42,18 +42,18 @@ impl<'e, 'a> Routes<'e, 'a> {
         client: usize,
         workload: usize,
         profile: &Profile<'_>,
-        (wanted, every): super::Hosts<'_>,
+        hosts: super::Hosts<'_>,
     ) -> Vec<Exit> {
         let mut found: Vec<Exit> = Vec::new();
         let mut closed: Option<Exit> = None;
         for (flow, way) in self.direct.get(&client).into_iter().flatten() {
             let port = u16::try_from(flow.port.target.unwrap_or(flow.port.number)).ok();
-            if !wanted(host(flow, way), port) {
+            if !(hosts.wanted)(host(flow, way), port) {
                 continue;
             }
             let exit = self.exit(flow, way, port, workload, profile);
             let is_weaker = |known: &Exit| exit.cut().count() < known.cut().count();
-            if exit.verdict != Verdict::Closed || every {
+            if exit.verdict != Verdict::Closed || hosts.every {
                 found.push(exit);
             } else if closed.as_ref().is_none_or(is_weaker) {
                 closed = Some(exit);

@@ -53,7 +53,7 @@ impl<'a> Sidecars<'a> {
 /// are taken in with these (semantics B.2 row 42).
 #[derive(Debug, Default)]
 pub struct PulledIn<'a> {
-    /// By host, with the port where the destination names one.
+    /// By host: the destinations, and the virtual services that have them.
     hosts: FxHashMap<&'a str, Vec<(&'a VirtualService<'a>, &'a Destination<'a>)>>,
 }
 

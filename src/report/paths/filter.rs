@@ -16,6 +16,8 @@ pub struct Filter {
     pub verdict: Option<Verdict>,
     /// List what is closed as well.
     pub closed: bool,
+    /// Say what to do first as well, which asks for all ways out once more for each edit that is tried.
+    pub first: bool,
 }
 
 impl Filter {

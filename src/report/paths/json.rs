@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::first::Suggested;
 use super::listing::{Destination, Listing, Stop, Way};
+use crate::analysis::capture::Tier;
 use crate::analysis::exits::Class;
 use crate::report::SCHEMA;
 use crate::report::json::{HopShape, LocationShape, hop_shape, location};
@@ -51,7 +53,9 @@ pub(super) fn write(listings: &[Listing], sources: &Sources, out: &mut dyn Write
     for listing in listings {
         exits(listing, &mut separator, sources, out)?;
     }
-    writeln!(out, "{}]\n}}", if separator.is_empty() { "" } else { "\n  " })
+    let first: Vec<FirstShape<'_>> = listings.iter().map(|listing| first_shape(listing, sources)).collect();
+    let first = escaped(serde_json::to_string(&first)?);
+    writeln!(out, "{}],\n  \"first\": {first}\n}}", if separator.is_empty() { "" } else { "\n  " })
 }
 
 fn exits(listing: &Listing, separator: &mut &str, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
@@ -70,6 +74,68 @@ fn exits(listing: &Listing, separator: &mut &str, sources: &Sources, out: &mut d
         }
     }
     Ok(())
+}
+
+/// What to do first in an estate.
+#[derive(Serialize)]
+struct FirstShape<'a> {
+    /// Absent where the input is one estate.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    estate: &'a str,
+    open: usize,
+    single_control: usize,
+    edits: Vec<EditShape<'a>>,
+    smallest_set: SmallestShape<'a>,
+    untried: usize,
+}
+
+#[derive(Serialize)]
+struct EditShape<'a> {
+    edit: &'static str,
+    object: &'a str,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<LocationShape<'a>>,
+    closes: usize,
+    open_to_stronger: usize,
+    open_to: Option<&'static str>,
+    second_controls: usize,
+    stops_approved: Option<usize>,
+}
+
+/// Edits by their numbers in the list, from 0.
+#[derive(Serialize)]
+struct SmallestShape<'a> {
+    edits: &'a [usize],
+    closes: usize,
+    second_controls: usize,
+}
+
+fn first_shape<'a>(Listing { estate, first, .. }: &'a Listing, sources: &'a Sources) -> FirstShape<'a> {
+    let edit = |suggested: &'a Suggested| EditShape {
+        edit: suggested.kind,
+        object: &suggested.object,
+        text: &suggested.what,
+        location: suggested.at.map(|at| location(at, sources)),
+        closes: suggested.closes,
+        open_to_stronger: suggested.left,
+        open_to: suggested.left_to.map(Tier::as_str),
+        second_controls: suggested.seconds,
+        stops_approved: suggested.stops,
+    };
+    let smallest = &first.smallest;
+    FirstShape {
+        estate,
+        open: first.open,
+        single_control: first.single,
+        edits: first.suggestions.iter().map(edit).collect(),
+        smallest_set: SmallestShape {
+            edits: &smallest.suggestions,
+            closes: smallest.closes,
+            second_controls: smallest.seconds,
+        },
+        untried: first.untried,
+    }
 }
 
 fn shape<'a>(

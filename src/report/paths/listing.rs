@@ -1,8 +1,10 @@
 //! What is listed: each way out of each group of workloads that nothing can tell apart, in words.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::filter::Filter;
+use super::first::First;
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Step, Verdict, Via, exits_to};
@@ -21,6 +23,8 @@ pub struct Listing {
     pub workloads: usize,
     /// The namespaces and workloads that could have been asked for.
     pub names: BTreeSet<String>,
+    /// What to do first about what is open; nothing where nobody asked.
+    pub first: First,
 }
 
 /// Workloads of one namespace that nothing can tell apart.
@@ -102,24 +106,26 @@ pub struct Cell {
     pub controls: usize,
 }
 
+/// The ways out that a filter asks about, others perhaps among them.
+pub(super) fn asked<'f>(estate: &Estate<'_>, facts: &'f Facts<'_>, filter: &Filter) -> Cow<'f, Exits> {
+    match &filter.to {
+        Some(to) => Cow::Owned(exits_to(estate, facts, &to.traffic(), &|host, port| to.holds(host, port))),
+        None => Cow::Borrowed(&facts.exits),
+    }
+}
+
 /// Lists the ways out of an estate.
 #[must_use]
 pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listing {
-    let narrowed;
-    let exits: &Exits = match &filter.to {
-        Some(to) => {
-            narrowed = exits_to(estate, facts, &to.traffic(), &|host, port| to.holds(host, port));
-            &narrowed
-        }
-        None => &facts.exits,
-    };
+    let exits = asked(estate, facts, filter);
     let mut names = BTreeSet::new();
     for (_, workload) in estate.tenants() {
         names.insert(estate.namespace_of(workload).name.to_owned());
         names.insert(estate.display(workload));
     }
     let rows = exits.groups.iter().filter_map(|group| row(group, estate, facts, filter));
-    Listing { estate: String::new(), rows: rows.collect(), workloads: estate.tenants().count(), names }
+    let (workloads, first) = (estate.tenants().count(), First::default());
+    Listing { estate: String::new(), rows: rows.collect(), workloads, names, first }
 }
 
 fn row(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Option<Row> {

@@ -2,12 +2,14 @@
 
 mod compare;
 mod filter;
+mod first;
 mod json;
 mod listing;
 mod terminal;
 
 pub use compare::{Move, Moves, Snapshot, compare};
 pub use filter::Filter;
+pub use first::{First, Suggested, first};
 pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
 pub use terminal::terminal;
 

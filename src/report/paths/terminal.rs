@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::first;
 use super::listing::{Alike, Cell, Destination, Listing, Row, Stop, Way};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Verdict, Via};
@@ -33,6 +34,9 @@ pub fn terminal(listings: &[Listing], sources: &Sources, options: &Terminal) -> 
 
 fn of_estate(listing: &Listing, sources: &Sources, options: &Terminal, palette: Palette) -> String {
     let mut text = table(listing, options);
+    if !options.quiet {
+        text.push_str(&first::drawn(&listing.first, options));
+    }
     for (verdict, approved) in [(Verdict::Open, false), (Verdict::Closed, false)] {
         for told in told_once(listing, verdict, approved) {
             text.push_str(&drawn(&told, sources, options));

@@ -29,13 +29,16 @@ pub struct ServerTls<'a> {
     pub mode: Setting<'a>,
     /// Whether a certificate authority of its own is named, so that clients need not come from the mesh.
     pub own_authority: Option<Text<'a>>,
+    /// Whether clients of plain text are sent on to HTTPS.
+    pub redirects: bool,
 }
 
 fn server_tls<'a>(reader: &mut Reader, server: Node<'a>) -> Option<ServerTls<'a>> {
     let mode = mode_at(reader, server, "tls")?;
     let block = reader.mapping_at(server, "tls")?;
     let authority = reader.text_at(block, "caCertificates").or_else(|| reader.text_at(block, "credentialName"));
-    Some(ServerTls { mode, own_authority: authority })
+    let redirects = reader.flag_at(block, "httpsRedirect").is_some_and(|redirects| redirects.value);
+    Some(ServerTls { mode, own_authority: authority, redirects })
 }
 
 fn server<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Server<'a>> {

@@ -55,6 +55,8 @@ pub struct Injector<'a> {
     pub never: Vec<LabelSelector<'a>>,
     /// Pods that get one even though the policy is to inject nothing.
     pub always: Vec<LabelSelector<'a>>,
+    /// The templates of pods that ask for none.
+    pub templates: Vec<Text<'a>>,
     pub values: InjectionValues<'a>,
 }
 
@@ -114,6 +116,7 @@ pub(in crate::resource) fn injector<'a>(
         policy: config.and_then(|config| reader.text_at(config, "policy")),
         never: selectors(reader, "neverInjectSelector"),
         always: selectors(reader, "alwaysInjectSelector"),
+        templates: config.map(|config| reader.texts_at(config, "defaultTemplates")).unwrap_or_default(),
         values: values.map(|values| injection_values(reader, values)).unwrap_or_default(),
     }
 }

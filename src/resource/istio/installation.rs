@@ -4,7 +4,7 @@
 use super::Setting;
 use super::injection::{injection_values, operator_cni};
 use super::mesh_config::{MeshConfig, mesh_config};
-use super::operator::{Operator, values_tag};
+use super::operator::{Operator, revisions, values_tag};
 use crate::resource::reader::Reader;
 use crate::source::{Location, Node};
 
@@ -45,6 +45,7 @@ pub(in crate::resource) fn installation<'a>(
     Some(Operator {
         meshes: mesh.map(|mesh| mesh_config(reader, mesh)).into_iter().collect(),
         tag: values_tag(reader, values),
+        revisions: revisions(reader, values),
         injection: injection_values(reader, values),
         cni: operator_cni(reader, None, Some(values)),
         ..Operator::default()

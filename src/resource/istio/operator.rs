@@ -19,6 +19,8 @@ pub struct Operator<'a> {
     pub egress_gateways: Vec<OperatorGateway<'a>>,
     /// The version of the images that it installs.
     pub tag: Option<Text<'a>>,
+    /// The names under which its control plane answers: its revision and the tags that it gets.
+    pub revisions: Vec<Text<'a>>,
     /// What holds for the pods that it injects into.
     pub injection: InjectionValues<'a>,
     /// What it says of the mesh's network plugin.
@@ -60,9 +62,16 @@ pub(in crate::resource) fn operator<'a>(reader: &mut Reader, node: Node<'a>) -> 
         meshes: meshes.into_iter().flatten().map(|mesh| mesh_config(reader, mesh)).collect(),
         egress_gateways: gateways.unwrap_or_default(),
         tag: tag.or_else(|| all.and_then(|values| values_tag(reader, values))),
+        revisions: [Some(spec), all].into_iter().flatten().flat_map(|node| revisions(reader, node)).collect(),
         injection: all.map(|all| injection_values(reader, all)).unwrap_or_default(),
         cni: operator_cni(reader, components, all),
     }
+}
+
+/// The revision and its tags, in Helm values or in the operator's own spec.
+pub(super) fn revisions<'a>(reader: &mut Reader, node: Node<'a>) -> Vec<Text<'a>> {
+    let own = reader.text_at(node, "revision").filter(|revision| !revision.is_empty());
+    own.into_iter().chain(reader.texts_at(node, "revisionTags")).collect()
 }
 
 /// The version of the images in Helm values.

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::analysis::capture::{Exclusion, ExclusionKind, Injection, NARROWING, mesh_wide, sets};
+use crate::analysis::capture::{Exclusion, ExclusionKind, Injection, NARROWING, mesh_wide, sets_variables};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Entity, Match, ProxyVariables, Role, Workload};
 use crate::rule::{Audit, Rule};
@@ -61,8 +61,11 @@ fn finding(exclusion: &Exclusion<'_>, audit: &Audit<'_>) -> Option<Finding> {
         ExclusionKind::IncludeRanges => ("include-ranges", format!("has only `{value}` redirected to proxies")),
         ExclusionKind::ModeNone => ("mode-none", "switches redirection to every proxy off".to_owned()),
         ExclusionKind::Loopback => ("proxy-config", format!("takes `{value}` for the loopback of every pod")),
+        ExclusionKind::Template => {
+            ("template", format!("injects `{value}` into pods that ask for no template, which redirects nothing"))
+        }
         // Nothing sets these for the whole mesh.
-        ExclusionKind::Interfaces | ExclusionKind::Template => return None,
+        ExclusionKind::Interfaces => return None,
     };
     let severity = if addresses.is_subset(&exempt.union(&blocks(&PRIVATE))) { Severity::Low } else { Severity::High };
     let finding = RULE.finding(variant, exclusion.value.at, format!("the mesh {what}")).severity(severity);
@@ -82,7 +85,7 @@ fn by_object(variables: &ProxyVariables<'_>, audit: &Audit<'_>) -> Option<Findin
         Some(_) => format!("of some pods of `{}`", variables.namespace),
         None => format!("of `{}`", variables.namespace),
     };
-    let takes_part = |(_, workload): &(usize, &Workload<'_>)| sets(variables, workload, audit.estate);
+    let takes_part = |(_, workload): &(usize, &Workload<'_>)| sets_variables(variables, workload, audit.estate);
     let affected: Vec<usize> = audit.estate.tenants().filter(takes_part).map(|(index, _)| index).collect();
     let message = format!("`{}` narrows what is redirected to the proxies {whose} by `{name}`", variables.name);
     let finding = RULE.finding("proxy-config", value.at, message);

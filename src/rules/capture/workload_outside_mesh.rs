@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::capture::{Injection, Outside};
+use crate::analysis::capture::{Injection, Outside, unknown_revision};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::Layer;
 use crate::rule::{Audit, Rule};
@@ -48,6 +48,33 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let all = namespaces.into_iter();
     findings.extend(all.filter_map(|((namespace, at), workloads)| unlabelled(namespace, at, &workloads, audit)));
     findings.extend(uninjected_namespaces(audit));
+    findings.extend(unknown_revisions(audit));
+}
+
+/// Namespaces that ask for a revision which no control plane of the input has: it may be one that is not in the input.
+fn unknown_revisions(audit: &Audit<'_>) -> Vec<Finding> {
+    let settings = &audit.estate.mesh.injection;
+    let mut meshed: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, workload) in audit.estate.tenants() {
+        if matches!(audit.facts.capture[index].injection, Injection::In { .. }) && !workload.live {
+            meshed.entry(workload.namespace).or_default().push(index);
+        }
+    }
+    let finding = |(namespace, workloads): (usize, Vec<usize>)| {
+        let namespace = &audit.estate.namespaces[namespace];
+        let asked = unknown_revision(namespace, settings)?;
+        let message = format!(
+            "no control plane of the input has the revision that `{}` asks for, so its workloads may run without a proxy",
+            namespace.name
+        );
+        let finding = RULE.finding("unknown-revision", asked.at, message);
+        let finding = finding.severity(Severity::Medium).confidence(Confidence::Medium);
+        let finding = audit.name_workloads(finding, &workloads, "may run without a proxy");
+        let known = settings.revisions.iter().take(4);
+        let finding = known.fold(finding, |finding, one| finding.see(one.at, "a revision or tag that is there"));
+        Some(finding.help("name a revision or tag that is installed, or add what installs it to the input"))
+    };
+    meshed.into_iter().filter_map(finding).collect()
 }
 
 /// One finding a place, whatever the number of workloads.

@@ -1,7 +1,6 @@
 //! PA02: exactly one layer keeps a workload from the internet.
 
-use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Exit, Verdict, Via};
+use crate::analysis::exits::Exit;
 use crate::finding::{Confidence, Finding, Parts, Severity};
 use crate::model::Layer;
 use crate::rule::exits::{Alike, packet};
@@ -37,16 +36,8 @@ const PARTS: &[&str] = &[
 ];
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let is_single = |exit: &Exit| {
-        exit.verdict == Verdict::Closed
-            && exit.via == Via::Direct
-            && matches!(exit.class, Class::Internet | Class::InternetV6)
-            && exit.tier == Tier::CodeExecution
-            && exit.cut().count() == 1
-            && exit.gaps().next().is_none()
-    };
     let rank = |exit: &Exit| (exit.class, exit.sample.protocol != Protocol::Tcp);
-    findings.extend(audit.exits_alike(is_single, rank).iter().filter_map(|alike| finding(alike, audit)));
+    findings.extend(audit.exits_alike(Exit::is_single, rank).iter().filter_map(|alike| finding(alike, audit)));
 }
 
 fn finding(alike: &Alike<'_>, audit: &Audit<'_>) -> Option<Finding> {

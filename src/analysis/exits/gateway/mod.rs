@@ -147,7 +147,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
     /// The ways of a caller to the hosts that are wanted. Of those that are closed, the one that the fewest layers close is
     /// enough, unless a host is asked for by its name.
-    pub(super) fn exits(&self, caller: &Caller<'a>, (wanted, every): Hosts<'_>) -> Vec<Arc<Exit>> {
+    pub(super) fn exits(&self, caller: &Caller<'a>, hosts: Hosts<'_>) -> Vec<Arc<Exit>> {
         let mut found: Vec<Arc<Exit>> = Vec::new();
         let mut closed: Option<Exit> = None;
         let mut reached: FxHashMap<(usize, &[u16]), Step> = FxHashMap::default();
@@ -155,7 +155,9 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let mut asked = FxHashMap::default();
         // Those at which nobody arrives differ in name only: what is closed at one is closed at the next.
         let mut shut = FxHashSet::default();
-        for (number, door) in self.doors.iter().enumerate().filter(|(_, door)| wanted(&door.upstream, door.leaves)) {
+        for (number, door) in
+            self.doors.iter().enumerate().filter(|(_, door)| (hosts.wanted)(&door.upstream, door.leaves))
+        {
             let reach = reached
                 .entry((door.proxy, door.pod_ports.as_slice()))
                 .or_insert_with(|| self.by_policies(door.proxy, &door.pod_ports, caller));
@@ -166,11 +168,14 @@ impl<'e, 'a> Gateways<'e, 'a> {
             let server = std::ptr::from_ref(door.server);
             let shape = (door.proxy, server, &*door.pod_ports, met.consent.decision, decisions(&self.beyond[number]));
             let is_led = self.led(door, caller).is_some();
-            if !every && !is_led && shut.contains(&shape) {
+            if !hosts.every && !is_led && shut.contains(&shape) {
                 continue;
             }
-            let exit = self.through(number, caller, &met);
-            if exit.verdict == Verdict::Closed && !every {
+            let exit = match hosts.by_itself {
+                true => self.exit(number, caller, Tier::Application, &met),
+                false => self.through(number, caller, &met),
+            };
+            if exit.verdict == Verdict::Closed && !hosts.every {
                 if !is_led {
                     shut.insert(shape);
                 }
