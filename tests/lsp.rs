@@ -134,6 +134,29 @@ fn the_findings_are_those_of_check() {
 }
 
 #[test]
+fn a_finding_of_one_of_several_clusters_says_which() {
+    let closed = "---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: team-y}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+";
+    let prod = format!("{WORKLOAD}{closed}");
+    let other = closed.replace("team-y", "team-x");
+    let files = [
+        ("clusters/prod/app.yaml", prod.as_str()),
+        ("clusters/test/app.yaml", WORKLOAD),
+        ("clusters/test/other.yaml", &other),
+    ];
+    let estate = folder(&files);
+    let mut editor = Editor::with_folder(estate.path());
+    let diagnostics = editor.diagnostics(&uri(&estate.path().join("clusters/test/app.yaml")));
+    let [found] = of(&diagnostics, RULE)[..] else { panic!("{diagnostics:#?}") };
+    assert!(found["message"].as_str().is_some_and(|said| said.contains(" (in `test`)\nhelp: ")), "{found}");
+    editor.leave();
+}
+
+#[test]
 fn related_places_are_in_their_files() {
     let mut editor = Editor::with_folder(&common::project("fixtures/estates/no-deny-firewall"));
     let is_path = |diagnostic: &Value| diagnostic["code"] == "direct-internet-path";
