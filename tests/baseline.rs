@@ -112,6 +112,9 @@ fn a_file_that_is_no_baseline_is_refused() {
     let estate = folder(&[("a.yaml", AGENT), ("old.json", "{\"schema\": 9, \"findings\": []}"), ("x.json", "[]")]);
     for (file, said) in [
         ("none.json", "none.json is no baseline: there is no such file"),
+        ("none.json", "`--write-baseline none.json` writes one"),
+        // What is no baseline is not to be written over.
+        ("x.json", "`--write-baseline palisade-baseline.json` writes one"),
         ("x.json", "x.json is no baseline"),
         ("old.json", "its schema is 9"),
     ] {

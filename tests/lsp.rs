@@ -7,6 +7,7 @@ mod editor;
 use std::fs;
 use std::path::Path;
 
+use common::program::folder;
 use editor::{Editor, framed, uri};
 use palisade::rules::RULES;
 use serde_json::{Value, json};
@@ -40,16 +41,6 @@ spec:
 
 /// What the rule says about the workload beside the policy.
 const RULE: &str = "missing-egress-isolation";
-
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::new().expect("a folder can be made");
-    for (path, text) in files {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder can be made");
-        fs::write(path, text).expect("a file can be written");
-    }
-    folder
-}
 
 fn estate() -> TempDir {
     folder(&[("app/workload.yaml", WORKLOAD), ("policy.yaml", POLICY)])
@@ -131,6 +122,22 @@ fn the_findings_are_those_of_check() {
         assert_eq!(found, wanted, "{}", estate.display());
         editor.leave();
     }
+}
+
+#[test]
+fn a_finding_of_one_of_several_clusters_says_which() {
+    let closed = POLICY.replace("team-x", "team-y");
+    let estate = folder(&[
+        ("clusters/prod/app.yaml", WORKLOAD),
+        ("clusters/prod/policy.yaml", &closed),
+        ("clusters/test/app.yaml", WORKLOAD),
+        ("clusters/test/policy.yaml", POLICY),
+    ]);
+    let mut editor = Editor::with_folder(estate.path());
+    let diagnostics = editor.diagnostics(&uri(&estate.path().join("clusters/test/app.yaml")));
+    let [found] = of(&diagnostics, RULE)[..] else { panic!("{diagnostics:#?}") };
+    assert!(found["message"].as_str().is_some_and(|said| said.contains(" (in `test`)\nhelp: ")), "{found}");
+    editor.leave();
 }
 
 #[test]

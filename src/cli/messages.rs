@@ -66,6 +66,7 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
     }
     let what = match inputs.documents {
         0 => "no YAML, JSON or Terraform document".to_owned(),
+        1 => "the only document does not say what `kind` of object it is".to_owned(),
         count => format!("none of the {count} documents says what `kind` of object it is"),
     };
     let help = "name where the manifests are, or pipe them to `palisade check -`";

@@ -21,7 +21,7 @@ pub enum Fault {
     Read(PathBuf, io::Error),
     #[error("cannot write {}: {}", .0.display(), unwritten(.0, .1))]
     Write(PathBuf, io::Error),
-    #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, .0.display())]
+    #[error("{} is no baseline: {}; `--write-baseline {}` writes one", .0.display(), .1, free(.0).display())]
     Baseline(PathBuf, String),
     #[error(
         "{0} is there, and what to compare it with is missing: `palisade diff {0} NEW`; for a git revision of that name, write it in full, such as refs/heads/{0}"
@@ -40,6 +40,11 @@ pub enum Fault {
     /// What was asked for is not in the input.
     #[error("{0}")]
     Asked(String),
+}
+
+/// Where a baseline can be written without writing over what is no baseline.
+fn free(path: &Path) -> &Path {
+    if path.exists() { Path::new("palisade-baseline.json") } else { path }
 }
 
 /// Why something cannot be written: where the folder is missing, that.

@@ -137,7 +137,8 @@ fn rule_of(reported: &Reported, rules: &[&'static Rule]) -> Option<&'static Rule
 }
 
 /// The message of a finding, and the estates that it is about where these are not all.
-fn said(reported: &Reported) -> String {
+#[must_use]
+pub fn said(reported: &Reported) -> String {
     let names: Vec<String> = reported.estates.iter().map(|name| format!("`{name}`")).collect();
     let estates = if names.is_empty() { String::new() } else { format!(" (in {})", names.join(", ")) };
     format!("{}{estates}", reported.finding.message)

@@ -10,7 +10,7 @@ use gen_lsp_types::{
 use super::estate::Audited;
 use super::position::Lines;
 use palisade::finding::{Finding, Hop, Level};
-use palisade::report::rule_uri;
+use palisade::report::{rule_uri, said};
 use palisade::rule::Rule;
 use palisade::rules::RULES;
 use palisade::source::{Location, Problem, SourceId, Span};
@@ -106,7 +106,7 @@ pub fn finding(reported: &Reported, places: &mut Places<'_>) -> Diagnostic {
         code: Some(Code::String(finding.rule.to_owned())),
         code_description: rule(finding.rule).map(|rule| CodeDescription { href: rule_uri(rule).into() }),
         related_information: Some(related).filter(|related| !related.is_empty()),
-        ..plain(places.range(finding.at), severity, format!("{}{help}", finding.message))
+        ..plain(places.range(finding.at), severity, format!("{}{help}", said(reported)))
     }
 }
 
