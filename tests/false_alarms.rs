@@ -321,3 +321,20 @@ fn versions_of_one_workload_count_once() {
         ]
     );
 }
+
+/// A Sidecar that holds for nothing is told of once, and not for how much its proxies know; the root namespace's holds for
+/// the namespaces that have sidecars.
+#[test]
+fn a_sidecar_of_an_ambient_namespace_widens_nothing() {
+    let of = |namespace: &str| -> Vec<(&'static str, &'static str)> {
+        let text = format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}, labels: {{istio.io/dataplane-mode: ambient}}}}\n---\n\
+             apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: default, namespace: {namespace}}}\n\
+             spec: {{outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}}}\n"
+        );
+        let found = findings(&text).into_iter().map(|(rule, variant, _)| (rule, variant));
+        found.filter(|(rule, _)| rule.contains("sidecar")).collect()
+    };
+    assert_eq!(of("team-y"), [("missing-default-sidecar", "ambient")]);
+    assert_eq!(of("istio-system"), [("sidecar-scope-too-wide", "no-egress")]);
+}

@@ -11,7 +11,7 @@ mod startup;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::model::{Estate, Workload};
+use crate::model::{Estate, Sidecar, Workload};
 use crate::source::Location;
 use crate::traffic::{Protocol, Traffic, Transport};
 
@@ -148,5 +148,27 @@ fn unredirected(workload: &Workload<'_>) -> Escape {
         tier: Tier::Application,
         reason: "a mesh redirects nothing but TCP".into(),
         at: workload.name.at,
+    }
+}
+
+/// What puts all pods that a Sidecar is for in ambient mode, where a node's proxy stands in for the sidecar that it is to
+/// configure (semantics C.6); without a pod in the input, its namespace decides.
+#[must_use]
+pub fn only_ambient(sidecar: &Sidecar<'_>, estate: &Estate<'_>, captures: &[Capture<'_>]) -> Option<Location> {
+    // The root namespace's own holds for every namespace.
+    if sidecar.namespace == estate.mesh.root_namespace && sidecar.selector.is_none() {
+        return None;
+    }
+    let mut picked = estate.workloads.iter().zip(captures).filter(|(workload, _)| {
+        estate.namespace_of(workload).name == sidecar.namespace
+            && sidecar.selector.is_none_or(|own| own.is_subset(workload.labels))
+    });
+    let asks = |capture: &Capture<'_>| match capture.injection {
+        Injection::Ambient { at } => Some(at),
+        _ => None,
+    };
+    match picked.next() {
+        Some((_, first)) => asks(first).filter(|_| picked.all(|(_, capture)| asks(capture).is_some())),
+        None => ambient_namespace(estate.namespace(sidecar.namespace)?),
     }
 }

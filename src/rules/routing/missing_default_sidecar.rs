@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::analysis::capture::{Injection, ambient_namespace};
+use crate::analysis::capture::{Injection, only_ambient};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Layer, OutboundMode, Sidecar};
 use crate::rule::{Audit, Rule};
@@ -58,20 +58,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 /// Sidecars whose pods have the node's proxy instead of a sidecar.
 fn ignored(audit: &Audit<'_>) -> Vec<Finding> {
-    let estate = audit.estate;
     let of_one = |sidecar: &Sidecar<'_>| {
-        let mut picked = estate.workloads.iter().enumerate().filter(|(_, workload)| {
-            estate.namespace_of(workload).name == sidecar.namespace
-                && sidecar.selector.is_none_or(|own| own.is_subset(workload.labels))
-        });
-        let asks = |index: usize| match audit.facts.capture[index].injection {
-            Injection::Ambient { at } => Some(at),
-            _ => None,
-        };
-        let at = match picked.next() {
-            Some((first, _)) => asks(first).filter(|_| picked.all(|(index, _)| asks(index).is_some())),
-            None => ambient_namespace(estate.namespace(sidecar.namespace)?),
-        }?;
+        let at = only_ambient(sidecar, audit.estate, &audit.facts.capture)?;
         let message = format!(
             "the Sidecar `{}` holds for nothing: what it is for is in ambient mode, and has no sidecar",
             sidecar.name
@@ -79,7 +67,7 @@ fn ignored(audit: &Audit<'_>) -> Vec<Finding> {
         let finding = RULE.finding("ambient", sidecar.name.at, message).see(at, "what puts them in ambient mode");
         Some(finding.help("let network policies close the namespace's egress, and take the Sidecar out"))
     };
-    estate.mesh.sidecars.iter().filter_map(of_one).collect()
+    audit.estate.mesh.sidecars.iter().filter_map(of_one).collect()
 }
 
 /// Sidecars of one namespace that all want to be its default: which one counts is not defined.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::access::{Target, Verdict};
+use crate::analysis::capture::only_ambient;
 use crate::analysis::routing::{Client, PulledIn, leads_to_gateway};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{EgressListener, Import, ImportFrom, OutboundMode, Sidecar, VirtualService, Visibility};
@@ -27,7 +28,9 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     // Sidecars of the platform's other namespaces narrow what no application uses, and gateways ignore theirs.
     let counts =
         |sidecar: &&Sidecar<'_>| sidecar.namespace == root || !audit.facts.routing.is_central(sidecar.namespace);
-    for sidecar in audit.estate.mesh.sidecars.iter().filter(counts) {
+    // One that holds for no proxy is told of by `missing-default-sidecar`.
+    let holds = |sidecar: &&Sidecar<'_>| only_ambient(sidecar, audit.estate, &audit.facts.capture).is_none();
+    for sidecar in audit.estate.mesh.sidecars.iter().filter(counts).filter(holds) {
         findings.extend(without_listeners(sidecar));
         findings.extend(everything(sidecar));
         findings.extend(any_namespace(sidecar));
