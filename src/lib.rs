@@ -264,7 +264,7 @@ pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Pa
                 changed.apply(change);
             }
             let facts = analysis::analyze_but_exits(&changed);
-            analysis::exits::exits_to(&changed, &facts, &traffic, &|host, _| hosts(host))
+            analysis::exits::exits_left(&changed, &facts, &traffic, &|host, _| hosts(host))
         };
         let first = report::paths::first(estate, &facts, filter, &again);
         report::paths::Listing { estate: name.to_owned(), first, ..report::paths::listing(estate, &facts, filter) }

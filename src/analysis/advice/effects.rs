@@ -42,11 +42,6 @@ pub(super) fn effects(items: &[Item], bears_on: impl Fn(&Exit) -> bool, after: &
 fn of(item: &Item, after: &Group) -> Effect {
     let before = &*item.exit;
     let same = |exit: &&Exit| exit.via == before.via && exit.class == before.class && exit.host == before.host;
-    // Edits take no route away: a host that is not there was not asked about.
-    let is_there = || after.exits.iter().any(|exit| same(&&**exit));
-    if before.class == Class::Host && !is_there() {
-        return Effect::Nothing;
-    }
     let ways = || after.exits.iter().map(|exit| &**exit).filter(same);
     if item.single {
         let of_code = || ways().filter(|exit| exit.tier <= Tier::CodeExecution);
@@ -70,6 +65,8 @@ fn of(item: &Item, after: &Group) -> Effect {
 /// The ways that are meant to be open.
 pub(super) struct Meant {
     ways: Vec<(usize, Arc<Exit>)>,
+    /// Whether it is asked what becomes of them.
+    asked: bool,
 }
 
 /// To how many approved hosts it is asked whether an edit stops the ways: to each from each workload.
@@ -86,26 +83,23 @@ impl Meant {
                 ways.extend(of.map(|&workload| (workload, Arc::clone(exit))));
             }
         }
-        Self { ways }
+        let hosts: FxHashSet<&str> = ways.iter().filter_map(|(_, exit)| exit.host.as_deref()).collect();
+        let asked = hosts.len() <= HOSTS;
+        Self { ways, asked }
     }
 
     /// The hosts to ask about, unless there are too many.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
-        let hosts: FxHashSet<&str> = self.ways.iter().filter_map(|(_, exit)| exit.host.as_deref()).collect();
-        if hosts.len() > HOSTS { FxHashSet::default() } else { hosts }.into_iter()
+        self.ways.iter().filter(|_| self.asked).filter_map(|(_, exit)| exit.host.as_deref())
     }
 
-    /// How many are closed after an edit; none where not all were asked about.
+    /// How many are closed after an edit; none where there are too many hosts to ask about.
     pub(super) fn stopped(&self, after: &Exits) -> Option<usize> {
-        let mut stopped = 0;
-        for (workload, exit) in &self.ways {
-            let ways = after.of(*workload).into_iter().flat_map(|group| &group.exits);
-            let mut same = ways.filter(|other| (other.via, &other.host) == (exit.via, &exit.host)).peekable();
-            if exit.class == Class::Host && same.peek().is_none() {
-                return None;
-            }
-            stopped += usize::from(same.all(|other| other.verdict == Verdict::Closed));
-        }
-        Some(stopped)
+        let is_stopped = |(workload, exit): &&(usize, Arc<Exit>)| {
+            let mut ways = after.of(*workload).into_iter().flat_map(|group| &group.exits);
+            let same = |other: &&Arc<Exit>| (other.via, &other.host) == (exit.via, &exit.host);
+            !ways.any(|other| same(&other) && other.verdict != Verdict::Closed)
+        };
+        self.asked.then(|| self.ways.iter().filter(is_stopped).count())
     }
 }

@@ -67,7 +67,7 @@ struct Item {
     single: bool,
 }
 
-/// Works out the ways of the estate with some edits made; of those to hosts, the ways to these.
+/// Works out the ways of the estate with some edits made; of those to hosts, the ways to these that are not closed.
 pub type Again<'f> = dyn Fn(&[Change], &(dyn Fn(&str) -> bool + Sync)) -> Exits + 'f;
 
 /// Tries edits. `wanted` says which ways of which workloads are asked about.

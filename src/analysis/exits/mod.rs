@@ -136,8 +136,20 @@ impl Exits {
 
 /// Works out the ways out of all application workloads.
 pub(super) fn exits(estate: &Estate<'_>, facts: &Facts<'_>) -> Exits {
-    let hosts = Hosts { wanted: &|_, _| true, every: false, by_itself: false };
+    let hosts = Hosts { wanted: &|_, _| true, every: false, by_itself: false, meant: true };
     of_wanted(estate, facts, Wanted::new(estate), hosts)
+}
+
+/// Works out the ways out by which some traffic leaves, and of those to some hosts all but the closed ones.
+#[must_use]
+pub fn exits_left(
+    estate: &Estate<'_>,
+    facts: &Facts<'_>,
+    traffic: &Traffic,
+    hosts: &(dyn Fn(&str, Option<u16>) -> bool + Sync),
+) -> Exits {
+    let hosts = Hosts { wanted: hosts, every: false, by_itself: false, meant: false };
+    of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
 }
 
 /// Works out the ways out by which some traffic leaves and that lead to some hosts, as if there were no others.
@@ -148,7 +160,7 @@ pub fn exits_to(
     traffic: &Traffic,
     hosts: &(dyn Fn(&str, Option<u16>) -> bool + Sync),
 ) -> Exits {
-    let hosts = Hosts { wanted: hosts, every: true, by_itself: false };
+    let hosts = Hosts { wanted: hosts, every: true, by_itself: false, meant: false };
     of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
 }
 
@@ -160,7 +172,7 @@ pub fn exits_by_itself(
     traffic: &Traffic,
     hosts: &(dyn Fn(&str, Option<u16>) -> bool + Sync),
 ) -> Exits {
-    let hosts = Hosts { wanted: hosts, every: true, by_itself: true };
+    let hosts = Hosts { wanted: hosts, every: true, by_itself: true, meant: false };
     of_wanted(estate, facts, Wanted::new(estate).narrowed(traffic), hosts)
 }
 
@@ -173,6 +185,8 @@ struct Hosts<'w> {
     every: bool,
     /// Whether only what the application does by itself is asked for.
     by_itself: bool,
+    /// Whether it is asked, too, which ways policies mean to be open and are not.
+    meant: bool,
 }
 
 fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
@@ -214,9 +228,8 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
         let exits = known.unwrap_or_else(|| arcs(desk.exits(&profile)));
         exits.into_iter().find(|exit| pivot::is_direct(exit))
     });
-    // What is asked for by its name is not all that policies mean.
     let broken = |(position, &workload): (usize, &usize)| match through.question(position) {
-        Some(caller) if !hosts.every => gateways.broken(caller, workload),
+        Some(caller) if hosts.meant => gateways.broken(caller, workload),
         _ => Vec::new(),
     };
     Exits { groups, broken: tenants.par_iter().enumerate().flat_map_iter(broken).collect(), of }
