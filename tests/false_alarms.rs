@@ -338,3 +338,41 @@ fn a_sidecar_of_an_ambient_namespace_widens_nothing() {
     assert_eq!(of("team-y"), [("missing-default-sidecar", "ambient")]);
     assert_eq!(of("istio-system"), [("sidecar-scope-too-wide", "no-egress")]);
 }
+
+/// One route that several Sidecars leave out is one problem.
+#[test]
+fn a_route_past_several_sidecars_is_told_once() {
+    let app = |name: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: team-x}}\n\
+             spec: {{template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{containers: [{{name: app, image: app}}]}}}}}}\n---\n\
+             apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: {name}, namespace: team-x}}\n\
+             spec: {{workloadSelector: {{labels: {{app: {name}}}}}, egress: [{{hosts: [istio-egress/partner.example]}}]}}\n"
+        )
+    };
+    let mesh = "apiVersion: v1
+kind: Namespace
+metadata: {name: team-x, labels: {istio-injection: enabled}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: archive, namespace: partners}
+spec: {hosts: [archive.example], resolution: DNS, ports: [{number: 443, name: tls, protocol: TLS}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: partner, namespace: istio-egress}
+spec:
+  hosts: [partner.example]
+  http: [{route: [{destination: {host: archive.example, port: {number: 443}}}]}]
+";
+    let found = findings(&(mesh.to_owned() + &app("two") + &app("one")));
+    let said: Vec<_> =
+        found.into_iter().filter(|(_, variant, _)| *variant == "by-route").map(|(.., said)| said).collect();
+    assert_eq!(
+        said,
+        [
+            "this route makes `archive.example` known to the proxies of `team-x`, for which the Sidecar `one` and 1 more leave it out"
+        ]
+    );
+}

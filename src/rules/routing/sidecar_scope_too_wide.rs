@@ -1,6 +1,6 @@
 //! MR03: a Sidecar imports more hosts than its workloads need, or not those that they need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::access::{Target, Verdict};
 use crate::analysis::capture::only_ambient;
@@ -8,6 +8,7 @@ use crate::analysis::routing::{Client, PulledIn, leads_to_gateway};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{EgressListener, Import, ImportFrom, OutboundMode, Sidecar, VirtualService, Visibility};
 use crate::rule::{Audit, Rule};
+use crate::source::Location;
 
 pub(crate) static RULE: Rule = Rule {
     id: "sidecar-scope-too-wide",
@@ -28,6 +29,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     // Sidecars of the platform's other namespaces narrow what no application uses, and gateways ignore theirs.
     let counts =
         |sidecar: &&Sidecar<'_>| sidecar.namespace == root || !audit.facts.routing.is_central(sidecar.namespace);
+    let mut pulled: BTreeMap<_, Vec<PulledRoute<'_, '_>>> = BTreeMap::new();
     // One that holds for no proxy is told of by `missing-default-sidecar`.
     let holds = |sidecar: &&Sidecar<'_>| only_ambient(sidecar, audit.estate, &audit.facts.capture).is_none();
     for sidecar in audit.estate.mesh.sidecars.iter().filter(counts).filter(holds) {
@@ -37,8 +39,14 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         findings.extend(gateway_missing(sidecar, audit));
         findings.extend(google_missing(sidecar, audit));
         findings.extend(own_namespace(sidecar, audit));
-        findings.extend(by_route(sidecar, audit));
+        if let Some(route) = pulled_route(sidecar, audit) {
+            pulled.entry((route.at, route.namespace)).or_default().push(route);
+        }
         findings.extend(sidecar.egress.iter().find_map(capture_off));
+    }
+    for mut routes in pulled.into_values() {
+        routes.sort_by_key(|route| (route.sidecar.name.value, route.sidecar.name.at));
+        findings.extend(by_route(&routes));
     }
 }
 
@@ -159,11 +167,22 @@ fn own_namespace(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
     Some(finding.help("import the services of the namespace by name, or let nobody but administrators write there"))
 }
 
+/// A route that makes a host outside known to proxies whose Sidecar leaves it out.
+struct PulledRoute<'e, 'a> {
+    host: &'e str,
+    service: &'e VirtualService<'a>,
+    /// The destination that the proxies come to know.
+    at: Location,
+    /// The namespace of the proxies.
+    namespace: &'e str,
+    sidecar: &'e Sidecar<'a>,
+}
+
 /// A host outside that the Sidecar leaves out and a route takes in: its proxies know where a known route leads.
-fn by_route(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
+fn pulled_route<'e, 'a>(sidecar: &'e Sidecar<'a>, audit: &'e Audit<'a>) -> Option<PulledRoute<'e, 'a>> {
     let estate = audit.estate;
     let entries = || estate.mesh.service_entries.iter().filter(|entry| entry.external);
-    let (host, service, to, client) = clients(sidecar, audit).find_map(|client| {
+    clients(sidecar, audit).find_map(|client| {
         let pulled = PulledIn::new(estate, client);
         let seen = entries().filter(|entry| entry.visibility.from(client.namespace));
         let left_out = |host: &str, namespace: &str| !client.imports(namespace, host);
@@ -171,16 +190,28 @@ fn by_route(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
             .filter(|(entry, host)| left_out(host.value, entry.namespace))
             .find_map(|(entry, host)| {
                 let (service, to) = entry.ports.iter().find_map(|port| pulled.by(host.value, port.number))?;
-                Some((host, service, to, client))
+                Some(PulledRoute { host: host.value, service, at: to.host_at, namespace: client.namespace, sidecar })
             })
-    })?;
+    })
+}
+
+/// One finding for a route and the proxies of a namespace, however many Sidecars they have.
+fn by_route(all: &[PulledRoute<'_, '_>]) -> Option<Finding> {
+    let first = all.first()?;
+    let (sidecars, leave) = match all.len() {
+        1 => (format!("the Sidecar `{}`", first.sidecar.name), "leaves"),
+        count => (format!("the Sidecar `{}` and {} more", first.sidecar.name, count - 1), "leave"),
+    };
     let message = format!(
-        "this route makes `{host}` known to the proxies of `{}`, for which the Sidecar `{}` leaves it out",
-        client.namespace, sidecar.name
+        "this route makes `{}` known to the proxies of `{}`, for which {sidecars} {leave} it out",
+        first.host, first.namespace
     );
-    let at = imports(sidecar).next().map_or(sidecar.spec_at, |import| import.written.at);
-    let finding = RULE.finding("by-route", to.host_at, message).see(at, "what the Sidecar takes in");
-    let finding = finding.see(service.name.at, "the virtual service that it takes in");
+    let finding = RULE.finding("by-route", first.at, message);
+    let finding = all.iter().take(5).fold(finding, |finding, one| {
+        let at = imports(one.sidecar).next().map_or(one.sidecar.spec_at, |import| import.written.at);
+        finding.see(at, "what the Sidecar takes in")
+    });
+    let finding = finding.see(first.service.name.at, "the virtual service that it takes in");
     Some(
         finding.help("export the virtual service to those alone who may use its destinations, or keep such routes out"),
     )
