@@ -157,6 +157,8 @@ fn overlays_of_one_base_are_audited_apart() {
     assert!(text.contains("2 estates, each audited by itself") && text.contains("prod (5 files)"), "{text}");
     assert!(text.contains("severity, in staging"), "{text}");
     let log = parsed(&run(estate.path(), &["check", "--format", "sarif", "--rule", "missing-egress-isolation"]).stdout);
+    let inputs = &report["inputs"];
+    assert_eq!((&inputs["documents"], &inputs["unmodelled"]), (&inputs["resources"], &serde_json::json!([])));
     assert_eq!(log["runs"][0]["properties"]["estates"], serde_json::json!(["prod", "staging"]));
     assert_eq!(log["runs"][0]["results"][0]["properties"]["estates"], serde_json::json!(["staging"]));
     for format in ["github", "gitlab", "junit", "markdown", "html"] {

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 pub use embedded::{Embedded, embedded_documents};
 pub use meta::Meta;
+pub use placement::KUSTOMIZATION_FILES;
 pub use reader::{Labels, Text};
 
 use crate::source::{Document, Location, Node, Problem, Shape, SourceId};
@@ -107,6 +108,8 @@ pub enum Kind<'a> {
     ApiGateway(gateway_api::Gateway<'a>),
     /// A route of the Gateway API.
     ApiRoute(gateway_api::Route<'a>),
+    /// A kustomization, which says where the objects around it go and which files belong together.
+    Kustomization,
     /// An object of the cloud, in whichever format.
     Cloud(Box<gcp::Cloud<'a>>),
     /// An object of a modelled kind without the part that makes it one, such as a patch.
@@ -170,7 +173,9 @@ fn read_document<'a>(
     let setters = placement::setter_comments(document);
     for object in objects(document) {
         let mut reader = Reader::default();
-        let Some(kind) = typed(&mut reader, &object, embedded) else {
+        let is_kustomization = placement::is_kustomization(document, object.api_version, object.kind);
+        let kind = if is_kustomization { Some(Kind::Kustomization) } else { typed(&mut reader, &object, embedded) };
+        let Some(kind) = kind else {
             read.unmodelled.push(((object.api_version, object.kind), document.source().id()));
             continue;
         };

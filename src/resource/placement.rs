@@ -11,7 +11,15 @@ use crate::source::{Document, Location, Scalar, Source, Spanned};
 /// The namespace that each folder's kustomization sets.
 pub(super) type Kustomizations<'a> = FxHashMap<&'a str, Text<'a>>;
 
-const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// The names that kustomize looks for in a folder.
+pub const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Whether an object of a document is a kustomization, or a component of one. Their files may leave out what they are.
+pub(super) fn is_kustomization(document: &Document<'_>, api_version: &str, kind: &str) -> bool {
+    let says_nothing = api_version.is_empty() && kind.is_empty();
+    api_version.starts_with("kustomize.config.k8s.io/")
+        || says_nothing && KUSTOMIZATION_FILES.contains(&split(document.source().path()).1)
+}
 
 /// Finds the kustomizations among the documents that set a namespace.
 pub(super) fn kustomizations<'a>(documents: &'a [Document<'a>]) -> Kustomizations<'a> {
@@ -44,6 +52,7 @@ pub(super) fn namespace<'a>(
     // A file of values is no object, and stands in no namespace.
     let is_values = meta.kind.is_empty();
     if is_values
+        || matches!(kind, Kind::Kustomization)
         || matches!(kind, Kind::Namespace | Kind::Node(_) | Kind::AdminPolicy(_))
         || is_clusterwide(meta)
         || is_clouds_own

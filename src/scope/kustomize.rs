@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::folders::is_environment;
 use super::objects::{Content, Objects};
 use super::{folder, joined};
+use crate::resource::KUSTOMIZATION_FILES;
 use crate::source::{Document, Node, SourceId, Sources};
-
-const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The kustomizations of an input, by their folders.
 pub(super) struct Kustomizations {
@@ -39,7 +38,7 @@ impl Kustomizations {
         let mut found = Self { by_folder: BTreeMap::new(), patches: BTreeSet::new() };
         for document in documents {
             let path = document.source().path();
-            if !FILES.contains(&path.rsplit('/').next().unwrap_or(path)) {
+            if !KUSTOMIZATION_FILES.contains(&path.rsplit('/').next().unwrap_or(path)) {
                 continue;
             }
             let home = folder(path);
@@ -117,7 +116,7 @@ impl Kustomizations {
 
     /// All files that a file takes in, where it is a kustomization.
     pub fn taken_in(&self, path: &str) -> BTreeSet<SourceId> {
-        let is_kustomization = FILES.contains(&path.rsplit('/').next().unwrap_or(path));
+        let is_kustomization = KUSTOMIZATION_FILES.contains(&path.rsplit('/').next().unwrap_or(path));
         if is_kustomization { self.closure(folder(path), true) } else { BTreeSet::new() }
     }
 }
