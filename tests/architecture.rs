@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{project, text};
 use palisade::rules::RULES;
@@ -40,7 +40,7 @@ struct File {
 
 fn sources() -> Vec<File> {
     let root = project("src");
-    let file = |path: &std::path::PathBuf| {
+    let file = |path: &PathBuf| {
         let whole = text(path);
         let code = whole.split("#[cfg(test)]").next().unwrap_or_default();
         let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
@@ -300,6 +300,16 @@ fn the_list_of_rules_is_sorted_and_well_named() {
     let is_kebab = |id: &&str| id.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c.is_ascii_digit());
     let bad = |id: &&str| !is_kebab(id) || ["no-", "require-", "disallow-"].iter().any(|start| id.starts_with(start));
     assert_eq!(ids.into_iter().filter(bad).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn the_architecture_names_every_test_file() {
+    let table = text(&project("ARCHITECTURE.md"));
+    let files = common::entries(&project("tests")).into_iter();
+    let is_test = |path: &PathBuf| path.extension().is_some() || path.join("main.rs").exists();
+    let names = files.filter(is_test).map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    let missing: Vec<String> = names.filter(|name| !table.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md says nothing of {missing:?}");
 }
 
 #[test]
