@@ -13,6 +13,7 @@ use palisade::report::{self, Paths, Sarif};
 use palisade::rules::RULES;
 use palisade::source::{Sources, Walk};
 use palisade::triage::Report;
+use rayon::prelude::*;
 use serde_json::Value;
 
 fn written(walk: &Walk, options: &Sarif) -> Value {
@@ -173,7 +174,8 @@ fn fingerprints(log: &Value) -> Vec<String> {
 #[test]
 fn fingerprints_survive_moved_lines_and_renamed_files() {
     let walk = all_pages();
-    for source in &walk.sources {
+    let pages: Vec<_> = walk.sources.iter().collect();
+    pages.into_par_iter().for_each(|source| {
         let text = source.text();
         let wanted = fingerprints(&written(&with(&[("a.yaml", text)]), &Sarif::default()));
         let moved = format!("# a comment\n\n# another\n---\n{text}");
@@ -198,7 +200,7 @@ fn fingerprints_survive_moved_lines_and_renamed_files() {
         );
         let distinct: BTreeSet<&String> = wanted.iter().collect();
         assert_eq!(distinct.len(), wanted.len(), "{}: two findings have one name", source.path());
-    }
+    });
 }
 
 #[test]
