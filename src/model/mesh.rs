@@ -176,7 +176,7 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
             _ => {}
         }
     }
-    for resource in list {
+    for resource in by_age(list) {
         if let Some(namespace) = resource.namespace {
             add(&mut mesh, &exports, resource, namespace.value);
             if let Kind::ApiRoute(written) = &resource.kind {
@@ -188,6 +188,25 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
     let egress: Vec<bool> = mesh.gateways.iter().map(|gateway| is_egress(gateway, &mesh)).collect();
     mesh.gateways.iter_mut().zip(egress).for_each(|(gateway, egress)| gateway.egress = egress);
     mesh
+}
+
+/// The objects in the order in which Istio asks them: the oldest first, and of one age by their names. Where the input does
+/// not tell the age of one of those whose order matters, its own order stays.
+fn by_age<'a>(list: &'a [Resource<'a>]) -> Vec<&'a Resource<'a>> {
+    let is_ordered = |resource: &&Resource<'_>| {
+        matches!(
+            resource.kind,
+            Kind::Gateway(_) | Kind::VirtualService(_) | Kind::DestinationRule(_) | Kind::ServiceEntry(_) | Kind::Sidecar(_)
+        )
+    };
+    let mut ordered: Vec<&Resource<'_>> = list.iter().collect();
+    if list.iter().filter(is_ordered).all(|resource| resource.meta.created.is_some()) {
+        ordered.sort_by_key(|resource| {
+            let created = resource.meta.created.map(|created| created.value);
+            (created, resource.meta.name.value, resource.namespace.map(|namespace| namespace.value))
+        });
+    }
+    ordered
 }
 
 /// Takes over what a mesh configuration sets. The mesh's own is `{}` merged on the defaults, so an empty block keeps

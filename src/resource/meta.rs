@@ -19,6 +19,8 @@ pub struct Meta<'a> {
     pub at: Location,
     /// The key `spec`, or the object's head: where a field that the spec leaves out would stand.
     pub spec_at: Location,
+    /// When the API server took it, in its own form, which sorts as the times do; files do not say.
+    pub created: Option<Text<'a>>,
     /// Values in the object that another tool fills in later: unknown here.
     pub placeholders: Vec<Location>,
 }
@@ -39,6 +41,7 @@ impl<'a> Meta<'a> {
             annotations: Labels::default(),
             at: found.node.at(),
             spec_at: found.node.head(),
+            created: None,
             placeholders: Vec::new(),
         }
     }
@@ -54,6 +57,7 @@ impl<'a> Meta<'a> {
             annotations: Labels::default(),
             at: call.body.at(),
             spec_at: call.body.head(),
+            created: None,
             placeholders: Vec::new(),
         }
     }
@@ -71,6 +75,7 @@ impl<'a> Meta<'a> {
             annotations: metadata.map(|metadata| reader.labels_at(metadata, "annotations")).unwrap_or_default(),
             at: node.at(),
             spec_at: node.entry("spec").map_or(node.head(), |entry| entry.key.at()),
+            created: text(reader, "creationTimestamp"),
             placeholders: Vec::new(),
         }
     }
