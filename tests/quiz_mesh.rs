@@ -383,9 +383,7 @@ fn of_two_sidecars_the_older_counts_where_the_input_tells_their_ages() {
     let pod = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: team-x, labels: {istio-injection: enabled}}\n---\n\
         apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app, namespace: team-x}\n\
         spec: {template: {metadata: {labels: {app: app}}, spec: {containers: [{name: app, image: app}]}}}\n";
-    let mode = |first: &str, second: &str| {
-        judged(&format!("{first}{second}{pod}"), |_, facts| facts.outbound[0].mode)
-    };
+    let mode = |first: &str, second: &str| judged(&format!("{first}{second}{pod}"), |_, facts| facts.outbound[0].mode);
     let older = sidecar("strict", ", creationTimestamp: \"2024-03-01T08:00:00Z\"", "REGISTRY_ONLY");
     let newer = sidecar("loose", ", creationTimestamp: \"2025-01-20T10:30:00Z\"", "ALLOW_ANY");
     assert_eq!(mode(&older, &newer), OutboundMode::RegistryOnly);

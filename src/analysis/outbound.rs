@@ -69,11 +69,12 @@ fn of_workload<'a>(
         None => Outbound { mode: OutboundMode::Unknown, origin: Origin::None },
     };
     let candidates = sidecars.of(estate.namespace_of(workload).name, Some(workload.labels));
-    let modes = candidates.into_iter().map(|sidecar| match sidecar.outbound {
+    let mut modes = candidates.into_iter().map(|sidecar| match sidecar.outbound {
         Some(policy) => Outbound { mode: policy.mode, origin: Origin::Sidecar(sidecar, policy) },
         // A Sidecar without a mode has the mesh's, never that of another Sidecar.
         None => of_mesh(),
     });
-    // The oldest of several matching Sidecars counts, and manifests do not tell ages: the worse reading.
-    modes.max_by_key(Outbound::is_open).unwrap_or_else(of_mesh)
+    // The oldest of several matching Sidecars counts; where the input does not tell their ages, the worse reading.
+    let counted = if estate.mesh.oldest_first { modes.next() } else { modes.max_by_key(Outbound::is_open) };
+    counted.unwrap_or_else(of_mesh)
 }

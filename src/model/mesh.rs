@@ -43,6 +43,8 @@ pub struct Mesh<'a> {
     pub service_entries: Vec<ServiceEntry<'a>>,
     pub workload_entries: Vec<WorkloadEntry<'a>>,
     pub sidecars: Vec<Sidecar<'a>>,
+    /// Whether the lists are in the order in which Istio asks the objects, the oldest first; else in that of the input.
+    pub oldest_first: bool,
     pub extensions: Vec<Extension<'a>>,
     /// What visibility means for objects that leave it out.
     pub(super) exports: Exports<'a>,
@@ -69,6 +71,7 @@ impl Default for Mesh<'_> {
             service_entries: Vec::new(),
             workload_entries: Vec::new(),
             sidecars: Vec::new(),
+            oldest_first: false,
             extensions: Vec::new(),
             exports: Exports::default(),
             authorization_policies: Vec::new(),
@@ -176,7 +179,9 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
             _ => {}
         }
     }
-    for resource in by_age(list) {
+    let ordered = by_age(list);
+    mesh.oldest_first = ordered.is_some();
+    for resource in ordered.unwrap_or_else(|| list.iter().collect()) {
         if let Some(namespace) = resource.namespace {
             add(&mut mesh, &exports, resource, namespace.value);
             if let Kind::ApiRoute(written) = &resource.kind {
@@ -190,23 +195,28 @@ pub(super) fn mesh<'a>(list: &'a [Resource<'a>], version: IstioVersion) -> Mesh<
     mesh
 }
 
-/// The objects in the order in which Istio asks them: the oldest first, and of one age by their names. Where the input does
-/// not tell the age of one of those whose order matters, its own order stays.
-fn by_age<'a>(list: &'a [Resource<'a>]) -> Vec<&'a Resource<'a>> {
+/// The objects in the order in which Istio asks them: the oldest first, and of one age by their names. None where the input
+/// does not tell the age of one of those whose order matters.
+fn by_age<'a>(list: &'a [Resource<'a>]) -> Option<Vec<&'a Resource<'a>>> {
     let is_ordered = |resource: &&Resource<'_>| {
         matches!(
             resource.kind,
-            Kind::Gateway(_) | Kind::VirtualService(_) | Kind::DestinationRule(_) | Kind::ServiceEntry(_) | Kind::Sidecar(_)
+            Kind::Gateway(_)
+                | Kind::VirtualService(_)
+                | Kind::DestinationRule(_)
+                | Kind::ServiceEntry(_)
+                | Kind::Sidecar(_)
         )
     };
-    let mut ordered: Vec<&Resource<'_>> = list.iter().collect();
-    if list.iter().filter(is_ordered).all(|resource| resource.meta.created.is_some()) {
-        ordered.sort_by_key(|resource| {
-            let created = resource.meta.created.map(|created| created.value);
-            (created, resource.meta.name.value, resource.namespace.map(|namespace| namespace.value))
-        });
+    if list.iter().filter(is_ordered).any(|resource| resource.meta.created.is_none()) {
+        return None;
     }
-    ordered
+    let mut ordered: Vec<&Resource<'_>> = list.iter().collect();
+    ordered.sort_by_key(|resource| {
+        let created = resource.meta.created.map(|created| created.value);
+        (created, resource.meta.name.value, resource.namespace.map(|namespace| namespace.value))
+    });
+    Some(ordered)
 }
 
 /// Takes over what a mesh configuration sets. The mesh's own is `{}` merged on the defaults, so an empty block keeps
