@@ -211,7 +211,7 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
         (estate.workloads[workload].namespace, class, numbers, gateways.client_of(workload))
     });
     let routes = routes::Routes::new(estate, facts, &pools);
-    let names = names::Names::new(estate);
+    let names = names::Names::new(&tenants, estate, facts);
     groups.par_iter_mut().for_each(|(position, group)| {
         let workload = tenants[*position];
         let profile = around.question(*position);
