@@ -7,7 +7,9 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::audit_text;
+use palisade::config::{Config, Part};
 use palisade::finding::Severity;
+use palisade::source;
 
 /// A mesh in order: one namespace, one host outside, both hops through the gateway.
 const ESTATE: &str = r#"apiVersion: v1
@@ -246,6 +248,46 @@ fn an_alias_of_a_registered_host_is_fine_where_aliases_are() {
         spec: {type: ExternalName, externalName: example.com, ports: [{name: http, port: 80}]}\n";
     let of = |added: &str| findings(&adding(added));
     assert_eq!(of(&format!("{image}{alias}")), of(image.trim_end_matches("---\n")), "istio/istio#58555");
+}
+
+/// That no object of the input knows a host says nothing: another Gateway may serve it, and so may other pods at which the
+/// policy holds. What the listeners of all there is leave out is told.
+#[test]
+fn a_policy_may_name_hosts_that_nothing_in_the_input_serves() {
+    let one_host = |text: &str| text.replacen("istio-egress/*\"]\n    tls", "istio-egress/example.com\"]\n    tls", 1);
+    let other_host = |text: &str| text.replacen("{hosts: [example.com]}", "{hosts: [example.com, partner.example]}", 1);
+    let other_namespace =
+        |text: &str| {
+            text.replacen("{name: team-x, namespace: istio-egress}", "{name: team-x, namespace: istio-system}", 1)
+                .replacen("  selector: {matchLabels: {istio: egress-gateway}}\n", "", 1)
+        };
+    let is_told = |text: &str, complete: &[Part]| {
+        let walk = source::from_text("input.yaml", text.to_owned());
+        let config = Config { complete: complete.to_vec(), all: true, ..Config::default() };
+        let report = palisade::audit(&walk, &config);
+        report.findings.iter().any(|reported| reported.finding.variant == "host-not-served")
+    };
+    let unserved = one_host(&other_host(ESTATE));
+    assert!(is_told(&unserved, &[Part::Mesh]));
+    assert!(!is_told(&unserved, &[]), "istio/istio#24710");
+    let second = "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: shop, namespace: team-x}\n\
+        spec: {selector: {istio: egress-gateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [\"*.example\"]}]}\n";
+    let of_all = "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: other-egress, namespace: istio-egress}\n\
+        spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}\n";
+    let everybodys = unserved.replacen("  selector: {matchLabels: {istio: egress-gateway}}\n", "", 1);
+    let served = [
+        ("a listener for every host", other_host(ESTATE)),
+        ("a Gateway of another team", unserved.clone() + second),
+        ("a listener of the Gateway API", everybodys.clone() + of_all),
+        (
+            "pods beside the gateway",
+            everybodys.replacen("{name: app, namespace: team-x}", "{name: app, namespace: istio-egress}", 1),
+        ),
+        ("every pod of the mesh", other_namespace(&unserved)),
+    ];
+    for (by, text) in served {
+        assert!(!is_told(&text, &[Part::Mesh]), "{by}");
+    }
 }
 
 /// A gateway of the Gateway API for the same host, in a namespace of its own, with a route for each of its hops.
