@@ -323,8 +323,10 @@ fn missing_account(namespace: &str, account: &str, audit: &Audit<'_>) -> Option<
     let estate = audit.estate;
     let mut workloads =
         estate.workloads.iter().filter(|workload| Pattern::of(namespace).matches(estate.namespace_of(workload).name));
+    let mut machines = estate.mesh.workload_entries.iter().filter(|one| Pattern::of(namespace).matches(one.namespace));
     let is_missing = estate.evidence.kubernetes_is_complete()
-        && !workloads.any(|workload| Pattern::of(account).matches(workload.service_account));
+        && !workloads.any(|workload| Pattern::of(account).matches(workload.service_account))
+        && !machines.any(|one| one.account.is_some_and(|own| Pattern::of(account).matches(own)));
     let help = "name a service account that a workload runs as";
     is_missing.then(|| ("no-such-account", "which no workload runs as".to_owned(), help))
 }
