@@ -77,7 +77,7 @@ impl Kustomizations {
         files
     }
 
-    fn roots(&self, objects: &Objects) -> Vec<Root<'_>> {
+    fn roots<'k>(&'k self, objects: &Objects) -> Vec<Root<'k>> {
         let taken: BTreeSet<&str> = self
             .by_folder
             .values()
