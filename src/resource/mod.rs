@@ -196,10 +196,16 @@ struct Object<'a> {
     node: Node<'a>,
 }
 
-/// The objects of a document: itself, or the items of the `List` that it is, however deeply nested.
+/// The objects of a document: itself, or the items of the `List` that it is, however deeply nested, or of a bare list, which
+/// is what is left of one when `jq .items` has gone over it.
 fn objects<'a>(document: &'a Document<'a>) -> Vec<Object<'a>> {
+    let root = document.root();
+    let is_object = |item: Node<'_>| item.get("apiVersion").is_some() && item.get("kind").is_some();
     let mut found = Vec::new();
-    expand(document.root(), ("", ""), &mut found);
+    match root.shape() == Shape::Sequence && root.items().any(is_object) {
+        true => root.items().for_each(|item| expand(item, ("", ""), &mut found)),
+        false => expand(root, ("", ""), &mut found),
+    }
     found
 }
 
