@@ -43,7 +43,9 @@ fn dual_stack(pool: &NodePool<'_>, stack: Text<'_>, external: Match, open: &Traf
     let (variant, severity, addresses) = match external {
         Match::Yes => ("external", Severity::Critical, ""),
         Match::No => ("internal", Severity::Low, ""),
-        Match::Unknown => ("access-unknown", Severity::Medium, "; the input leaves open whether their addresses are public"),
+        Match::Unknown => {
+            ("access-unknown", Severity::Medium, "; the input leaves open whether their addresses are public")
+        }
     };
     let message = format!(
         "nodes of pool `{}` speak IPv6, and no rule denies it, such as {} to {}{addresses}",
