@@ -58,7 +58,7 @@ pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resourc
     let own: BTreeSet<SourceId> = estates.values().flatten().copied().collect();
     let shared: BTreeSet<SourceId> = all.difference(&own).copied().collect();
     let scope = |(name, files): (String, BTreeSet<SourceId>)| Scope { name, sources: &files | &shared };
-    Scopes { list: estates.into_iter().map(scope).collect(), problems: kustomizations.forgotten(documents) }
+    Scopes { list: estates.into_iter().map(scope).collect(), problems: kustomizations.problems(documents) }
 }
 
 /// Gives the estates what is in none of them yet and stands in a folder of their name, beside such a folder of another.

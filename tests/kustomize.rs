@@ -70,3 +70,19 @@ fn a_file_that_its_kustomization_forgets_is_named() {
     assert_eq!(forgets("resources: [app.yaml]\npatches: [{path: deny.yaml}]\n"), [""; 0]);
     assert_eq!(forgets("resources: [app.yaml]\ntransformers: [deny.yaml]\n"), [""; 0]);
 }
+
+#[test]
+fn what_kustomize_changes_out_of_sight_is_said_once() {
+    let said = |kustomization: &str| {
+        let other = ("other/kustomization.yaml", kustomization);
+        let files = [("shop/kustomization.yaml", kustomization), ("shop/app.yaml", DEPLOYMENT), other];
+        let (walk, report) = audit(&files);
+        let problems = report.inputs.problems.iter().filter(|one| one.message.contains("`kustomize build`"));
+        problems.map(|one| walk.sources[one.at.source].slice(one.at.span).to_owned()).collect::<Vec<_>>()
+    };
+    let inline = "resources: [app.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: add, path: /spec/template/spec/hostNetwork, value: true}\n";
+    assert_eq!(said(inline), ["patches"]);
+    assert_eq!(said("resources: [app.yaml]\ncommonLabels: {team: x}\n"), ["commonLabels"]);
+    assert_eq!(said("resources: [app.yaml]\nlabels: [{pairs: {team: x}, includeTemplates: true}]\n"), ["labels"]);
+    assert_eq!(said("resources: [app.yaml]\nlabels: [{pairs: {team: x}}]\npatches: [{path: p.yaml}]\n"), [""; 0]);
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::folders::is_environment;
 use super::objects::{Content, Objects};
 use crate::resource::{is_kustomization_file, taken_in};
-use crate::source::{Document, Node, Problem, Shape, SourceId, Sources, folder, joined};
+use crate::source::{Document, Location, Node, Problem, Shape, SourceId, Sources, folder, joined};
 
 /// The kustomizations of an input, by their folders.
 pub(super) struct Kustomizations {
@@ -111,8 +111,23 @@ impl Kustomizations {
         if estates.len() < 2 { BTreeMap::new() } else { estates }
     }
 
+    /// What kustomize makes of the files that an audit of the files does not see.
+    pub fn problems(&self, documents: &[Document<'_>]) -> Vec<Problem> {
+        let is_kustomization = |document: &&Document<'_>| is_kustomization_file(document.source().path());
+        let changes = documents.iter().filter(is_kustomization).filter_map(|document| changes(document.root()));
+        let unseen = changes.min_by_key(|(at, _)| (at.source, at.span.start)).map(|(at, key)| {
+            let message = format!(
+                "`{key}` here, or the like, changes objects after they are read: audit what `kustomize build` prints as well"
+            );
+            Problem { at, message }
+        });
+        let mut problems = self.forgotten(documents);
+        problems.extend(unseen);
+        problems
+    }
+
     /// Where objects stand beside a kustomization, and none names their file: kustomize leaves them out.
-    pub fn forgotten(&self, documents: &[Document<'_>]) -> Vec<Problem> {
+    fn forgotten(&self, documents: &[Document<'_>]) -> Vec<Problem> {
         let is_object = |root: Node<'_>| root.get("apiVersion").is_some() && root.get("kind").is_some();
         let is_forgotten = |document: &&Document<'_>| {
             let source = document.source();
@@ -180,6 +195,23 @@ fn name(roots: &[Root<'_, '_>], index: usize, rivals: &[usize]) -> String {
     // A root that holds all of its rivals parts from them nowhere.
     let last = own.last().copied().filter(|step| !step.is_empty()).unwrap_or(".");
     if named.is_empty() { last.to_owned() } else { named.join("/") }
+}
+
+/// The first thing in a kustomization that changes objects and that no file of objects shows, with its key.
+fn changes(root: Node<'_>) -> Option<(Location, &str)> {
+    let is_inline =
+        |patch: Node<'_>| patch.get("patch").is_some() || patch.text().is_some_and(|text| text.contains('\n'));
+    let reaches_pods = |labels: Node<'_>| {
+        let is_set = |key: &&str| labels.get(key).and_then(Node::text) == Some("true");
+        ["includeSelectors", "includeTemplates"].iter().any(|key| is_set(key))
+    };
+    let change = root.entries().find(|entry| match entry.name() {
+        "patches" | "patchesStrategicMerge" | "patchesJson6902" => entry.value.items().any(is_inline),
+        "labels" => entry.value.items().any(reaches_pods),
+        "commonLabels" | "replacements" | "transformers" | "helmCharts" | "vars" => !entry.value.is_null(),
+        _ => false,
+    })?;
+    Some((change.key.at(), change.name()))
 }
 
 /// Calls for every text that is a value somewhere in a node.
