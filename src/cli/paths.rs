@@ -116,7 +116,7 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
         let (told, inputs) = palisade::paths(walk, config, &filter, |listings, inputs| {
             asked.known(|| listings.iter().flat_map(Listing::names).collect(), inputs)?;
             asked.write(|out| match command.format {
-                FormatName::Terminal => out.write_all(paths::terminal(listings, &walk.sources, &options).as_bytes()),
+                FormatName::Terminal => paths::terminal(listings, &walk.sources, &options, out),
                 FormatName::Json => paths::json(listings, &walk.sources, out),
             })
         });

@@ -159,7 +159,8 @@ pub fn mutations() -> Vec<Mutation> {
 fn nothing_leaves_the_reference_estate_but_what_is_meant() {
     let reference = reference();
     assert_eq!(open(&reference), BTreeSet::new());
-    let unknown: Vec<_> = ways(&reference).into_iter().filter(|(_, way)| way.exit.verdict == Verdict::Unknown).collect();
+    let unknown: Vec<_> =
+        ways(&reference).into_iter().filter(|(_, way)| way.exit.verdict == Verdict::Unknown).collect();
     assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
@@ -168,7 +169,9 @@ fn two_independent_layers_close_every_direct_way() {
     let all = ways(&reference());
     let direct: Vec<_> = all
         .iter()
-        .filter(|(_, way)| way.exit.via == Via::Direct && way.exit.class == Class::Internet && way.exit.verdict == Verdict::Closed)
+        .filter(|(_, way)| {
+            way.exit.via == Via::Direct && way.exit.class == Class::Internet && way.exit.verdict == Verdict::Closed
+        })
         .collect();
     let workloads: BTreeSet<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(workloads.len(), 7);

@@ -7,7 +7,7 @@ use crate::analysis::Facts;
 use crate::analysis::exits::{Control, Exit, Holder, Step};
 use crate::finding::{Decision, Hop, Object};
 use crate::model::Estate;
-use crate::report::paths::{Alike, Destination, Filter, Listing, Way, place};
+use crate::report::paths::{Alike, Destination, Filter, Listing, Way, alike, place};
 use crate::source::Location;
 use crate::triage::Objects;
 
@@ -96,13 +96,7 @@ pub struct Route {
 /// Draws an estate with the ways out that are asked for; `name` tells it from others of the input. `objects` says what
 /// stands where.
 #[must_use]
-pub fn picture(
-    name: &str,
-    estate: &Estate<'_>,
-    facts: &Facts<'_>,
-    filter: &Filter,
-    objects: &dyn Objects,
-) -> Picture {
+pub fn picture(name: &str, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, objects: &dyn Objects) -> Picture {
     let listing = Listing::new(name, estate, facts, filter);
     let mut drawing = Drawing::new(estate, facts, objects);
     for pool in 0..estate.pools.len() {
@@ -116,8 +110,9 @@ pub fn picture(
     for (row, group) in listing.rows.iter().zip(groups) {
         let Some(&first) = row.workloads.first() else { continue };
         let mut known: BTreeMap<(Alike, Vec<usize>), usize> = BTreeMap::new();
-        for way in row.exits.iter().map(|exit| listing.way(exit, first)) {
-            let alike = way.alike();
+        for exit in &row.exits {
+            let way = listing.way(exit, first);
+            let alike = alike(exit, way.witness.iter().cloned());
             let route = drawing.route(group, way);
             let index = *known.entry((alike, route.nodes.clone())).or_insert(routes.len());
             match routes.get_mut(index) {
@@ -196,7 +191,8 @@ impl<'e, 'a> Drawing<'e, 'a> {
 
     /// A group, which is named as its first workload, and its namespace.
     fn group(&mut self, workloads: &[usize]) -> usize {
-        let names: Vec<String> = workloads.iter().map(|&own| self.estate.display(&self.estate.workloads[own])).collect();
+        let names: Vec<String> =
+            workloads.iter().map(|&own| self.estate.display(&self.estate.workloads[own])).collect();
         let own = workloads.first().map(|&first| &self.estate.workloads[first]);
         let namespace = own.map(|own| self.estate.namespace_of(own).name.to_owned());
         if let Some(namespace) = &namespace {

@@ -58,17 +58,16 @@ impl Way {
             at: (!step.is_missing()).then_some(hop.at),
         })
     }
-
-    /// What it has in common with the ways that are told with it.
-    pub(in crate::report) fn alike(&self) -> Alike {
-        let Exit { via, class, ref host, tier, verdict, approved, .. } = *self.exit;
-        let reasons = self.witness.iter().map(|hop| hop.reason.clone()).collect();
-        (via, class, host.clone(), tier, verdict, approved, reasons)
-    }
 }
 
 /// What makes two ways of a workload alike: all but the protocols and addresses.
 pub(in crate::report) type Alike = (Via, Class, Option<String>, Tier, Verdict, bool, Vec<String>);
+
+/// What a way has in common with those that are told with it.
+pub(in crate::report) fn alike(exit: &Exit, hops: impl IntoIterator<Item = Hop>) -> Alike {
+    let Exit { via, class, ref host, tier, verdict, approved, .. } = *exit;
+    (via, class, host.clone(), tier, verdict, approved, hops.into_iter().map(|hop| hop.reason).collect())
+}
 
 /// Addresses that are reached by one protocol on the same ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,15 +140,21 @@ impl<'e> Listing<'e> {
     pub fn way(&self, exit: &Arc<Exit>, workload: usize) -> Way {
         Way {
             destinations: destinations(&exit.traffic, exit.host.is_some()),
-            witness: exit.witness(workload, self.estate, self.facts),
+            witness: self.witness(exit, workload),
             exit: Arc::clone(exit),
         }
+    }
+
+    /// The hops of a way as a workload takes it.
+    pub(super) fn witness(&self, exit: &Exit, workload: usize) -> Vec<Hop> {
+        exit.witness(workload, self.estate, self.facts)
     }
 
     /// Every way with the name of the workload that takes it, in the order of the names.
     pub fn ways(&self) -> impl Iterator<Item = (Rc<str>, Way)> {
         let named = |&workload: &usize| (Rc::from(self.name_of(workload)), workload);
-        let workloads = self.rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, named(workload))));
+        let workloads =
+            self.rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, named(workload))));
         let mut workloads: Vec<(&Row, (Rc<str>, usize))> = workloads.collect();
         workloads.sort_by(|(_, (one, _)), (_, (other, _))| one.cmp(other));
         workloads.into_iter().flat_map(move |(row, (name, workload))| {

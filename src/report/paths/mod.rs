@@ -14,7 +14,7 @@ pub use listing::{Cell, Destination, Listing, Row, Stop, Way};
 pub use terminal::terminal;
 
 pub(super) use json::{DestinationShape, destination_shape};
-pub(super) use listing::Alike;
+pub(super) use listing::{Alike, alike};
 pub(super) use terminal::{NAMED, few, leads_to, place};
 
 use std::io;

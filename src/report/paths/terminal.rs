@@ -1,10 +1,11 @@
 //! Ways out for people: a table of workloads against ways with the number of controls in each cell, then the witnesses.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::first;
-use super::listing::{Alike, Cell, Destination, Listing, Row, Stop, Way};
+use super::listing::{Alike, Cell, Destination, Listing, Row, Stop, Way, alike};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::{Class, Exit, Verdict, Via};
 use crate::finding::Decision;
@@ -18,40 +19,53 @@ use crate::traffic::PortSet;
 pub(in crate::report) const NAMED: usize = 5;
 
 /// Draws for each estate the table, then what is listed: what is open, what is unknown, what is approved, what is closed.
-#[must_use]
-pub fn terminal(listings: &[Listing<'_>], sources: &Sources, options: &Terminal) -> String {
+///
+/// # Errors
+/// What the writer reports.
+pub fn terminal(
+    listings: &[Listing<'_>],
+    sources: &Sources,
+    options: &Terminal,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let options = Terminal { width: options.width.clamp(40, 160), ..*options };
     let palette = Palette::new(options.color);
-    let estate = |listing: &Listing<'_>| {
-        let drawn = of_estate(listing, sources, &options, palette);
-        if listing.name.is_empty() { drawn } else { palette.bold(&estate_title(listing.name)) + "\n\n" + &drawn }
-    };
     // Estates without workloads that were asked for say nothing, unless all do.
     let asked: Vec<&Listing<'_>> = listings.iter().filter(|listing| !listing.rows.is_empty()).collect();
-    match asked.as_slice() {
-        [] => "no application workload to look at\n".to_owned(),
-        asked => asked.iter().map(|listing| estate(listing)).collect::<Vec<_>>().join("\n"),
+    if asked.is_empty() {
+        return writeln!(out, "no application workload to look at");
     }
+    for (number, listing) in asked.into_iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        if !listing.name.is_empty() {
+            write!(out, "{}\n\n", palette.bold(&estate_title(listing.name)))?;
+        }
+        of_estate(listing, sources, &options, out)?;
+    }
+    Ok(())
 }
 
-fn of_estate(listing: &Listing<'_>, sources: &Sources, options: &Terminal, palette: Palette) -> String {
-    let mut text = table(listing, options);
+fn of_estate(listing: &Listing<'_>, sources: &Sources, options: &Terminal, out: &mut dyn Write) -> io::Result<()> {
+    let palette = Palette::new(options.color);
+    let mut add = |text: String| out.write_all(text.as_bytes());
+    add(table(listing, options))?;
     if !options.quiet {
-        text.push_str(&first::drawn(&listing.first, options));
+        add(first::drawn(&listing.first, options))?;
     }
-    for (verdict, approved) in [(Verdict::Open, false), (Verdict::Closed, false)] {
-        for told in told_once(listing, verdict, approved) {
-            text.push_str(&drawn(&told, listing, sources, options));
-        }
-        if verdict == Verdict::Open {
-            text.push_str(&undecided(listing, palette, options));
-            text.push_str(&approved_ways(listing, sources, options));
-        }
+    for told in told_once(listing, Verdict::Open, false) {
+        add(drawn(&told, listing, sources, options))?;
+    }
+    add(undecided(listing, palette, options))?;
+    add(approved_ways(listing, sources, options))?;
+    for told in told_once(listing, Verdict::Closed, false) {
+        add(drawn(&told, listing, sources, options))?;
     }
     if !options.quiet {
-        text.push_str(&summary(listing, palette));
+        add(summary(listing, palette))?;
     }
-    text
+    Ok(())
 }
 
 /// Ways that are alike hop by hop, over whichever protocols and to whichever of a namespace's workloads: told once.
@@ -77,16 +91,14 @@ fn told_once(listing: &Listing<'_>, verdict: Verdict, approved: bool) -> Vec<Tol
         let mut known: BTreeMap<Alike, usize> = BTreeMap::new();
         for (row, &workload) in rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, workload))) {
             for exit in row.exits.iter().filter(|exit| exit.verdict == verdict && exit.approved == approved) {
-                let index = *known.entry(listing.way(exit, workload).alike()).or_insert(all.len());
+                let index = *known.entry(alike(exit, listing.witness(exit, workload))).or_insert(all.len());
                 if index == all.len() {
                     all.push(Told { workloads: Vec::new(), exits: Vec::new() });
                 }
                 let told = &mut all[index];
-                if told.workloads.last() != Some(&workload) {
-                    told.workloads.push(workload);
-                }
+                named_once(&mut told.workloads, workload, listing);
                 // The other workloads have the same ways.
-                if told.workloads.len() == 1 {
+                if told.workloads == [workload] {
                     told.exits.push(Arc::clone(exit));
                 }
             }
@@ -124,6 +136,14 @@ pub(in crate::report) fn few<N: AsRef<str>>(names: impl ExactSizeIterator<Item =
     let more = names.len().saturating_sub(NAMED);
     let named = names.take(NAMED).map(|name| clean(name.as_ref()).into_owned()).collect::<Vec<_>>().join(", ");
     if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
+/// Adds a workload, unless the last one has its name: copies of an estate stand in one input.
+fn named_once(workloads: &mut Vec<usize>, workload: usize, listing: &Listing<'_>) {
+    let has_its_name = |&last: &usize| last == workload || listing.name_of(last) == listing.name_of(workload);
+    if !workloads.last().is_some_and(has_its_name) {
+        workloads.push(workload);
+    }
 }
 
 /// The first few of some workloads.
@@ -321,7 +341,9 @@ fn addresses(destinations: &[&Destination]) -> String {
 fn undecided(listing: &Listing<'_>, palette: Palette, options: &Terminal) -> String {
     type Key = (Via, Tier, Class, Vec<&'static str>);
     let mut known: BTreeMap<Key, (String, Vec<usize>)> = BTreeMap::new();
-    for (row, &workload) in listing.rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, workload))) {
+    for (row, &workload) in
+        listing.rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, workload)))
+    {
         for exit in row.exits.iter().filter(|exit| exit.verdict == Verdict::Unknown) {
             let layers = exit.gaps().map(|step| step.control.as_str()).collect();
             let said = || {
@@ -331,9 +353,7 @@ fn undecided(listing: &Listing<'_>, palette: Palette, options: &Terminal) -> Str
             };
             let (_, workloads) =
                 known.entry((exit.via, exit.tier, exit.class, layers)).or_insert_with(|| (said(), Vec::new()));
-            if workloads.last() != Some(&workload) {
-                workloads.push(workload);
-            }
+            named_once(workloads, workload, listing);
         }
     }
     let mut text = String::new();

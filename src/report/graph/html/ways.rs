@@ -41,7 +41,16 @@ pub(super) fn entries(picture: &Picture) -> Vec<Entry<'_>> {
         // The first hop has the name of the workload.
         let names: Vec<&str> = route.hops.iter().skip(1).map(|(hop, ..)| hop.name.as_str()).collect();
         let reasons: Vec<&str> = route.hops.iter().map(|(hop, ..)| hop.reason.as_str()).collect();
-        let key = (node.namespace.as_deref(), look, route.exit.via, route.exit.tier, route.exit.class, &route.exit.host, names, reasons);
+        let key = (
+            node.namespace.as_deref(),
+            look,
+            route.exit.via,
+            route.exit.tier,
+            route.exit.class,
+            &route.exit.host,
+            names,
+            reasons,
+        );
         let alike = known.entry(key).or_default();
         let same = alike.iter().copied().find(|&entry| entries[entry].route.destinations == route.destinations);
         let index = same.unwrap_or_else(|| {
