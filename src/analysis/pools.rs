@@ -219,7 +219,7 @@ pub fn google_access(pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
 pub fn has_google_endpoint(pool: &NodePool<'_>, estate: &Estate<'_>) -> Match {
     let endpoints = estate.topology.google_endpoints.iter();
     let here = endpoints.map(|endpoint| same(endpoint.network.as_ref(), pool.network.as_ref()));
-    here.fold(Match::No, Match::or)
+    Match::any(here)
 }
 
 /// Whether some traffic reaches public IPv4 addresses, mail apart.

@@ -118,7 +118,7 @@ impl<'a> Scope<'a> {
         let listed = (self.only.is_empty() || named(&self.only)) && !named(&self.except);
         let owned = self.own.is_none_or(|own| own == namespace.name);
         let selected = self.selectors.iter().map(|selector| Selector::Labels(selector).matches_namespace(namespace));
-        selected.fold(Match::from(listed && owned), Match::and)
+        Match::from(listed && owned).and(Match::all(selected))
     }
 
     /// The place of what leaves a namespace out on purpose: its name in a list, or a requirement that excludes it. A scope for

@@ -34,6 +34,20 @@ impl Match {
             _ => Self::Unknown,
         }
     }
+
+    /// All must match: nothing is asked after the first that does not.
+    #[must_use]
+    pub fn all(matches: impl IntoIterator<Item = Self>) -> Self {
+        let join = |all: Self, one| Some(all.and(one)).filter(|all| *all != Self::No);
+        matches.into_iter().try_fold(Self::Yes, join).unwrap_or(Self::No)
+    }
+
+    /// One must match: nothing is asked after the first that does.
+    #[must_use]
+    pub fn any(matches: impl IntoIterator<Item = Self>) -> Self {
+        let join = |any: Self, one| Some(any.or(one)).filter(|any| *any != Self::Yes);
+        matches.into_iter().try_fold(Self::No, join).unwrap_or(Self::Yes)
+    }
 }
 
 impl std::ops::Not for Match {
@@ -70,11 +84,11 @@ impl<'a> Selector<'a> {
     pub fn matches(&self, labels: &Labels<'_>) -> Match {
         match self {
             Self::Everything => Match::Yes,
-            Self::Labels(selector) => selector
-                .requirements
-                .iter()
-                .map(|requirement| meets(requirement, labels.get(requirement.key.value).map(|value| value.value)))
-                .fold(Match::from(selector.labels.is_subset(labels)), Match::and),
+            Self::Labels(selector) => {
+                let value = |key: &str| labels.get(key).map(|value| value.value);
+                let met = selector.requirements.iter().map(|one| meets(one, value(one.key.value)));
+                Match::from(selector.labels.is_subset(labels)).and(Match::all(met))
+            }
         }
     }
 
@@ -115,7 +129,7 @@ impl<'a> Selector<'a> {
             false => meets(one, value(one.key.value)),
         };
         let parts = selector.labels.iter().map(equal).chain(selector.requirements.iter().map(met));
-        parts.fold(Match::Yes, Match::and)
+        Match::all(parts)
     }
 
     /// Whether a namespace is selected. Of one that is not declared in the input only the label with its name is known.
@@ -207,5 +221,5 @@ pub(super) fn term_matches(term: &NodeSelectorTerm<'_>, pool: &NodePool<'_>) -> 
     let expressions = term.expressions.iter().map(meets_one);
     // The only field is a node's name, which a pool does not fix.
     let fields = term.fields.iter().map(|_| Match::Unknown);
-    expressions.chain(fields).fold(Match::Yes, Match::and)
+    Match::all(expressions.chain(fields))
 }

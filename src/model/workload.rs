@@ -78,9 +78,9 @@ impl<'a> Placement<'a> {
             None if pool.decides(key.value) => Match::No,
             None => Match::Unknown,
         };
-        let selected = self.selected().map(has).fold(Match::Yes, Match::and);
+        let selected = Match::all(self.selected().map(has));
         let Some(terms) = self.affinity else { return selected };
-        let affine = terms.iter().map(|term| term_matches(term, pool)).fold(Match::No, Match::or);
+        let affine = Match::any(terms.iter().map(|term| term_matches(term, pool)));
         selected.and(affine)
     }
 

@@ -85,9 +85,8 @@ pub fn decide(policies: &[Held<'_, '_>], chain: Chain, request: &Request<'_>, me
     let case = Case { chain, request, mesh };
     let with = |action: Action| policies.iter().filter(move |(policy, _)| policy.action == action).copied();
     let asks = |policy: &AuthorizationPolicy<'_>| chain == Chain::Http || !judges_requests_alone(policy, mesh);
-    let custom =
-        with(Action::Custom).filter(|(policy, _)| asks(policy)).map(|held| case.held(held)).fold(Match::No, Match::or);
-    let deny = with(Action::Deny).map(|held| case.held(held)).fold(Match::No, Match::or);
+    let custom = Match::any(with(Action::Custom).filter(|(policy, _)| asks(policy)).map(|held| case.held(held)));
+    let deny = Match::any(with(Action::Deny).map(|held| case.held(held)));
     let allow = case.allow(&with(Action::Allow).collect::<Vec<_>>());
     if deny == Match::Yes {
         Decision::Deny
@@ -100,6 +99,18 @@ pub fn decide(policies: &[Held<'_, '_>], chain: Chain, request: &Request<'_>, me
     } else {
         Decision::Unknown
     }
+}
+
+/// Whether a clause of a policy matches a request.
+#[must_use]
+pub fn matches(
+    policy: &AuthorizationPolicy<'_>,
+    clause: &Clause<'_>,
+    chain: Chain,
+    request: &Request<'_>,
+    mesh: &Mesh<'_>,
+) -> Match {
+    Case { chain, request, mesh }.clause(policy, clause)
 }
 
 /// Whether a clause can match anything at all on a chain, whatever the request: an ALLOW that names what is not seen there
@@ -147,7 +158,7 @@ impl Case<'_> {
     /// Whether a policy matches, as far as it is certain that it holds.
     fn held(&self, (policy, certain): Held<'_, '_>) -> Match {
         let clauses = policy.clauses.iter().map(|clause| self.clause(policy, clause));
-        let matches = clauses.fold(Match::No, Match::or);
+        let matches = Match::any(clauses);
         if certain || matches == Match::No { matches } else { Match::Unknown }
     }
 
@@ -159,21 +170,21 @@ impl Case<'_> {
             // Whichever of them hold, each lets it pass.
             return all.fold(Match::Yes, |all, one| if one == Match::Yes { all } else { Match::Unknown });
         }
-        policies.iter().map(|held| self.held(*held)).fold(Match::No, Match::or)
+        Match::any(policies.iter().map(|held| self.held(*held)))
     }
 
     fn clause(&self, policy: &AuthorizationPolicy<'_>, clause: &Clause<'_>) -> Match {
         if is_dropped(policy.action, clause, self.chain) {
             return Match::No;
         }
-        let all = |tests: &[Condition<'_>]| {
-            tests.iter().filter_map(|test| self.test(policy, test)).fold(Match::Yes, Match::and)
-        };
+        let all = |tests: &[Condition<'_>]| Match::all(tests.iter().filter_map(|test| self.test(policy, test)));
         let any = |blocks: &[Conditions<'_>]| {
-            let matches = blocks.iter().map(|block| all(&block.list)).fold(Match::No, Match::or);
+            let matches = Match::any(blocks.iter().map(|block| all(&block.list)));
             if blocks.is_empty() { Match::Yes } else { matches }
         };
-        any(&clause.sources).and(any(&clause.operations)).and(all(&clause.conditions))
+        // What is asked for is quicker to tell than who asks.
+        let asked = any(&clause.operations).and(all(&clause.conditions));
+        if asked == Match::No { asked } else { asked.and(any(&clause.sources)) }
     }
 
     /// Whether a test passes; none where the proxy leaves it out, as it does with what it cannot see.
@@ -184,7 +195,7 @@ impl Case<'_> {
         let mut values =
             test.values.iter().map(|value| value.value).filter(|value| !is_invalid(test, value)).peekable();
         values.peek()?;
-        let matches = values.map(|value| self.value(policy, test.attribute, value)).fold(Match::No, Match::or);
+        let matches = Match::any(values.map(|value| self.value(policy, test.attribute, value)));
         let matches = if test.open && matches == Match::No { Match::Unknown } else { matches };
         Some(if test.negative { !matches } else { matches })
     }

@@ -49,7 +49,7 @@ impl Peer<'_> {
             Attribute::TrustDomain => vec![Glob::default().text(SCHEME).starred(value).text("/").any()],
             _ => principals(value, mesh),
         };
-        globs.iter().map(|glob| glob.matches(&name)).fold(Match::No, Match::or)
+        Match::any(globs.iter().map(|glob| glob.matches(&name)))
     }
 }
 

@@ -48,12 +48,14 @@ impl<'v> Pattern<'v> {
     /// Whether a host matches: letters are equal whatever their case.
     #[must_use]
     pub fn matches_host(self, text: &str) -> bool {
-        let text = text.to_ascii_lowercase();
+        let is =
+            |part: Option<&[u8]>, value: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(value.as_bytes()));
+        let text = text.as_bytes();
         match self {
             Self::Any => true,
-            Self::Exact(value) => text == value.to_ascii_lowercase(),
-            Self::Prefix(value) => text.starts_with(&value.to_ascii_lowercase()),
-            Self::Suffix(value) => text.ends_with(&value.to_ascii_lowercase()),
+            Self::Exact(value) => is(Some(text), value),
+            Self::Prefix(value) => is(text.get(..value.len()), value),
+            Self::Suffix(value) => is(text.len().checked_sub(value.len()).and_then(|start| text.get(start..)), value),
         }
     }
 }

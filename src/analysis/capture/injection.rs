@@ -146,7 +146,7 @@ fn by_labels(workload: &Workload<'_>, namespace: &Namespace<'_>) -> Injection {
 /// Asks the webhooks of the input, which are taken to be all there are but for those of a control plane that Google manages.
 fn by_webhooks(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &InjectionSettings<'_>) -> Injection {
     let calls = settings.webhooks.iter().map(|webhook| webhook.is_called_for(workload, namespace));
-    let called = calls.fold(Match::No, Match::or);
+    let called = Match::any(calls);
     let by_labels = by_labels(workload, namespace);
     let asked = asked(workload, namespace);
     match (called, by_labels) {

@@ -116,7 +116,7 @@ fn best(workload: usize, need: &Need<'_>, policies: &NetworkPolicies<'_>) -> Opt
                 (false, false) => Match::No,
             }
         });
-        to_all.fold(Match::Yes, Match::and)
+        Match::all(to_all)
     };
     let ways: Vec<Match> = need.ways.iter().map(passes).collect();
     let first = |wanted: Match| ways.iter().position(|found| *found == wanted).map(|way| (wanted, way));

@@ -38,11 +38,11 @@ pub(super) fn to_any_network(networks: &[Link<'_>], pool: &NodePool<'_>) -> Matc
         return Match::Yes;
     }
     let Some(own) = &pool.network else { return Match::Unknown };
-    networks.iter().map(|network| network.is(own)).fold(Match::No, Match::or)
+    Match::any(networks.iter().map(|network| network.is(own)))
 }
 
 fn to_account(accounts: &[Identity], identity: &Identity) -> Match {
-    accounts.iter().map(|account| account.is(identity)).fold(Match::No, Match::or)
+    Match::any(accounts.iter().map(|account| account.is(identity)))
 }
 
 /// Besides the tags of its own a node has the one that GKE gives all nodes of its cluster.
@@ -76,7 +76,7 @@ fn to_secure_tags(tags: &[Text<'_>], pool: &NodePool<'_>) -> Match {
             (false, true) => Match::No,
             (false, false) => Match::Unknown,
         };
-        own.iter().map(with).fold(Match::No, Match::or)
+        Match::any(own.iter().map(with))
     };
-    tags.iter().map(same).fold(Match::No, Match::or)
+    Match::any(tags.iter().map(same))
 }

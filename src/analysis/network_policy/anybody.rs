@@ -34,5 +34,5 @@ fn speaks_of_anybody(clause: &PolicyClause<'_>) -> Match {
         PeerScope::Unknown(_) => Match::Unknown,
         _ => Match::No,
     };
-    clause.peers.as_ref().map_or(Match::Yes, |peers| peers.iter().map(is_everybody).fold(Match::No, Match::or))
+    clause.peers.as_ref().map_or(Match::Yes, |peers| Match::any(peers.iter().map(is_everybody)))
 }

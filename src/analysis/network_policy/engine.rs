@@ -163,7 +163,7 @@ impl<'e, 'a> Engine<'e, 'a> {
             };
             is_peer(peer, kind, self.first(group), self.dataplane, on_node, in_scope(group))
         };
-        peers.iter().map(one).fold(Match::No, Match::or)
+        Match::any(peers.iter().map(one))
     }
 
     /// Any of the group's workloads: none of them can be told from the others.

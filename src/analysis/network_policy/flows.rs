@@ -163,6 +163,6 @@ impl NetworkPolicies<'_> {
             PeerScope::Unknown(_) => Match::Unknown,
             PeerScope::Outside(_) | PeerScope::Nodes(_) | PeerScope::Names(_) => Match::No,
         };
-        peers.iter().map(one).fold(Match::No, Match::or)
+        Match::any(peers.iter().map(one))
     }
 }

@@ -167,7 +167,7 @@ fn speaks_of(clause: &PolicyClause<'_>, sample: &Sample) -> Match {
 /// Whether the peers of a clause hold an outside address.
 pub(super) fn speaks_of_address(clause: &PolicyClause<'_>, address: IpAddr) -> Match {
     let Some(peers) = &clause.peers else { return Match::Yes };
-    peers.iter().map(|peer| holds(peer, address)).fold(Match::No, Match::or)
+    Match::any(peers.iter().map(|peer| holds(peer, address)))
 }
 
 fn holds(peer: &Peer<'_>, address: IpAddr) -> Match {

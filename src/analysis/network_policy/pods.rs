@@ -153,5 +153,5 @@ pub(super) fn peer_speaks(
         };
         is_peer(peer, kind, workload, dataplane, on_node, in_scope)
     };
-    peers.iter().map(one).fold(Match::No, Match::or)
+    Match::any(peers.iter().map(one))
 }

@@ -56,7 +56,7 @@ fn serves(name: &str, network: &Link<'_>, audit: &Audit<'_>) -> Match {
             bound(&zone.networks, zone.written.networks.unknown.is_some() || zone.written.dns_name.unknown().is_some())
         });
     let policies = dns.response_policies.iter().map(|policy| answers(policy, name).and(bound(&policy.networks, false)));
-    zones.chain(policies).fold(Match::No, Match::or)
+    Match::any(zones.chain(policies))
 }
 
 /// Whether a response policy answers for a name; without its rules in the input it may.
@@ -68,7 +68,7 @@ fn answers(policy: &ResponsePolicy<'_>, name: &str) -> Match {
         Some(own) => Match::from(own.value.trim_end_matches('.').ends_with(name.trim_end_matches('.'))),
         None => Match::Unknown,
     });
-    of_name.fold(Match::No, Match::or)
+    Match::any(of_name)
 }
 
 const HELP: &str =
@@ -149,8 +149,7 @@ fn unbound(zone: &DnsZone<'_>, audit: &Audit<'_>) -> Option<Finding> {
         );
     }
     let networks = audit.estate.clusters.iter().filter_map(|cluster| cluster.network.as_ref());
-    let mut all =
-        networks.map(|network| zone.networks.iter().map(|own| own.is(network)).fold(Match::No, Match::or)).peekable();
+    let mut all = networks.map(|network| Match::any(zone.networks.iter().map(|own| own.is(network)))).peekable();
     let is_open = zone.written.networks.unknown.is_some() || matches!(zone.written.visibility, Setting::Unknown(_));
     if is_open || all.peek().is_none() || all.any(|bound| bound != Match::No) {
         return None;
