@@ -122,7 +122,7 @@ pub enum Kind<'a> {
 }
 
 /// Everything that was read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Resources<'a> {
     pub list: Vec<Resource<'a>>,
     /// What is read but not modelled, by API version and kind, with the file of each.

@@ -61,7 +61,7 @@ impl<'a> Asker<'a> {
 }
 
 /// The answer at a door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Consent {
     pub decision: Decision,
     /// The clause that allows it, or may, by its number; none where no policy allows and so everything is allowed.
