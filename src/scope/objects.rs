@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::{Kind, Resource, Resources};
-use crate::source::SourceId;
+use crate::source::{Problem, SourceId, Sources};
 
 /// Group, kind, namespace and name; with the file where this is all that tells an object from others of its name.
 type Identity<'a> = (&'a str, &'a str, &'a str, &'a str, Option<SourceId>);
@@ -96,19 +96,49 @@ fn together<'a, 'f>(
 
 /// Notes an object, unless it has no name yet or may be in a cluster's files any number of times.
 fn note<'a>(resource: &'a Resource<'a>, file: Option<SourceId>, content: &mut Content<'a>) {
+    let Some(identity) = identity(resource, file) else { return };
+    match resource.kind {
+        Kind::Namespace => drop(content.namespaces.insert(resource.meta.name.value)),
+        Kind::Workload(_) => drop(content.workloads.insert(identity)),
+        _ => drop(content.others.insert(identity)),
+    }
+}
+
+fn identity<'a>(resource: &Resource<'a>, file: Option<SourceId>) -> Option<Identity<'a>> {
     let meta = &resource.meta;
     // What Terraform and the cloud's own interfaces hold is known by a project and a path.
     let is_elsewhere = matches!(resource.kind, Kind::Cloud(_)) && !meta.api_version.contains(".cnrm.");
     let is_unlikely = matches!(resource.kind, Kind::ServiceAccount | Kind::Node(_) | Kind::ConfigMap | Kind::Partial);
     if is_elsewhere || is_unlikely || meta.name.value.is_empty() || !meta.placeholders.is_empty() {
-        return;
+        return None;
     }
     let group = meta.api_version.rsplit_once('/').map_or("", |(group, _)| group);
     let namespace = resource.namespace.map_or("", |namespace| namespace.value);
-    let identity = (group, meta.kind, namespace, meta.name.value, file);
-    match resource.kind {
-        Kind::Namespace => drop(content.namespaces.insert(meta.name.value)),
-        Kind::Workload(_) => drop(content.workloads.insert(identity)),
-        _ => drop(content.others.insert(identity)),
+    Some((group, meta.kind, namespace, meta.name.value, file))
+}
+
+/// Objects that some files hold twice, and not alike: each version is audited, and the cluster has only the one that is
+/// applied last.
+pub(super) fn doubled<'a>(
+    resources: &'a Resources<'a>,
+    sources: &Sources,
+    is_part: impl Fn(SourceId) -> bool,
+) -> Vec<Problem> {
+    let mut first: BTreeMap<Identity<'a>, &Resource<'a>> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for resource in resources.list.iter().filter(|resource| is_part(resource.meta.at.source)) {
+        let is_open = resource.namespace.is_some() && resource.namespace_at().is_none();
+        let Some(identity) = identity(resource, None).filter(|_| !is_open) else { continue };
+        let known = *first.entry(identity).or_insert(resource);
+        let text = |resource: &Resource<'_>| sources[resource.meta.at.source].slice(resource.meta.at.span).trim_end();
+        if text(known) != text(resource) {
+            let (name, other) = (resource.meta.name, sources[known.meta.at.source].path());
+            let message = format!(
+                "`{name}` differs from the {} of that name in `{other}`: both are audited, and the one that is applied last counts",
+                resource.meta.kind
+            );
+            problems.push(Problem { at: name.at, message });
+        }
     }
+    problems
 }
