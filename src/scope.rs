@@ -58,7 +58,15 @@ pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resourc
     let own: BTreeSet<SourceId> = estates.values().flatten().copied().collect();
     let shared: BTreeSet<SourceId> = all.difference(&own).copied().collect();
     let scope = |(name, files): (String, BTreeSet<SourceId>)| Scope { name, sources: &files | &shared };
-    Scopes { list: estates.into_iter().map(scope).collect(), problems: kustomizations.problems(documents) }
+    let list: Vec<Scope> = estates.into_iter().map(scope).collect();
+    let whole = Scope { name: String::new(), sources: all };
+    let mut problems = kustomizations.problems(documents);
+    for scope in if list.is_empty() { std::slice::from_ref(&whole) } else { list.as_slice() } {
+        let is_part = |id: SourceId| scope.sources.contains(&id) && !kustomizations.patches.contains(&id);
+        let doubled = objects::doubled(resources, sources, is_part).into_iter();
+        problems.extend(doubled.filter(|one| !problems.contains(one)).collect::<Vec<_>>());
+    }
+    Scopes { list, problems }
 }
 
 /// Gives the estates what is in none of them yet and stands in a folder of their name, beside such a folder of another.
