@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod config;
 pub mod finding;
 pub mod model;
+pub mod progress;
 pub mod repair;
 pub mod report;
 pub mod resource;
@@ -30,6 +31,7 @@ use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
 use finding::{Confidence, Object, Severity};
 use model::{Change, Estate};
+use progress::Stage;
 use repair::Repaired;
 use report::connections::{Filter, Listing};
 use resource::{Embedded, Resources};
@@ -96,11 +98,13 @@ fn audit_with<T: Send>(
     let embedded = resource::embedded_documents(&parsed.documents);
     let read = Read::new(walk, &parsed.documents, &embedded, config);
     let (audited, problems) = read.each(config, |estate, name, _| {
-        let facts = analysis::analyze(estate);
+        let facts = facts(estate);
+        progress::enter(Stage::Rules);
         let audit = Audit { estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
         let spoke = rules::RULES.iter().filter(|rule| rule.missing(estate).next().is_none()).map(|rule| rule.id);
         ((name.to_owned(), rules::run(&audit)), spoke.collect::<Vec<_>>(), take(estate, &facts, name))
     });
+    progress::begin(Stage::Judging, 1);
     let mut spoke: BTreeSet<&str> = BTreeSet::new();
     let mut findings = Vec::new();
     let mut taken = Vec::new();
@@ -120,6 +124,12 @@ fn audit_with<T: Send>(
     findings.extend(rules::about_ignores(&ignores).into_iter().map(Marked::from));
     let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
     (triage::triage(findings, inputs, &places, config), taken)
+}
+
+/// All facts of an estate.
+fn facts<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
+    progress::enter(Stage::Analysis);
+    analysis::analyze(estate)
 }
 
 /// What was read, and which of it is one estate.
@@ -147,9 +157,13 @@ impl<'a> Read<'a> {
         config: &Config,
         work: impl Fn(&Estate<'_>, &str, &Resources<'_>) -> T + Sync,
     ) -> (Vec<T>, Vec<Problem>) {
+        progress::begin(Stage::Modelling, self.scopes.len());
         let on = |resources: &Resources<'_>, name: &str| {
+            progress::enter(Stage::Modelling);
             let estate = model::lower(resources, config);
-            (work(&estate, name, resources), estate.problems)
+            let worked = work(&estate, name, resources);
+            progress::step();
+            (worked, estate.problems)
         };
         let done: Vec<(T, Vec<Problem>)> = match self.scopes.as_slice() {
             [] => vec![on(&self.resources, "")],
@@ -234,6 +248,7 @@ pub struct Connected {
 #[must_use]
 pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) -> Connected {
     let (listings, inputs) = list(walk, config, options.estate.as_deref(), |estate, name, _, _| {
+        progress::enter(Stage::Analysis);
         let policies = analysis::network_policy::network_policies(estate);
         let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(estate));
         let ends = (options.from.clone(), options.to.clone());
@@ -257,7 +272,8 @@ pub struct Paths {
 pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
     let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
     let (listings, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, resources, _| {
-        let facts = analysis::analyze(estate);
+        let facts = facts(estate);
+        progress::enter(Stage::Advice);
         let again = |changes: &[Change], hosts: &(dyn Fn(&str) -> bool + Sync)| {
             let mut changed = model::lower(resources, config);
             for &change in changes {
@@ -284,7 +300,7 @@ pub struct Graph {
 #[must_use]
 pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
     let (pictures, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, _, places| {
-        let facts = analysis::analyze(estate);
+        let facts = facts(estate);
         let mut picture = report::graph::picture(estate, &facts, filter, places);
         name.clone_into(&mut picture.listing.estate);
         picture

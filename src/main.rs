@@ -13,7 +13,7 @@ use cli::settings::Fault;
 use cli::written::Written;
 use cli::{
     Check, Cli, Color, Command, ListFormat, connections, diff, fix, graph, install, lsp, messages, paths, screen,
-    settings, show, sources,
+    settings, show, sources, waiting,
 };
 use palisade::config::Config;
 use palisade::report;
@@ -57,6 +57,10 @@ struct Audited {
 }
 
 fn audited(check: &Check) -> Result<Audited, Fault> {
+    waiting::shown(check.quiet, || audit(check))
+}
+
+fn audit(check: &Check) -> Result<Audited, Fault> {
     let file = settings::find(check.config.as_deref(), &check.paths)?;
     let walk = sources::walk(&check.paths, file.as_deref(), &check.own_files())?;
     let config = settings::settings(check, &walk)?;

@@ -1,18 +1,18 @@
 //! `palisade paths`: what was typed, and writing what was asked for.
 
-use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::outputs::Outputs;
 use super::settings::{self, Fault};
-use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
+use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, waiting, words};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
 use palisade::config::{Config, From, Part, To, listed, suggestion};
+use palisade::report::Terminal;
 use palisade::report::paths::{self, Filter, Listing};
-use palisade::source::Walk;
+use palisade::source::{Sources, Walk};
 use palisade::triage::Inputs;
 
 /// `palisade paths`.
@@ -21,12 +21,11 @@ pub struct Paths {
     #[command(flatten)]
     pub asked: Asked,
 
-    /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
-    pub format: FormatName,
+    #[command(flatten)]
+    pub outputs: Outputs<FormatName>,
 }
 
-/// What to read, which ways out of it are asked for, and where to write them.
+/// What to read, and which ways out of it are asked for.
 #[derive(Args)]
 pub struct Asked {
     /// Directories and files to read; `-` is standard input, and the default is the working directory
@@ -77,10 +76,6 @@ pub struct Asked {
     #[arg(long, help_heading = FILTER)]
     pub closed: bool,
 
-    /// Where to write it [default: standard output]
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
-
     /// Say nothing but what was asked for
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     pub quiet: bool,
@@ -93,8 +88,9 @@ pub struct Asked {
 const FILTER: &str = "What to list";
 
 /// A format by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {
+    #[default]
     Terminal,
     Json,
 }
@@ -105,39 +101,44 @@ pub enum FormatName {
 /// Something could not be read or written, or is asked for that is not in the input.
 pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
     let asked = &command.asked;
-    let options = match asked.output {
-        None => screen::drawing(color, asked.quiet, asked.verbose),
-        Some(_) => screen::drawing_in_file(color, asked.quiet, asked.verbose),
+    let Asked { quiet, verbose, .. } = *asked;
+    let first = !quiet || command.outputs.has(&FormatName::Json);
+    let worked = |walk: &Walk, config: &Config, filter: &Filter| {
+        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, &Filter { first, ..filter.clone() });
+        (listings, inputs)
     };
-    asked.answer(|walk, config, filter| {
-        let first = command.format == FormatName::Json || !asked.quiet;
-        let filter = Filter { first, ..filter.clone() };
-        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, &filter);
-        asked.known(&listings.iter().collect::<Vec<_>>(), &inputs)?;
-        asked.write(|out| match command.format {
-            FormatName::Terminal => out.write_all(paths::terminal(&listings, &walk.sources, &options).as_bytes()),
-            FormatName::Json => paths::json(&listings, &walk.sources, out),
-        })?;
-        Ok(inputs)
+    asked.answer(&command.outputs.files(), worked, |listings, inputs, sources| {
+        asked.known(&listings.iter().collect::<Vec<_>>(), inputs)?;
+        command.outputs.0.iter().try_for_each(|output| match output.format {
+            FormatName::Terminal => {
+                let options = Terminal { quiet, verbose, ..screen::drawing(color, output.file.is_some()) };
+                output.write(&paths::terminal(listings, sources, &options))
+            }
+            FormatName::Json => output.stream(|out| paths::json(listings, sources, out)),
+        })
     })
 }
 
 impl Asked {
-    /// Reads, has `write` work out and write what is asked for, and says what was wrong with the input. Answers with the
-    /// exit code.
+    /// Reads all but palisade's `own` files, works out what is asked for, has `write` write it, and says what was wrong
+    /// with the input. Answers with the exit code.
     ///
     /// # Errors
     /// Something could not be read, or what `write` reports.
-    pub fn answer(&self, write: impl FnOnce(&Walk, &Config, &Filter) -> Result<Inputs, Fault>) -> Result<u8, Fault> {
+    pub fn answer<T>(
+        &self,
+        own: &[&Path],
+        work: impl FnOnce(&Walk, &Config, &Filter) -> (Vec<T>, Inputs),
+        write: impl FnOnce(&[T], &Inputs, &Sources) -> Result<(), Fault>,
+    ) -> Result<u8, Fault> {
         let file = settings::find(self.config.as_deref(), &self.paths)?;
-        let walk = sources::walk(&self.paths, file.as_deref(), &[])?;
-        let config = settings::read_settings(&walk)?;
-        let config = Config {
-            complete: self.complete.clone().unwrap_or(config.complete),
-            istio_version: self.istio_version.or(config.istio_version),
-            ..config
-        };
-        let inputs = write(&walk, &config, &self.filter())?;
+        let (walk, allow_unparsed, (worked, inputs)) = waiting::shown(self.quiet, || {
+            let walk = sources::walk(&self.paths, file.as_deref(), own)?;
+            let config = self.settings(&walk)?;
+            let worked = work(&walk, &config, &self.filter());
+            Ok::<_, Fault>((walk, config.allow_unparsed, worked))
+        })?;
+        write(&worked, &inputs, &walk.sources)?;
         let is_empty = inputs.is_empty();
         if is_empty {
             messages::tell(messages::nothing(&inputs, &self.paths));
@@ -150,8 +151,19 @@ impl Asked {
         if let Some(file) = file.filter(|_| self.verbose) {
             messages::tell(format_args!("settings from {}", file.display()));
         }
-        let is_whole = !is_empty && (self.allow_unparsed || config.allow_unparsed || inputs.unparsed.is_empty());
+        let is_whole = !is_empty && (allow_unparsed || inputs.unparsed.is_empty());
         Ok(if is_whole { 0 } else { 2 })
+    }
+
+    /// The settings, with the command line on top.
+    fn settings(&self, walk: &Walk) -> Result<Config, Fault> {
+        let config = settings::read_settings(walk)?;
+        Ok(Config {
+            complete: self.complete.clone().unwrap_or(config.complete),
+            istio_version: self.istio_version.or(config.istio_version),
+            allow_unparsed: self.allow_unparsed || config.allow_unparsed,
+            ..config
+        })
     }
 
     fn filter(&self) -> Filter {
@@ -174,29 +186,6 @@ impl Asked {
     pub fn known(&self, listings: &[&Listing], inputs: &Inputs) -> Result<(), Fault> {
         known_estate(self.estate.as_deref(), inputs)?;
         self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, listings))
-    }
-
-    /// Writes to the file or to standard output.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Fault> {
-        let write = |out: &mut dyn Write| {
-            let mut out = BufWriter::new(out);
-            write(&mut out)?;
-            out.flush()
-        };
-        match &self.output {
-            Some(path) => File::create(path)
-                .and_then(|mut file| write(&mut file))
-                .map_err(|error| Fault::Write(path.clone(), error)),
-            None => match write(&mut io::stdout().lock()) {
-                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                    Err(Fault::Write(PathBuf::from("standard output"), error))
-                }
-                _ => Ok(()),
-            },
-        }
     }
 }
 
