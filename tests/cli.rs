@@ -353,11 +353,11 @@ fn every_command_writes_several_documents_at_once() {
         // The last lines count files and seconds.
         let body = |text: &str| text.split("\n  fail: ").next().unwrap_or_default().to_owned();
         assert!(body(&ran.stdout) == body(&first_alone), "{command:?}: {}", ran.stdout);
+        let written = fs::read_to_string(estate.path().join("second")).expect("it was written");
+        assert!(written == second_alone, "{command:?}: {written}");
         // What an earlier run has written is no manifest.
         let again = run(estate.path(), &[command, &pairs].concat());
         assert!(body(&again.stdout) == body(&first_alone), "{command:?}: {}", again.stdout);
-        let written = fs::read_to_string(estate.path().join("second")).expect("it was written");
-        assert!(written == second_alone, "{command:?}: {written}");
         let both = run(estate.path(), &[command, &["--format", first, "--format", second]].concat());
         assert_eq!(both.code, 2, "{command:?}");
         assert!(both.stderr.contains("give the others an --output"), "{command:?}: {}", both.stderr);

@@ -85,7 +85,8 @@ mod tests {
         let (working, over) = mpsc::sync_channel::<()>(0);
         let mut out = Vec::new();
         thread::scope(|scope| {
-            scope.spawn(|| draw(&over, &mut out, 20));
+            let out = &mut out;
+            scope.spawn(move || draw(&over, out, 20));
             thread::sleep(PATIENCE + INTERVAL);
             drop(working);
         });
