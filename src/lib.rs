@@ -205,9 +205,9 @@ impl<'a> Read<'a> {
     }
 }
 
-/// Holds settings against an earlier state of the input and its settings: what that did not accept is not accepted now.
+/// Holds the settings of an input against an earlier state of both: what that did not accept is not accepted now.
 #[must_use]
-pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Config) -> Config {
+pub fn held_against(mut config: Config, now: &Walk, revision: &str, walk: &Walk, then: &Config) -> Config {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let resources = resource::read(&parsed.documents, &embedded);
@@ -216,7 +216,10 @@ pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Conf
     let documents = parsed.documents.iter().chain(embedded.documents()).chain(&settings.documents);
     let (comments, _) = triage::comments(documents, &rules::ids());
     let accepted = triage::accepted(then.ignores.iter().cloned().chain(comments), &places);
-    let widened = config.tighten(then, rules::default_level);
+    // What is gone with the file that it stood in is missing where the input begins.
+    let begin = now.sources.settings().or_else(|| now.sources.iter().next());
+    let gone = begin.map(|source| source.location(Span::new(0, 0)));
+    let widened = config.tighten(then, gone, rules::default_level);
     config.before = Some(Before { name: revision.to_owned(), accepted, widened });
     config
 }

@@ -102,7 +102,7 @@ impl<F: Format> Args for Outputs<F> {
             .value_name("FORMAT")
             .value_parser(EnumValueParser::<F>::new())
             .action(ArgAction::Append)
-            .help(format!("What to write; may be repeated, each with its --output [default: {}]", name(F::default())));
+            .help(format!("What to write; may be repeated, each with its --output [default: {}]", name(&F::default())));
         let output = Arg::new("output")
             .long("output")
             .value_name("FILE")
@@ -131,7 +131,7 @@ impl<F: Format> FromArgMatches for Outputs<F> {
 }
 
 /// A format as it is typed.
-fn name(format: impl ValueEnum) -> String {
+fn name(format: &impl ValueEnum) -> String {
     format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 

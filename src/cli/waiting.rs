@@ -90,7 +90,7 @@ mod tests {
             thread::sleep(PATIENCE + INTERVAL);
             drop(working);
         });
-        assert_eq!(String::from_utf8_lossy(&out), format!("{ERASE}palisade: parsing {ERASE}"));
+        assert_eq!(String::from_utf8_lossy(&out), format!("{ERASE}palisade: parsing …{ERASE}"));
     }
 
     #[test]
