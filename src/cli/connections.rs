@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use super::outputs::Outputs;
 use super::paths::known_estate;
 use super::settings::{self, Fault};
-use super::{INPUT, OUTPUT, messages, sources, waiting};
+use super::waiting::Waiting;
+use super::{INPUT, OUTPUT, messages, sources};
 use palisade::ConnectionOptions;
 use palisade::analysis::network_policy::Dataplane;
 use palisade::report::connections::{self, Filter};
@@ -109,12 +110,11 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
         explain: command.explain,
     };
     let file = settings::find(command.config.as_deref(), &command.paths)?;
-    let (walk, config, connected) = waiting::shown(command.quiet, || {
-        let walk = sources::walk(&command.paths, file.as_deref(), &command.outputs.files())?;
-        let config = settings::read_settings(&walk)?;
-        let connected = palisade::connections(&walk, &config, &options);
-        Ok::<_, Fault>((walk, config, connected))
-    })?;
+    let waiting = Waiting::begin(command.quiet);
+    let walk = sources::walk(&command.paths, file.as_deref(), &command.outputs.files())?;
+    let config = settings::read_settings(&walk)?;
+    let connected = palisade::connections(&walk, &config, &options);
+    drop(waiting);
     known_estate(command.estate.as_deref(), &connected.inputs)?;
     for output in &command.outputs.0 {
         let format = output.format.into();

@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use super::git::Repository;
 use super::outputs::Outputs;
 use super::settings::{self, Fault};
-use super::{Color, INPUT, JUDGEMENT, OUTPUT, fail_levels, messages, rule, screen, sources, version, waiting, words};
+use super::waiting::Waiting;
+use super::{Color, INPUT, JUDGEMENT, OUTPUT, fail_levels, messages, rule, screen, sources, version, words};
 use palisade::config::{Config, Part};
 use palisade::finding::{Confidence, Level, Severity};
 use palisade::report::difference::{self, Change, Side};
@@ -109,7 +110,9 @@ enum State {
 /// A state cannot be read, or nothing can be written.
 pub fn run(diff: &Diff, color: Color) -> Result<u8, Fault> {
     let (old, new) = states(diff)?;
-    let (old, new) = waiting::shown(diff.quiet, || Ok::<_, Fault>((audited(&old, diff)?, audited(&new, diff)?)))?;
+    let waiting = Waiting::begin(diff.quiet);
+    let (old, new) = (audited(&old, diff)?, audited(&new, diff)?);
+    drop(waiting);
     let change = Change::new(old.side(), new.side());
     for output in &diff.outputs.0 {
         output.write(&match output.format {

@@ -5,9 +5,8 @@ use clap::{Args, ValueEnum};
 use super::outputs::Outputs;
 use super::paths::Asked;
 use super::settings::Fault;
-use palisade::config::{Config, listed};
-use palisade::report::{graph, paths::Filter};
-use palisade::source::Walk;
+use palisade::config::listed;
+use palisade::report::graph;
 
 /// `palisade graph`.
 #[derive(Args)]
@@ -38,25 +37,24 @@ pub enum FormatName {
 /// Something could not be read or written, or is asked for that is not in the input.
 pub fn run(command: &Graph) -> Result<u8, Fault> {
     let asked = &command.asked;
-    let worked = |walk: &Walk, config: &Config, filter: &Filter| {
+    asked.answer(&command.outputs.files(), |walk, config, filter, waiting| {
         let palisade::Graph { pictures, inputs } = palisade::graph(walk, config, filter);
-        (pictures, inputs)
-    };
-    asked.answer(&command.outputs.files(), worked, |pictures, inputs, sources| {
-        asked.known(&pictures.iter().map(|picture| &picture.listing).collect::<Vec<_>>(), inputs)?;
-        let [picture] = pictures else {
+        drop(waiting);
+        asked.known(|| pictures.iter().flat_map(|picture| picture.names.iter().cloned()).collect(), &inputs)?;
+        let [picture] = pictures.as_slice() else {
             let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
             let said =
                 format!("the input is several estates, and a graph shows one: `--estate` with {}", listed(&names));
             return Err(Fault::Asked(said));
         };
-        command.outputs.0.iter().try_for_each(|output| {
+        for output in &command.outputs.0 {
             output.write(&match output.format {
-                FormatName::Dot => graph::dot(picture, sources),
-                FormatName::Mermaid => graph::mermaid(picture, sources),
-                FormatName::Json => graph::json(picture, sources),
-                FormatName::Html => graph::html(picture, inputs, sources),
-            })
-        })
+                FormatName::Dot => graph::dot(picture, &walk.sources),
+                FormatName::Mermaid => graph::mermaid(picture, &walk.sources),
+                FormatName::Json => graph::json(picture, &walk.sources),
+                FormatName::Html => graph::html(picture, &inputs, &walk.sources),
+            })?;
+        }
+        Ok(inputs)
     })
 }

@@ -1,18 +1,20 @@
 //! `palisade paths`: what was typed, and writing what was asked for.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::outputs::Outputs;
 use super::settings::{self, Fault};
-use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, waiting, words};
+use super::waiting::Waiting;
+use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
 use palisade::config::{Config, From, Part, To, listed, suggestion};
 use palisade::report::Terminal;
 use palisade::report::paths::{self, Filter, Listing};
-use palisade::source::{Sources, Walk};
+use palisade::source::Walk;
 use palisade::triage::Inputs;
 
 /// `palisade paths`.
@@ -102,43 +104,46 @@ pub enum FormatName {
 pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
     let asked = &command.asked;
     let Asked { quiet, verbose, .. } = *asked;
-    let first = !quiet || command.outputs.has(&FormatName::Json);
-    let worked = |walk: &Walk, config: &Config, filter: &Filter| {
-        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, &Filter { first, ..filter.clone() });
-        (listings, inputs)
-    };
-    asked.answer(&command.outputs.files(), worked, |listings, inputs, sources| {
-        asked.known(&listings.iter().collect::<Vec<_>>(), inputs)?;
-        command.outputs.0.iter().try_for_each(|output| match output.format {
-            FormatName::Terminal => {
+    asked.answer(&command.outputs.files(), |walk, config, filter, waiting| {
+        let first = !quiet || command.outputs.has(&FormatName::Json);
+        let filter = Filter { first, ..filter.clone() };
+        let (told, inputs) = palisade::paths(walk, config, &filter, |listings, inputs| {
+            drop(waiting);
+            asked.known(|| listings.iter().flat_map(Listing::names).collect(), inputs)?;
+            command.outputs.0.iter().try_for_each(|output| {
                 let options = Terminal { quiet, verbose, ..screen::drawing(color, output.file.is_some()) };
-                output.write(&paths::terminal(listings, sources, &options))
-            }
-            FormatName::Json => output.stream(|out| paths::json(listings, sources, out)),
-        })
+                output.stream(|out| match output.format {
+                    FormatName::Terminal => paths::terminal(listings, &walk.sources, &options, out),
+                    FormatName::Json => paths::json(listings, &walk.sources, out),
+                })
+            })
+        });
+        told.map(|()| inputs)
     })
 }
 
 impl Asked {
-    /// Reads all but palisade's `own` files, works out what is asked for, has `write` write it, and says what was wrong
-    /// with the input. Answers with the exit code.
+    /// Reads all but palisade's `own` files, has `write` work out and write what is asked for, and says what was wrong with
+    /// the input. `write` ends the waiting before it writes. Answers with the exit code.
     ///
     /// # Errors
     /// Something could not be read, or what `write` reports.
-    pub fn answer<T>(
+    pub fn answer(
         &self,
         own: &[&Path],
-        work: impl FnOnce(&Walk, &Config, &Filter) -> (Vec<T>, Inputs),
-        write: impl FnOnce(&[T], &Inputs, &Sources) -> Result<(), Fault>,
+        write: impl FnOnce(&Walk, &Config, &Filter, Waiting) -> Result<Inputs, Fault>,
     ) -> Result<u8, Fault> {
+        let waiting = Waiting::begin(self.quiet);
         let file = settings::find(self.config.as_deref(), &self.paths)?;
-        let (walk, allow_unparsed, (worked, inputs)) = waiting::shown(self.quiet, || {
-            let walk = sources::walk(&self.paths, file.as_deref(), own)?;
-            let config = self.settings(&walk)?;
-            let worked = work(&walk, &config, &self.filter());
-            Ok::<_, Fault>((walk, config.allow_unparsed, worked))
-        })?;
-        write(&worked, &inputs, &walk.sources)?;
+        let walk = sources::walk(&self.paths, file.as_deref(), own)?;
+        let config = settings::read_settings(&walk)?;
+        let config = Config {
+            complete: self.complete.clone().unwrap_or(config.complete),
+            istio_version: self.istio_version.or(config.istio_version),
+            allow_unparsed: self.allow_unparsed || config.allow_unparsed,
+            ..config
+        };
+        let inputs = write(&walk, &config, &self.filter(), waiting)?;
         let is_empty = inputs.is_empty();
         if is_empty {
             messages::tell(messages::nothing(&inputs, &self.paths));
@@ -151,19 +156,8 @@ impl Asked {
         if let Some(file) = file.filter(|_| self.verbose) {
             messages::tell(format_args!("settings from {}", file.display()));
         }
-        let is_whole = !is_empty && (allow_unparsed || inputs.unparsed.is_empty());
+        let is_whole = !is_empty && (config.allow_unparsed || inputs.unparsed.is_empty());
         Ok(if is_whole { 0 } else { 2 })
-    }
-
-    /// The settings, with the command line on top.
-    fn settings(&self, walk: &Walk) -> Result<Config, Fault> {
-        let config = settings::read_settings(walk)?;
-        Ok(Config {
-            complete: self.complete.clone().unwrap_or(config.complete),
-            istio_version: self.istio_version.or(config.istio_version),
-            allow_unparsed: self.allow_unparsed || config.allow_unparsed,
-            ..config
-        })
     }
 
     fn filter(&self) -> Filter {
@@ -179,13 +173,13 @@ impl Asked {
         }
     }
 
-    /// Checks that the estate and whoever is asked for by name are there.
+    /// Checks that the estate and whoever is asked for by name are there; `names` are those that can be asked for.
     ///
     /// # Errors
     /// Nothing of that name is in the input.
-    pub fn known(&self, listings: &[&Listing], inputs: &Inputs) -> Result<(), Fault> {
+    pub fn known(&self, names: impl FnOnce() -> BTreeSet<String>, inputs: &Inputs) -> Result<(), Fault> {
         known_estate(self.estate.as_deref(), inputs)?;
-        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, listings))
+        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, &names()))
     }
 }
 
@@ -211,12 +205,12 @@ pub fn known_estate(asked: Option<&str>, inputs: &Inputs) -> Result<(), Fault> {
 }
 
 /// Whoever asks for a workload that is not there has mistyped, and must not read an empty list as good news.
-fn known(from: &From, listings: &[&Listing]) -> Result<(), Fault> {
+fn known(from: &From, names: &BTreeSet<String>) -> Result<(), Fault> {
     let asked = from.to_string();
-    if listings.iter().any(|listing| listing.names.contains(&asked)) {
+    if names.contains(&asked) {
         return Ok(());
     }
-    let names: Vec<&str> = listings.iter().flat_map(|listing| &listing.names).map(String::as_str).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let what = if asked.contains('/') { "application workload" } else { "namespace with application workloads" };
     Err(Fault::Asked(format!("there is no {what} `{asked}` in the input{}", suggestion(&asked, &names))))
 }

@@ -1,8 +1,8 @@
 //! What is shown on the terminal while a run takes its time: one line on standard error, gone before anything else is said.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anstream::AutoStream;
@@ -17,17 +17,29 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Back to the start of the line, and away with what stands on it.
 const ERASE: &str = "\r\x1b[K";
 
-/// Does some work and meanwhile shows how far it is, where somebody sits and waits.
-pub fn shown<T>(quiet: bool, work: impl FnOnce() -> T) -> T {
-    if quiet || !io::stderr().is_terminal() || screen::is_dumb() {
-        return work();
+/// Whoever sits at the terminal is shown how far the run is, until this is dropped.
+pub struct Waiting(Option<(SyncSender<()>, JoinHandle<()>)>);
+
+impl Waiting {
+    /// Begins to wait: where standard error is a terminal and not to be quiet.
+    pub fn begin(quiet: bool) -> Self {
+        if quiet || !io::stderr().is_terminal() || screen::is_dumb() {
+            return Self(None);
+        }
+        let (working, over) = mpsc::sync_channel(0);
+        let draw = move || draw(&over, &mut AutoStream::always(io::stderr()), screen::width_of_errors());
+        Self(Some((working, thread::spawn(draw))))
     }
-    thread::scope(|scope| {
-        // Ending the work, in whichever way, hangs up, and the scope waits until the line is erased.
-        let (_working, over) = mpsc::sync_channel::<()>(0);
-        scope.spawn(move || draw(&over, &mut AutoStream::always(io::stderr()), screen::width_of_errors()));
-        work()
-    })
+}
+
+impl Drop for Waiting {
+    /// Hangs up, and waits until the line is erased.
+    fn drop(&mut self) {
+        if let Some((working, drawing)) = self.0.take() {
+            drop(working);
+            drop(drawing.join());
+        }
+    }
 }
 
 /// Keeps the line up to date until the work is over.
