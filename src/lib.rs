@@ -20,6 +20,7 @@ pub mod source;
 pub mod traffic;
 pub mod triage;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -122,6 +123,13 @@ fn audit_with<T: Send>(
     (triage::triage(findings, inputs, &places, config), taken)
 }
 
+/// What one estate is made of.
+struct Part<'r, 'a> {
+    /// Empty where the input is one estate.
+    name: &'r str,
+    resources: Cow<'r, Resources<'a>>,
+}
+
 /// What was read, and which of it is one estate.
 struct Read<'a> {
     /// Everything that is in an estate.
@@ -147,26 +155,36 @@ impl<'a> Read<'a> {
         config: &Config,
         work: impl Fn(&Estate<'_>, &str, &Resources<'_>) -> T + Sync,
     ) -> (Vec<T>, Vec<Problem>) {
-        let on = |resources: &Resources<'_>, name: &str| {
-            let estate = model::lower(resources, config);
-            (work(&estate, name, resources), estate.problems)
+        let on = |part: &Part<'_, '_>| {
+            let estate = model::lower(&part.resources, config);
+            (work(&estate, part.name, &part.resources), estate.problems)
         };
-        let done: Vec<(T, Vec<Problem>)> = match self.scopes.as_slice() {
-            [] => vec![on(&self.resources, "")],
+        let (all, of_estates): (Vec<T>, Vec<Vec<Problem>>) = self.parts().par_iter().map(on).unzip();
+        (all, self.problems(&of_estates))
+    }
+
+    /// What each estate is made of.
+    fn parts(&self) -> Vec<Part<'_, 'a>> {
+        match self.scopes.as_slice() {
+            [] => vec![Part { name: "", resources: Cow::Borrowed(&self.resources) }],
             scopes => scopes
                 .par_iter()
-                .map(|scope| on(&self.resources.part(|id| scope.sources.contains(&id)), &scope.name))
+                .map(|scope| Part {
+                    name: &scope.name,
+                    resources: Cow::Owned(self.resources.part(|id| scope.sources.contains(&id))),
+                })
                 .collect(),
-        };
+        }
+    }
+
+    /// What could not be taken as written. Estates that share a file have the same to say of it.
+    fn problems<'p>(&self, of_estates: impl IntoIterator<Item = &'p Vec<Problem>>) -> Vec<Problem> {
         let mut problems = self.problems.clone();
-        let mut all = Vec::with_capacity(done.len());
-        for (one, of_estate) in done {
-            all.push(one);
-            // Estates that share a file have the same to say of it.
-            let new = of_estate.into_iter().filter(|problem| !problems.contains(problem));
+        for of_estate in of_estates {
+            let new = of_estate.iter().filter(|problem| !problems.contains(problem)).cloned();
             problems.extend(new.collect::<Vec<_>>());
         }
-        (all, problems)
+        problems
     }
 
     fn inputs(&self, walk: &Walk, problems: Vec<Problem>, mut unparsed: Vec<Unparsed>) -> Inputs {
@@ -244,32 +262,41 @@ pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) ->
     Connected { listings, inputs }
 }
 
-/// The ways out of each estate, and what was wrong with the input.
-#[derive(Debug)]
-pub struct Paths {
-    /// One for each estate of the input.
-    pub listings: Vec<report::paths::Listing>,
-    pub inputs: Inputs,
-}
-
-/// Works out every way out of every application workload: who can leave, how, and what stops them.
-#[must_use]
-pub fn paths(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Paths {
+/// Works out every way out of every application workload: who can leave, how, and what stops them. `tell` does something
+/// with the listings, one for each estate of the input, while what they speak of is there; also answers with what was wrong
+/// with the input.
+pub fn paths<T>(
+    walk: &Walk,
+    config: &Config,
+    filter: &report::paths::Filter,
+    tell: impl FnOnce(&[report::paths::Listing<'_>], &Inputs) -> T,
+) -> (T, Inputs) {
+    let parsed = source::parse_all(&walk.sources);
+    let embedded = resource::embedded_documents(&parsed.documents);
+    let read = Read::new(walk, &parsed.documents, &embedded, config);
+    let parts = read.parts();
+    let estates: Vec<Estate<'_>> = parts.par_iter().map(|part| model::lower(&part.resources, config)).collect();
+    let problems = read.problems(estates.iter().map(|estate| &estate.problems));
+    let asked = |(part, _): &(&Part<'_, '_>, _)| filter.estate.as_deref().is_none_or(|asked| asked == part.name);
+    let asked: Vec<(&Part<'_, '_>, &Estate<'_>)> = parts.iter().zip(&estates).filter(asked).collect();
+    let facts: Vec<Facts<'_>> = asked.par_iter().map(|(_, estate)| analysis::analyze(estate)).collect();
     let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
-    let (listings, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, resources, _| {
-        let facts = analysis::analyze(estate);
+    let listings = asked.par_iter().zip(&facts).map(|((part, estate), facts)| {
         let again = |changes: &[Change], hosts: &(dyn Fn(&str) -> bool + Sync)| {
-            let mut changed = model::lower(resources, config);
+            let mut changed = model::lower(&part.resources, config);
             for &change in changes {
                 changed.apply(change);
             }
             let facts = analysis::analyze_but_exits(&changed);
             analysis::exits::exits_left(&changed, &facts, &traffic, &|host, _| hosts(host))
         };
-        let first = report::paths::first(estate, &facts, filter, &again);
-        report::paths::Listing { estate: name.to_owned(), first, ..report::paths::listing(estate, &facts, filter) }
+        let mut listing = report::paths::Listing::new(part.name, estate, facts, filter);
+        listing.first = report::paths::first(estate, facts, filter, &again);
+        listing
     });
-    Paths { listings, inputs }
+    let listings: Vec<report::paths::Listing<'_>> = listings.collect();
+    let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
+    (tell(&listings, &inputs), inputs)
 }
 
 /// Each estate as a graph, and what was wrong with the input.
@@ -284,10 +311,7 @@ pub struct Graph {
 #[must_use]
 pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
     let (pictures, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, _, places| {
-        let facts = analysis::analyze(estate);
-        let mut picture = report::graph::picture(estate, &facts, filter, places);
-        name.clone_into(&mut picture.listing.estate);
-        picture
+        report::graph::picture(name, estate, &analysis::analyze(estate), filter, places)
     });
     Graph { pictures, inputs }
 }

@@ -7,13 +7,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use super::authorization::enforced;
+use super::authorization::{ByNamespace, enforced, may_be_about, namespaces_of};
 use super::capture::{Capture, Injection};
 use super::destinations::{answered, google_private, google_restricted};
 use super::egress::{Egress, EgressProxy};
 use super::network_policy::{Dataplane, Target, UnseenPods};
 use super::resolver::{KUBE_DNS, METADATA_ADDRESS, NODE_LOCAL_ADDRESS, NODE_LOCAL_DNS, RESOLVER_NAMESPACE, resolvers};
-use crate::model::{Action, Attribute, Clause, Condition, Estate, GatewayReference, Labels, Workload};
+use crate::model::{Action, AuthorizationPolicy, Clause, Estate, GatewayReference, Labels, Workload};
 use crate::traffic::{AddressSet, Protocol};
 
 /// What a need is for.
@@ -100,8 +100,28 @@ struct Listener<'e, 'a> {
     need: usize,
     /// The namespaces, by index, whose sidecars are told so.
     namespaces: FxHashSet<usize>,
-    /// The clauses that allow something there; none where no policy limits who may pass.
-    clauses: Option<Vec<&'e Clause<'a>>>,
+    /// Who may pass; none where no policy limits that.
+    allowed: Option<Allowed<'e, 'a>>,
+}
+
+/// Clauses that allow something, and whom they may be about.
+struct Allowed<'e, 'a> {
+    clauses: Vec<(&'e AuthorizationPolicy<'a>, &'e Clause<'a>)>,
+    by_namespace: ByNamespace<'a>,
+}
+
+impl<'e, 'a> Allowed<'e, 'a> {
+    fn new(clauses: Vec<(&'e AuthorizationPolicy<'a>, &'e Clause<'a>)>) -> Self {
+        let by_namespace = clauses.iter().map(|(policy, clause)| namespaces_of(policy, clause)).collect();
+        Self { clauses, by_namespace }
+    }
+
+    fn holds(&self, workload: &Workload<'_>, estate: &Estate<'_>) -> bool {
+        let namespace = estate.namespace_of(workload).name;
+        let who = (namespace, workload.service_account);
+        let mut about = self.by_namespace.about(namespace).map(|number| self.clauses[number]);
+        about.any(|(policy, clause)| may_be_about(policy, clause, who, &estate.mesh))
+    }
 }
 
 impl<'e, 'a> Offers<'e, 'a> {
@@ -151,8 +171,8 @@ impl<'e, 'a> Offers<'e, 'a> {
 impl Listener<'_, '_> {
     /// Whether routes that a workload sees lead here, and policies may let it through.
     fn admits(&self, workload: &Workload<'_>, estate: &Estate<'_>) -> bool {
-        let may = |clauses: &Vec<&Clause<'_>>| clauses.iter().any(|clause| may_be_from(clause, workload, estate));
-        self.namespaces.contains(&workload.namespace) && self.clauses.as_ref().is_none_or(may)
+        let may = |allowed: &Allowed<'_, '_>| allowed.holds(workload, estate);
+        self.namespaces.contains(&workload.namespace) && self.allowed.as_ref().is_none_or(may)
     }
 }
 
@@ -165,22 +185,23 @@ fn listeners<'e, 'a>(
     let Some(target) = proxy_target(proxy) else { return Vec::new() };
     let mut allowing = enforced(proxy, estate).filter(|policy| policy.action == Action::Allow).peekable();
     let is_limited = allowing.peek().is_some();
-    let clauses: Vec<&'e Clause<'a>> = allowing.flat_map(|policy| &policy.clauses).collect();
+    let clauses = allowing.flat_map(|policy| policy.clauses.iter().map(move |clause| (policy, clause)));
+    let clauses: Vec<(&'e AuthorizationPolicy<'a>, &'e Clause<'a>)> = clauses.collect();
     let of_port = |(port, namespaces): (i64, FxHashSet<usize>)| {
         let pod_ports = proxy.pod_ports(port, estate).into_iter();
         let ports: Vec<u16> = pod_ports.filter_map(|port| u16::try_from(port).ok()).collect();
-        let is_of_port = |clause: &&&Clause<'_>| {
+        let is_of_port = |(_, clause): &(&AuthorizationPolicy<'_>, &Clause<'_>)| {
             clause.ports().is_none_or(|limits| ports.iter().any(|&port| limits.contains(&i64::from(port))))
         };
         let listed: Vec<String> = ports.iter().map(u16::to_string).collect();
-        let clauses = is_limited.then(|| clauses.iter().filter(is_of_port).copied().collect());
+        let allowed = is_limited.then(|| Allowed::new(clauses.iter().copied().filter(is_of_port).collect()));
         let need = add(Need {
             purpose: Purpose::EgressGateway,
             what: format!("TCP {} of egress gateway `{}`", listed.join(" or "), proxy.name),
             ways: vec![Way { targets: vec![target.clone()], protocol: Protocol::Tcp, ports }],
             used: true,
         });
-        Listener { need, namespaces, clauses }
+        Listener { need, namespaces, allowed }
     };
     routed_ports(proxy, estate).into_iter().map(of_port).collect()
 }
@@ -236,36 +257,6 @@ fn routed_ports(proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> BTreeMap<i64, F
         }
     }
     found
-}
-
-/// Whether a clause may speak of a workload, by its namespace and service account.
-fn may_be_from(clause: &Clause<'_>, workload: &Workload<'_>, estate: &Estate<'_>) -> bool {
-    let namespace = estate.namespace_of(workload).name;
-    let account = workload.service_account;
-    let may = |test: &Condition<'_>| {
-        let holds = |value: &str| match test.attribute {
-            Attribute::Namespace => pattern(value, namespace),
-            Attribute::ServiceAccount => value.split_once('/').unwrap_or((namespace, value)) == (namespace, account),
-            Attribute::Principal if value.contains('*') => true,
-            Attribute::Principal => {
-                let rest = value.strip_suffix(account).and_then(|rest| rest.strip_suffix("/sa/"));
-                rest.and_then(|rest| rest.strip_suffix(namespace)).is_some_and(|rest| rest.ends_with("/ns/"))
-            }
-            _ => true,
-        };
-        test.negative || test.values.iter().any(|value| holds(value.value))
-    };
-    let of_sources = clause.sources.is_empty() || clause.sources.iter().any(|source| source.list.iter().all(may));
-    of_sources && clause.conditions.iter().all(may)
-}
-
-/// Istio's strings: exact, a prefix, a suffix, or anything.
-fn pattern(pattern: &str, text: &str) -> bool {
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(suffix), _) if pattern != "*" => text.ends_with(suffix),
-        (_, Some(prefix)) => text.starts_with(prefix),
-        _ => pattern == text,
-    }
 }
 
 /// Whoever answers for names, as far as the input tells.

@@ -39,7 +39,7 @@ pub fn run(command: &Graph) -> Result<u8, Fault> {
     let asked = &command.asked;
     asked.answer(|walk, config, filter| {
         let palisade::Graph { pictures, inputs } = palisade::graph(walk, config, filter);
-        asked.known(&pictures.iter().map(|picture| &picture.listing).collect::<Vec<_>>(), &inputs)?;
+        asked.known(|| pictures.iter().flat_map(|picture| picture.names.iter().cloned()).collect(), &inputs)?;
         let [picture] = pictures.as_slice() else {
             let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
             let said =

@@ -1,5 +1,6 @@
 //! `palisade paths`: what was typed, and writing what was asked for.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
@@ -112,13 +113,14 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
     asked.answer(|walk, config, filter| {
         let first = command.format == FormatName::Json || !asked.quiet;
         let filter = Filter { first, ..filter.clone() };
-        let palisade::Paths { listings, inputs } = palisade::paths(walk, config, &filter);
-        asked.known(&listings.iter().collect::<Vec<_>>(), &inputs)?;
-        asked.write(|out| match command.format {
-            FormatName::Terminal => out.write_all(paths::terminal(&listings, &walk.sources, &options).as_bytes()),
-            FormatName::Json => paths::json(&listings, &walk.sources, out),
-        })?;
-        Ok(inputs)
+        let (told, inputs) = palisade::paths(walk, config, &filter, |listings, inputs| {
+            asked.known(|| listings.iter().flat_map(Listing::names).collect(), inputs)?;
+            asked.write(|out| match command.format {
+                FormatName::Terminal => paths::terminal(listings, &walk.sources, &options, out),
+                FormatName::Json => paths::json(listings, &walk.sources, out),
+            })
+        });
+        told.map(|()| inputs)
     })
 }
 
@@ -167,13 +169,13 @@ impl Asked {
         }
     }
 
-    /// Checks that the estate and whoever is asked for by name are there.
+    /// Checks that the estate and whoever is asked for by name are there; `names` are those that can be asked for.
     ///
     /// # Errors
     /// Nothing of that name is in the input.
-    pub fn known(&self, listings: &[&Listing], inputs: &Inputs) -> Result<(), Fault> {
+    pub fn known(&self, names: impl FnOnce() -> BTreeSet<String>, inputs: &Inputs) -> Result<(), Fault> {
         known_estate(self.estate.as_deref(), inputs)?;
-        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, listings))
+        self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, &names()))
     }
 
     /// Writes to the file or to standard output.
@@ -222,12 +224,12 @@ pub fn known_estate(asked: Option<&str>, inputs: &Inputs) -> Result<(), Fault> {
 }
 
 /// Whoever asks for a workload that is not there has mistyped, and must not read an empty list as good news.
-fn known(from: &From, listings: &[&Listing]) -> Result<(), Fault> {
+fn known(from: &From, names: &BTreeSet<String>) -> Result<(), Fault> {
     let asked = from.to_string();
-    if listings.iter().any(|listing| listing.names.contains(&asked)) {
+    if names.contains(&asked) {
         return Ok(());
     }
-    let names: Vec<&str> = listings.iter().flat_map(|listing| &listing.names).map(String::as_str).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let what = if asked.contains('/') { "application workload" } else { "namespace with application workloads" };
     Err(Fault::Asked(format!("there is no {what} `{asked}` in the input{}", suggestion(&asked, &names))))
 }

@@ -91,12 +91,15 @@ pub enum Kind<'a> {
     Injector(Box<istio::Injector<'a>>),
     /// What the mesh's network plugin is told.
     Cni(istio::CniConfig<'a>),
+    /// A control plane that Google manages, which is known by its object's name.
+    ControlPlane,
     MeshConfig(Box<istio::MeshConfig<'a>>),
     Operator(Box<istio::Operator<'a>>),
     Gateway(istio::Gateway<'a>),
     VirtualService(istio::VirtualService<'a>),
     DestinationRule(istio::DestinationRule<'a>),
     ServiceEntry(istio::ServiceEntry<'a>),
+    /// A `WorkloadEntry`, or a `WorkloadGroup`, of which such are made.
     WorkloadEntry(istio::WorkloadEntry<'a>),
     Sidecar(istio::Sidecar<'a>),
     /// A `ProxyConfig`.
@@ -120,7 +123,7 @@ pub enum Kind<'a> {
 }
 
 /// Everything that was read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Resources<'a> {
     pub list: Vec<Resource<'a>>,
     /// What is read but not modelled, by API version and kind, with the file of each.
@@ -296,6 +299,7 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
         }
         "gateway.networking.k8s.io" => gateway_api(reader, object),
+        "mesh.cloud.google.com" if object.kind == "ControlPlaneRevision" => Some(Some(Kind::ControlPlane)),
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
@@ -430,6 +434,7 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "DestinationRule" => istio::destination_rule(reader, node).map(Kind::DestinationRule),
         "ServiceEntry" => istio::service_entry(reader, node).map(Kind::ServiceEntry),
         "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
+        "WorkloadGroup" => istio::workload_group(reader, node).map(Kind::WorkloadEntry),
         "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
         "Sidecar" => Some(Kind::Sidecar(istio::sidecar(reader, node))),
         "ProxyConfig" => istio::proxy_variables(reader, node).map(Kind::ProxyVariables),

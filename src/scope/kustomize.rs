@@ -27,10 +27,10 @@ struct Kustomization {
 }
 
 /// A kustomization that nobody takes in.
-struct Root<'k, 'a> {
+struct Root<'k> {
     home: &'k str,
     gives: &'k [Option<String>; 3],
-    content: Content<'a>,
+    content: Content,
 }
 
 impl Kustomizations {
@@ -74,7 +74,7 @@ impl Kustomizations {
         files
     }
 
-    fn roots<'k, 'a>(&'k self, objects: &Objects<'a>) -> Vec<Root<'k, 'a>> {
+    fn roots<'k>(&'k self, objects: &Objects) -> Vec<Root<'k>> {
         let taken: BTreeSet<&str> = self
             .by_folder
             .values()
@@ -94,7 +94,7 @@ impl Kustomizations {
     /// The estates that kustomizations make, by name, with their files. Roots that cannot be applied to one cluster are of
     /// different estates; those of several services that are called alike, as their overlays for one stage, are of one. An
     /// estate has an overlay of most services: what only a few have, such as a job that runs once, is no estate of its own.
-    pub fn estates(&self, objects: &Objects<'_>) -> BTreeMap<String, BTreeSet<SourceId>> {
+    pub fn estates(&self, objects: &Objects) -> BTreeMap<String, BTreeSet<SourceId>> {
         let roots = self.roots(objects);
         let rivals = rivals(&roots);
         let services = services(&rivals);
@@ -150,10 +150,10 @@ impl Kustomizations {
 
 /// Which roots each root has as rivals. Where they give other namespaces or names to what they take in, one cluster can hold
 /// both, as the tenants made from one base; unless they are called like environments.
-fn rivals(roots: &[Root<'_, '_>]) -> Vec<Vec<usize>> {
+fn rivals(roots: &[Root<'_>]) -> Vec<Vec<usize>> {
     let of = |index: usize| {
         let root = &roots[index];
-        let is_rival = |other: &Root<'_, '_>| {
+        let is_rival = |other: &Root<'_>| {
             let is_apart = root.gives == other.gives || are_environments(root.home, other.home);
             is_apart && root.content.is_rival(&other.content)
         };
@@ -185,7 +185,7 @@ fn services(rivals: &[Vec<usize>]) -> Vec<Option<usize>> {
 }
 
 /// What a root is called among its rivals: the steps of its path at which it parts from any of them.
-fn name(roots: &[Root<'_, '_>], index: usize, rivals: &[usize]) -> String {
+fn name(roots: &[Root<'_>], index: usize, rivals: &[usize]) -> String {
     let steps = |index: usize| roots[index].home.split('/').collect::<Vec<_>>();
     let own = steps(index);
     let parting = |rival: &usize| own.iter().zip(steps(*rival)).take_while(|(one, other)| **one == *other).count();

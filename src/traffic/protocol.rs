@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter::successors;
 use std::str::FromStr;
 
 /// A protocol over IP, told apart by its number (IANA, 0 to 255).
@@ -178,8 +179,17 @@ impl ProtocolSet {
 
     /// The protocols by ascending number.
     pub fn iter(self) -> impl Iterator<Item = Protocol> {
-        (0..=u8::MAX).map(Protocol::from_number).filter(move |protocol| self.contains(*protocol))
+        let Self { low, high } = self;
+        bits(low).chain(bits(high).map(|number| number + 128)).map(Protocol::from_number)
     }
+}
+
+/// The numbers of the bits that are set, ascending.
+fn bits(set: u128) -> impl Iterator<Item = u8> {
+    let rest = |rest: &u128| Some(rest & (rest - 1)).filter(|rest| *rest != 0);
+    let first = Some(set).filter(|set| *set != 0);
+    // Below 128, which fits.
+    successors(first, rest).filter_map(|rest| u8::try_from(rest.trailing_zeros()).ok())
 }
 
 impl fmt::Display for ProtocolSet {

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::address::AddressSet;
 use super::address_map::AddressMap;
+use super::interval::Interval;
 use super::protocol::Protocol;
 use super::transport::Transport;
 
@@ -51,6 +52,11 @@ impl Traffic {
     /// The traffic in this set, in the other, or in both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
+        match (self.is_empty(), other.is_empty()) {
+            (true, _) => return other.clone(),
+            (_, true) => return self.clone(),
+            _ => {}
+        }
         let mut both = once_per_pair(Transport::union);
         let map = self.map.combine(&other.map, |left, right| match (left, right) {
             (Some(left), Some(right)) if left != right => both(left, right),
@@ -62,6 +68,11 @@ impl Traffic {
     /// The traffic in both sets.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
+        match (self, other) {
+            (all, other) | (other, all) if all.is_all() => return other.clone(),
+            (none, _) | (_, none) if none.is_empty() => return Self::none(),
+            _ => {}
+        }
         let mut both = once_per_pair(Transport::intersection);
         Self { map: self.map.combine(&other.map, |left, right| both(left?, right?)) }
     }
@@ -69,6 +80,9 @@ impl Traffic {
     /// The traffic in this set and not in the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
+        if self.is_empty() || other.is_empty() {
+            return self.clone();
+        }
         let mut both = once_per_pair(Transport::difference);
         let map = self.map.combine(&other.map, |left, right| match (left, right) {
             (Some(left), Some(right)) => both(left, right),
@@ -98,6 +112,16 @@ impl Traffic {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.map.is_empty()
+    }
+
+    /// Whether there is no traffic that is not in the set.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        let of_v4 = |all: &Interval<u32, Arc<Transport>>| (all.first, all.last) == (0, u32::MAX) && all.value.is_all();
+        let of_v6 =
+            |all: &Interval<u128, Arc<Transport>>| (all.first, all.last) == (0, u128::MAX) && all.value.is_all();
+        // What is the same everywhere is one interval.
+        self.map.v4.intervals().first().is_some_and(of_v4) && self.map.v6.intervals().first().is_some_and(of_v6)
     }
 
     /// Whether all traffic of this set is in the other.

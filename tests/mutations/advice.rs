@@ -17,9 +17,11 @@ use crate::{Files, mutations, reference, walk};
 
 fn advice(files: &Files) -> (First, Vec<Option<(String, usize)>>) {
     let walk = walk(files);
-    let mut paths = palisade::paths(&walk, &Config::default(), &Filter { first: true, ..Filter::default() });
-    assert_eq!(paths.listings.len(), 1);
-    let first = paths.listings.remove(0).first;
+    let filter = Filter { first: true, ..Filter::default() };
+    let (first, _) = palisade::paths(&walk, &Config::default(), &filter, |listings, _| {
+        assert_eq!(listings.len(), 1);
+        listings[0].first.clone()
+    });
     let place = |suggested: &Suggested| {
         let at = suggested.at?;
         let LineColumn { line, .. } = walk.sources[at.source].line_column(at.span.start);

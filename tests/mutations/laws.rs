@@ -21,9 +21,9 @@ const PORTS: &[&str] =
 fn ways(files: &Files) -> BTreeMap<String, Tier> {
     let mut ways = BTreeMap::new();
     for (name, way) in open_ways(files) {
-        let key = format!("{name} {} {} {:?}", way.via.as_str(), way.class.as_str(), way.host);
-        let tier = ways.entry(key).or_insert(way.tier);
-        *tier = way.tier.min(*tier);
+        let key = format!("{name} {} {} {:?}", way.exit.via.as_str(), way.exit.class.as_str(), way.exit.host);
+        let tier = ways.entry(key).or_insert(way.exit.tier);
+        *tier = way.exit.tier.min(*tier);
     }
     ways
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Class, Verdict, Via};
 use palisade::config::Config;
-use palisade::report::paths::{Filter, Way};
+use palisade::report::paths::{Filter, Listing, Way};
 use palisade::source::{Sources, Walk};
 use rayon::prelude::*;
 
@@ -131,20 +131,19 @@ pub fn open_ways(files: &Files) -> Vec<(String, Way)> {
 }
 
 fn listed(files: &Files, filter: &Filter) -> Vec<(String, Way)> {
-    let paths = palisade::paths(&walk(files), &Config::default(), filter);
-    let rows = paths.listings.into_iter().flat_map(|listing| listing.rows).flat_map(|row| row.workloads);
-    rows.flat_map(|(name, ways)| ways.into_iter().map(move |way| (name.clone(), way))).collect()
+    let ways = |listing: &Listing<'_>| listing.ways().map(|(name, way)| (name.to_string(), way)).collect::<Vec<_>>();
+    palisade::paths(&walk(files), &Config::default(), filter, |listings, _| listings.iter().flat_map(ways).collect()).0
 }
 
 /// What is open to the application, to code in its pod or to its tenant and is not meant to be.
 pub fn open(files: &Files) -> BTreeSet<String> {
-    let is_open = |way: &Way| !way.approved && way.tier <= Tier::Tenant;
+    let is_open = |way: &Way| !way.exit.approved && way.exit.tier <= Tier::Tenant;
     open_ways(files)
         .into_iter()
         .filter(|(_, way)| is_open(way))
         .map(|(name, way)| {
-            let host = way.host.unwrap_or_default();
-            format!("{name} {} {} {host} {}", way.via.as_str(), way.class.as_str(), way.tier.as_str())
+            let host = way.exit.host.as_deref().unwrap_or_default();
+            format!("{name} {} {} {host} {}", way.exit.via.as_str(), way.exit.class.as_str(), way.exit.tier.as_str())
         })
         .collect()
 }
@@ -160,7 +159,8 @@ pub fn mutations() -> Vec<Mutation> {
 fn nothing_leaves_the_reference_estate_but_what_is_meant() {
     let reference = reference();
     assert_eq!(open(&reference), BTreeSet::new());
-    let unknown: Vec<_> = ways(&reference).into_iter().filter(|(_, way)| way.verdict == Verdict::Unknown).collect();
+    let unknown: Vec<_> =
+        ways(&reference).into_iter().filter(|(_, way)| way.exit.verdict == Verdict::Unknown).collect();
     assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
@@ -169,13 +169,15 @@ fn two_independent_layers_close_every_direct_way() {
     let all = ways(&reference());
     let direct: Vec<_> = all
         .iter()
-        .filter(|(_, way)| way.via == Via::Direct && way.class == Class::Internet && way.verdict == Verdict::Closed)
+        .filter(|(_, way)| {
+            way.exit.via == Via::Direct && way.exit.class == Class::Internet && way.exit.verdict == Verdict::Closed
+        })
         .collect();
     let workloads: BTreeSet<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(workloads.len(), 7);
     assert_eq!(direct.len(), workloads.len());
     for (name, way) in direct {
-        let layers: BTreeSet<&str> = way.blocked_by.iter().map(|stop| stop.layer.as_str()).collect();
+        let layers: BTreeSet<&str> = way.exit.cut().map(|step| step.control.as_str()).collect();
         assert_eq!(layers, BTreeSet::from(["firewall", "network-policy"]), "{name}");
     }
 }

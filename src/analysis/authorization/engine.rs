@@ -101,6 +101,18 @@ pub fn decide(policies: &[Held<'_, '_>], chain: Chain, request: &Request<'_>, me
     }
 }
 
+/// Whether a clause of a policy matches a request.
+#[must_use]
+pub fn matches(
+    policy: &AuthorizationPolicy<'_>,
+    clause: &Clause<'_>,
+    chain: Chain,
+    request: &Request<'_>,
+    mesh: &Mesh<'_>,
+) -> Match {
+    Case { chain, request, mesh }.clause(policy, clause)
+}
+
 /// Whether a clause can match anything at all on a chain, whatever the request: an ALLOW that names what is not seen there
 /// is dropped.
 #[must_use]

@@ -1,10 +1,12 @@
 //! Which authorization policies hold where, and what they let pass (semantics C.9).
 
+mod about;
 mod blind;
 mod engine;
 mod identity;
 mod pattern;
 
+pub use about::{ByNamespace, may_be_about, names_source, namespaces_of};
 pub use blind::{Blind, blind};
 pub use engine::{Chain, Claim, Decision, Held, Property, Request, decide, is_dropped};
 pub use identity::{Peer, foreign_domain};
@@ -12,7 +14,7 @@ pub use pattern::Pattern;
 
 use super::egress::{Egress, EgressProxy};
 use crate::model::{
-    Action, AuthorizationPolicy, Clause, Estate, Labels, Server, ServerMode, ServerProtocol, TargetRef,
+    Action, AuthorizationPolicy, Clause, Estate, Labels, Mesh, Server, ServerMode, ServerProtocol, TargetRef,
 };
 use crate::source::Spanned;
 
@@ -246,20 +248,19 @@ pub fn decision(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<
     if server.mode == ServerMode::AutoPassthrough {
         return Decision::Allow;
     }
-    intention(proxy, server, &Request { peer: peer_seen_by(server, request.peer), ..*request }, estate)
+    let policies = policies_at(&Place::of_proxy(proxy), estate);
+    intention(&policies, server, &Request { peer: peer_seen_by(server, request.peer), ..*request }, &estate.mesh)
 }
 
-/// What a proxy would decide if every listener learned who its clients are: what the policies mean, rather than what they
-/// do.
+/// What policies would decide at a listener that learned who its clients are: what they mean, rather than what they do.
 #[must_use]
-pub fn intention(proxy: &EgressProxy<'_>, server: &Server<'_>, request: &Request<'_>, estate: &Estate<'_>) -> Decision {
-    let policies = policies_at(&Place::of_proxy(proxy), estate);
-    let decided = |chain| decide(&policies, chain, request, &estate.mesh);
-    match chain(server) {
-        Some(chain) => decided(chain),
-        None if decided(Chain::Http) == decided(Chain::Tcp) => decided(Chain::Http),
-        None => Decision::Unknown,
-    }
+pub fn intention(policies: &[Held<'_, '_>], server: &Server<'_>, request: &Request<'_>, mesh: &Mesh<'_>) -> Decision {
+    let decided = |chain| decide(policies, chain, request, mesh);
+    let Some(chain) = chain(server) else {
+        let of_requests = decided(Chain::Http);
+        return if of_requests == decided(Chain::Tcp) { of_requests } else { Decision::Unknown };
+    };
+    decided(chain)
 }
 
 /// Who a client is to a listener.

@@ -2,6 +2,7 @@
 //! another one possibly.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use super::kinds::Control;
 use super::step::What;
@@ -28,7 +29,9 @@ impl<'g> Gate<'g> {
 
     /// A layer that decides about everything alike.
     pub(super) fn whole(control: Control, decision: Decision, what: What) -> Self {
-        let all = |yes: bool| Cow::Owned(if yes { Traffic::all() } else { Traffic::none() });
+        static ALL: LazyLock<Traffic> = LazyLock::new(Traffic::all);
+        static NONE: Traffic = Traffic::none();
+        let all = |yes: bool| Cow::Borrowed(if yes { &*ALL } else { &NONE });
         let passes = matches!(decision, Decision::Allow | Decision::NotCaptured);
         Self { control, certain: all(passes), possible: all(decision != Decision::Deny), what }
     }

@@ -15,14 +15,19 @@ use crate::finding::Decision;
 use crate::model::{Estate, Workload};
 use crate::traffic::Protocol;
 
-/// A workload that leaves directly and may be used by others.
-struct Pivot {
+/// A workload that may be used by others.
+struct Candidate {
     workload: usize,
     /// A TCP port that it listens on.
     port: u16,
+    why: String,
+}
+
+/// One that leaves directly.
+struct Pivot<'c> {
+    by: &'c Candidate,
     /// Its own way out.
     exit: Arc<Exit>,
-    why: String,
 }
 
 /// How many steps there may be between a workload and the way out (semantics C.11).
@@ -35,10 +40,10 @@ pub(super) fn add(
     facts: &Facts<'_>,
     direct: &dyn Fn(usize) -> Option<Arc<Exit>>,
 ) {
-    let mut pivots: Vec<Pivot> = candidates(estate, facts)
-        .into_iter()
-        .filter_map(|(workload, port, why)| Some(Pivot { workload, port, exit: direct(workload)?, why }))
-        .collect();
+    let candidates = candidates(estate, facts);
+    let of_workload: FxHashMap<usize, &Candidate> = candidates.iter().map(|own| (own.workload, own)).collect();
+    let mut pivots: Vec<Pivot<'_>> =
+        candidates.iter().filter_map(|by| Some(Pivot { exit: direct(by.workload)?, by })).collect();
     for _ in 0..DEPTH {
         if pivots.is_empty() {
             return;
@@ -52,13 +57,14 @@ pub(super) fn add(
             }
             let class = facts.network_policy.class_of(first);
             let usable = pivots.iter().find(|pivot| {
-                let own = group.workloads.contains(&pivot.workload);
-                let sent = *sends.entry((class, pivot.workload)).or_insert_with(|| {
-                    facts.network_policy.sends(first, pivot.workload).possible.contains(Protocol::Tcp, Some(pivot.port))
+                let &Candidate { workload, port, .. } = pivot.by;
+                let own = group.workloads.contains(&workload);
+                let sent = *sends.entry((class, workload)).or_insert_with(|| {
+                    facts.network_policy.sends(first, workload).possible.contains(Protocol::Tcp, Some(port))
                 });
                 let received = || {
-                    let answer = facts.network_policy.receives(pivot.workload, first);
-                    answer.possible.contains(Protocol::Tcp, Some(pivot.port))
+                    let answer = facts.network_policy.receives(workload, first);
+                    answer.possible.contains(Protocol::Tcp, Some(port))
                 };
                 !own && sent && received()
             });
@@ -66,11 +72,8 @@ pub(super) fn add(
         }
         let mut next = Vec::new();
         for (number, exit) in reached {
-            for (workload, port, why) in candidates(estate, facts) {
-                if groups[number].workloads.contains(&workload) {
-                    next.push(Pivot { workload, port, exit: Arc::clone(&exit), why });
-                }
-            }
+            let own = groups[number].workloads.iter().filter_map(|workload| of_workload.get(workload));
+            next.extend(own.map(|by| Pivot { by, exit: Arc::clone(&exit) }));
             groups[number].exits.push(exit);
             groups[number].exits.sort_by_key(|exit| exit.via);
         }
@@ -93,17 +96,17 @@ fn leaves(exit: &Exit) -> bool {
 
 /// The workloads that others could use: they listen, and whoever reaches them is let in. The egress gateway is a way of its
 /// own.
-fn candidates(estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<(usize, u16, String)> {
-    let mut found: Vec<(usize, u16, String)> = Vec::new();
+fn candidates(estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = Vec::new();
     for (index, workload) in estate.workloads.iter().enumerate() {
         if facts.egress.workloads.contains(&index) {
             continue;
         }
         if let Some((port, why)) = port(workload).zip(usable(index, workload, facts)) {
-            found.push((index, port, why));
+            found.push(Candidate { workload: index, port, why });
         }
     }
-    found.sort_by_cached_key(|(index, ..)| estate.order_of(&estate.workloads[*index]));
+    found.sort_by_cached_key(|candidate| estate.order_of(&estate.workloads[candidate.workload]));
     found
 }
 
@@ -135,11 +138,11 @@ fn usable(index: usize, workload: &Workload<'_>, facts: &Facts<'_>) -> Option<St
         .then(|| "it has no proxy and takes connections from anybody".to_owned())
 }
 
-fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> Exit {
-    let by = &estate.workloads[pivot.workload];
+fn exit(first: usize, Pivot { by, exit }: &Pivot<'_>, estate: &Estate<'_>, facts: &Facts<'_>) -> Exit {
+    let Candidate { workload, port, why } = by;
+    let by = &estate.workloads[*workload];
     let policies = &facts.network_policy;
-    let sent =
-        policies.why_not(first, &Target::Workload(pivot.workload), (Protocol::Tcp, pivot.port), policies.dataplane());
+    let sent = policies.why_not(first, &Target::Workload(*workload), (Protocol::Tcp, *port), policies.dataplane());
     let mut steps = vec![
         Step::own(
             Control::Mesh,
@@ -151,17 +154,17 @@ fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> 
             Control::NetworkPolicy,
             Decision::Allow,
             format!("network policy to {}", by.name),
-            format!("{} (TCP {})", sent.reason, pivot.port),
+            format!("{} (TCP {port})", sent.reason),
             Some(sent.at),
         ),
-        Step::said(Control::Mesh, Decision::Allow, estate.display(by), pivot.why.clone(), Some(by.name.at))
-            .with(Holder::Workload(pivot.workload)),
+        Step::said(Control::Mesh, Decision::Allow, estate.display(by), why.clone(), Some(by.name.at))
+            .with(Holder::Workload(*workload)),
     ];
-    let onward = pivot.exit.steps.iter().map(|step| {
-        let hop = pivot.exit.hop(step, pivot.workload, estate, facts);
+    let onward = exit.steps.iter().map(|step| {
+        let hop = exit.hop(step, *workload, estate, facts);
         let said = Step::said(step.control, hop.decision, hop.name, hop.reason, Some(hop.at));
         match step.holder() {
-            Some(Holder::Own) => said.with(Holder::Workload(pivot.workload)),
+            Some(Holder::Own) => said.with(Holder::Workload(*workload)),
             Some(holder) => said.with(holder),
             None => said,
         }
@@ -170,12 +173,12 @@ fn exit(first: usize, pivot: &Pivot, estate: &Estate<'_>, facts: &Facts<'_>) -> 
     Exit {
         tier: Tier::CodeExecution,
         via: Via::Pivot,
-        class: pivot.exit.class,
+        class: exit.class,
         host: None,
         verdict: Verdict::Open,
         approved: false,
-        traffic: pivot.exit.traffic.clone(),
-        sample: pivot.exit.sample,
+        traffic: exit.traffic.clone(),
+        sample: exit.sample,
         steps,
     }
 }

@@ -163,8 +163,7 @@ impl<'f> Desk<'f, '_> {
         {
             parts.push(part(Verdict::Unknown, unknown, sample, gates));
         }
-        let weakest = ways.iter().filter_map(|gates| Some((weakest(&closed, gates)?, gates)));
-        if let Some(((_, sample), gates)) = weakest.min_by_key(|((count, _), _)| *count) {
+        if let Some((sample, gates)) = fewest(&closed, &ways) {
             parts.push(part(Verdict::Closed, closed, sample, gates));
         }
         parts
@@ -269,6 +268,22 @@ fn way_off<'g>(route: Route, pool: usize, view: &PoolView) -> Option<Gate<'g>> {
         }
         _ => None,
     }
+}
+
+/// The packet of some traffic, none of which may pass, that meets the fewest denials on any of the ways.
+fn fewest<'w, 'g>(denied: &Traffic, ways: &'w [Vec<Gate<'g>>]) -> Option<(Sample, &'w [Gate<'g>])> {
+    let mut known: Option<(usize, Sample, &[Gate<'g>])> = None;
+    for gates in ways {
+        match weakest(denied, gates) {
+            // There are none fewer.
+            Some((1, sample)) => return Some((sample, gates)),
+            Some((count, sample)) if known.is_none_or(|(fewest, ..)| count < fewest) => {
+                known = Some((count, sample, gates));
+            }
+            _ => {}
+        }
+    }
+    known.map(|(_, sample, gates)| (sample, gates))
 }
 
 fn part(verdict: Verdict, traffic: Traffic, sample: Sample, gates: &[Gate<'_>]) -> Part {

@@ -68,7 +68,7 @@ impl<'a> Page<'a> {
     }
 
     fn head(&self) -> String {
-        let workloads = self.picture.listing.rows.iter().map(|row| row.workloads.len()).sum();
+        let workloads = self.picture.workloads;
         let of_kind = |kind: Kind| self.picture.nodes.iter().filter(|node| node.kind == kind).count();
         let looks = Look::ALL.into_iter().filter(|&look| self.count(look) > 0);
         let counts: Vec<String> = looks.clone().map(|look| format!("{} {}", self.count(look), look.as_str())).collect();
@@ -107,7 +107,7 @@ impl<'a> Page<'a> {
             );
         }
         let namespaces: BTreeSet<&str> = self.entries.iter().map(Entry::namespace).collect();
-        let vias: BTreeSet<&str> = self.entries.iter().map(|entry| entry.route.via.as_str()).collect();
+        let vias: BTreeSet<&str> = self.entries.iter().map(|entry| entry.route.exit.via.as_str()).collect();
         let options = |words: BTreeSet<&str>| -> String {
             words.into_iter().map(|word| format!("<option>{}</option>", escaped(word))).collect()
         };

@@ -72,14 +72,14 @@ pub fn json(picture: &Picture, sources: &Sources) -> String {
     });
     let edges = picture.routes.iter().map(|route| EdgeShape {
         nodes: route.nodes.iter().map(|&node| id(node)).collect(),
-        tier: route.tier.as_str(),
-        via: route.via.as_str(),
-        verdict: route.verdict.as_str(),
-        approved: route.approved,
+        tier: route.exit.tier.as_str(),
+        via: route.exit.via.as_str(),
+        verdict: route.exit.verdict.as_str(),
+        approved: route.exit.approved,
         destinations: route
             .destinations
             .iter()
-            .map(|to| destination_shape(route.class, route.host.as_deref(), to))
+            .map(|to| destination_shape(route.exit.class, route.exit.host.as_deref(), to))
             .collect(),
         witness: route
             .hops
@@ -91,6 +91,6 @@ pub fn json(picture: &Picture, sources: &Sources) -> String {
             })
             .collect(),
     });
-    let estate = picture.listing.estate.as_str();
+    let estate = picture.estate.as_str();
     pretty(&GraphShape { schema: SCHEMA, estate, nodes: nodes.collect(), edges: edges.collect() })
 }

@@ -44,7 +44,7 @@ impl Look {
     }
 
     fn of(route: &Route) -> Self {
-        match (route.verdict, route.approved) {
+        match (route.exit.verdict, route.exit.approved) {
             (Verdict::Open, false) => Self::Open,
             (Verdict::Open, true) => Self::Approved,
             (Verdict::Unknown, _) => Self::Unknown,
@@ -102,7 +102,7 @@ fn lines(picture: &Picture) -> BTreeMap<(usize, usize, Look), String> {
         for (index, pair) in route.nodes.windows(2).enumerate() {
             if let [from, to] = *pair {
                 let ways = lines.entry((from, to, Look::of(route))).or_default();
-                ways.extend((index == 0).then_some(route.via));
+                ways.extend((index == 0).then_some(route.exit.via));
             }
         }
     }

@@ -1,13 +1,13 @@
 //! What is drawn, whatever it is written as.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::analysis::Facts;
-use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Control, Holder, Step, Verdict, Via};
+use crate::analysis::exits::{Control, Exit, Holder, Step};
 use crate::finding::{Decision, Hop, Object};
 use crate::model::Estate;
-use crate::report::paths::{Alike, Destination, Filter, Listing, Way, listing, place};
+use crate::report::paths::{Alike, Destination, Filter, Listing, Way, alike, place};
 use crate::source::Location;
 use crate::triage::Objects;
 
@@ -18,8 +18,12 @@ pub struct Picture {
     pub nodes: Vec<Node>,
     /// The ways out: in the order of the workloads that take them.
     pub routes: Vec<Route>,
-    /// What the ways were taken from.
-    pub listing: Listing,
+    /// The name of the estate; empty where the input is one.
+    pub estate: String,
+    /// How many workloads were asked for.
+    pub workloads: usize,
+    /// The namespaces and workloads that could have been asked for.
+    pub names: BTreeSet<String>,
 }
 
 /// What kind of thing a node is.
@@ -82,21 +86,18 @@ impl Node {
 pub struct Route {
     /// The nodes on the way by their index: the workloads first, where it leads to last.
     pub nodes: Vec<usize>,
-    pub tier: Tier,
-    pub via: Via,
-    pub class: Class,
-    pub host: Option<String>,
-    pub verdict: Verdict,
-    pub approved: bool,
+    /// The first of the ways.
+    pub exit: Arc<Exit>,
     pub destinations: Vec<Destination>,
     /// The hops as the first of the workloads takes them, with the layer and the node of each.
     pub hops: Vec<(Hop, Control, usize)>,
 }
 
-/// Draws an estate with the ways out that are asked for. `objects` says what stands where.
+/// Draws an estate with the ways out that are asked for; `name` tells it from others of the input. `objects` says what
+/// stands where.
 #[must_use]
-pub fn picture(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, objects: &dyn Objects) -> Picture {
-    let listing = listing(estate, facts, filter);
+pub fn picture(name: &str, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, objects: &dyn Objects) -> Picture {
+    let listing = Listing::new(name, estate, facts, filter);
     let mut drawing = Drawing::new(estate, facts, objects);
     for pool in 0..estate.pools.len() {
         drawing.pool(pool);
@@ -104,14 +105,16 @@ pub fn picture(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, objects:
     for proxy in 0..facts.egress.proxies.len() {
         drawing.gateway(proxy);
     }
-    let groups: Vec<usize> = listing.rows.iter().map(|row| drawing.group(row.names())).collect();
+    let groups: Vec<usize> = listing.rows.iter().map(|row| drawing.group(&row.workloads)).collect();
     let mut routes: Vec<Route> = Vec::new();
     for (row, group) in listing.rows.iter().zip(groups) {
-        let Some((_, ways)) = row.workloads.first() else { continue };
-        let mut known: BTreeMap<(Alike<'_>, Vec<usize>), usize> = BTreeMap::new();
-        for way in ways {
+        let Some(&first) = row.workloads.first() else { continue };
+        let mut known: BTreeMap<(Alike, Vec<usize>), usize> = BTreeMap::new();
+        for exit in &row.exits {
+            let way = listing.way(exit, first);
+            let alike = alike(exit, way.witness.iter().cloned());
             let route = drawing.route(group, way);
-            let index = *known.entry((way.alike(), route.nodes.clone())).or_insert(routes.len());
+            let index = *known.entry((alike, route.nodes.clone())).or_insert(routes.len());
             match routes.get_mut(index) {
                 Some(same) => same.destinations.extend(route.destinations),
                 None => routes.push(route),
@@ -123,7 +126,8 @@ pub fn picture(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter, objects:
         let hops = route.hops.iter_mut().map(|(.., node)| node);
         route.nodes.iter_mut().chain(hops).for_each(|node| *node = places[*node]);
     }
-    Picture { nodes, routes, listing }
+    let workloads = listing.rows.iter().map(|row| row.workloads.len()).sum();
+    Picture { nodes, routes, estate: name.to_owned(), workloads, names: listing.names() }
 }
 
 /// The nodes in their order, and the place of each of them by the number that it had.
@@ -145,19 +149,13 @@ struct Drawing<'e, 'a> {
     nodes: BTreeMap<Node, usize>,
     /// Where each node is written, by its number.
     places: Vec<Option<Location>>,
-    /// Each workload by its display name.
-    named: HashMap<String, usize>,
     /// The node of each workload that is drawn.
-    drawn: HashMap<String, usize>,
+    drawn: HashMap<usize, usize>,
 }
 
 impl<'e, 'a> Drawing<'e, 'a> {
     fn new(estate: &'e Estate<'a>, facts: &'e Facts<'a>, objects: &'e dyn Objects) -> Self {
-        let mut named = HashMap::new();
-        for (index, workload) in estate.workloads.iter().enumerate() {
-            named.entry(estate.display(workload)).or_insert(index);
-        }
-        Self { estate, facts, objects, nodes: BTreeMap::new(), places: Vec::new(), named, drawn: HashMap::new() }
+        Self { estate, facts, objects, nodes: BTreeMap::new(), places: Vec::new(), drawn: HashMap::new() }
     }
 
     fn node(&mut self, node: Node) -> usize {
@@ -191,26 +189,27 @@ impl<'e, 'a> Drawing<'e, 'a> {
         self.node(Node::new(Kind::Namespace, name.to_owned(), at));
     }
 
-    /// A group and its namespace.
-    fn group(&mut self, workloads: Vec<String>) -> usize {
-        let first = workloads.first().cloned().unwrap_or_default();
-        let own = self.named.get(&first).map(|&index| &self.estate.workloads[index]);
+    /// A group, which is named as its first workload, and its namespace.
+    fn group(&mut self, workloads: &[usize]) -> usize {
+        let names: Vec<String> =
+            workloads.iter().map(|&own| self.estate.display(&self.estate.workloads[own])).collect();
+        let own = workloads.first().map(|&first| &self.estate.workloads[first]);
         let namespace = own.map(|own| self.estate.namespace_of(own).name.to_owned());
         if let Some(namespace) = &namespace {
             self.namespace(namespace);
         }
-        let group = Node { namespace, ..Node::new(Kind::Workloads, first, own.map(|own| own.name.at)) };
-        let node = self.node(Node { workloads: workloads.clone(), ..group });
-        self.drawn.extend(workloads.into_iter().map(|name| (name, node)));
+        let name = names.first().cloned().unwrap_or_default();
+        let group = Node { namespace, ..Node::new(Kind::Workloads, name, own.map(|own| own.name.at)) };
+        let node = self.node(Node { workloads: names, ..group });
+        self.drawn.extend(workloads.iter().map(|&workload| (workload, node)));
         node
     }
 
     /// A workload that lets itself be used: with its group, where that is drawn.
     fn workload(&mut self, workload: usize) -> usize {
-        let name = self.estate.display(&self.estate.workloads[workload]);
-        match self.drawn.get(&name) {
+        match self.drawn.get(&workload) {
             Some(&node) => node,
-            None => self.group(vec![name]),
+            None => self.group(&[workload]),
         }
     }
 
@@ -231,11 +230,11 @@ impl<'e, 'a> Drawing<'e, 'a> {
         self.node(Node { layer: Some(step.control), ..node })
     }
 
-    fn route(&mut self, group: usize, way: &Way) -> Route {
+    fn route(&mut self, group: usize, Way { exit, destinations, witness }: Way) -> Route {
         let mut nodes = vec![group];
         let mut hops = Vec::new();
         let mut holder = group;
-        for (hop, step) in way.witness.iter().zip(&way.steps) {
+        for (hop, step) in witness.into_iter().zip(&exit.steps) {
             let held = match step.holder() {
                 Some(Holder::Own) => Some(group),
                 Some(Holder::Workload(workload)) => Some(self.workload(workload)),
@@ -249,23 +248,13 @@ impl<'e, 'a> Drawing<'e, 'a> {
             }
             // Of the steps on a node, those about its network have controls of their own.
             let is_own = held.is_some() && !matches!(step.control, Control::Firewall | Control::Nat);
-            let node = if is_own { holder } else { self.control(hop, step, holder) };
+            let node = if is_own { holder } else { self.control(&hop, step, holder) };
             if nodes.last() != Some(&node) {
                 nodes.push(node);
             }
-            hops.push((hop.clone(), step.control, node));
+            hops.push((hop, step.control, node));
         }
-        nodes.push(self.node(Node::new(Kind::Destination, place(way.class, way.host.as_deref()), None)));
-        Route {
-            nodes,
-            tier: way.tier,
-            via: way.via,
-            class: way.class,
-            host: way.host.clone(),
-            verdict: way.verdict,
-            approved: way.approved,
-            destinations: way.destinations.clone(),
-            hops,
-        }
+        nodes.push(self.node(Node::new(Kind::Destination, place(exit.class, exit.host.as_deref()), None)));
+        Route { nodes, exit, destinations, hops }
     }
 }

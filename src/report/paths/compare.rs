@@ -7,7 +7,7 @@ use super::listing::destinations;
 use super::terminal::{attacker, few, leads_to};
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Exit, Group, Verdict, Via};
+use crate::analysis::exits::{Class, Group, Verdict, Via};
 use crate::finding::Hop;
 use crate::model::Estate;
 use crate::traffic::Traffic;
@@ -89,14 +89,10 @@ fn ways(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>) -> Ways {
         };
         *part = part.union(&exit.traffic);
         if exit.verdict == Verdict::Open && (state.witness.is_empty() || !exit.approved) {
-            state.witness = hops(exit, workload, estate, facts);
+            state.witness = exit.witness(workload, estate, facts);
         }
     }
     ways
-}
-
-fn hops(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Vec<Hop> {
-    exit.steps.iter().map(|step| exit.hop(step, workload, estate, facts)).collect()
 }
 
 /// A way out that differs between two estates, for workloads alike.
@@ -129,7 +125,7 @@ impl Move {
     /// The workloads in brief.
     #[must_use]
     pub fn whose(&self) -> String {
-        few(&self.workloads.iter().map(String::as_str).collect::<Vec<_>>())
+        few(self.workloads.iter())
     }
 }
 

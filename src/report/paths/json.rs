@@ -8,6 +8,7 @@ use super::first::Suggested;
 use super::listing::{Destination, Listing, Stop, Way};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::Class;
+use crate::finding::Decision;
 use crate::report::SCHEMA;
 use crate::report::json::{HopShape, LocationShape, hop_shape, location};
 use crate::report::palette::escaped;
@@ -47,7 +48,7 @@ struct StopShape<'a> {
     location: Option<LocationShape<'a>>,
 }
 
-pub(super) fn write(listings: &[Listing], sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(listings: &[Listing<'_>], sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\n  \"schema\": {SCHEMA},\n  \"exits\": [")?;
     let mut separator = "";
     for listing in listings {
@@ -58,17 +59,10 @@ pub(super) fn write(listings: &[Listing], sources: &Sources, out: &mut dyn Write
     writeln!(out, "{}],\n  \"first\": {first}\n}}", if separator.is_empty() { "" } else { "\n  " })
 }
 
-fn exits(listing: &Listing, separator: &mut &str, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
-    let mut ways: Vec<(&str, &Way)> = listing
-        .rows
-        .iter()
-        .flat_map(|row| &row.workloads)
-        .flat_map(|(name, ways)| ways.iter().map(|way| (name.as_str(), way)))
-        .collect();
-    ways.sort_by_key(|(name, _)| *name);
-    for (workload, way) in ways {
+fn exits(listing: &Listing<'_>, separator: &mut &str, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
+    for (workload, way) in listing.ways() {
         for destination in &way.destinations {
-            let line = escaped(serde_json::to_string(&shape(&listing.estate, workload, way, destination, sources))?);
+            let line = escaped(serde_json::to_string(&shape(listing.name, &workload, &way, destination, sources))?);
             write!(out, "{separator}\n    {line}")?;
             *separator = ",";
         }
@@ -111,7 +105,7 @@ struct SmallestShape<'a> {
     second_controls: usize,
 }
 
-fn first_shape<'a>(Listing { estate, first, .. }: &'a Listing, sources: &'a Sources) -> FirstShape<'a> {
+fn first_shape<'a>(Listing { name: estate, first, .. }: &'a Listing<'_>, sources: &'a Sources) -> FirstShape<'a> {
     let edit = |suggested: &'a Suggested| EditShape {
         edit: suggested.kind,
         object: &suggested.object,
@@ -145,16 +139,18 @@ fn shape<'a>(
     to: &'a Destination,
     sources: &'a Sources,
 ) -> ExitShape<'a> {
+    let exit = &way.exit;
+    let stops = |decision| way.stops(decision).map(|stop| stop_shape(stop, sources)).collect();
     ExitShape {
         estate,
         workload,
-        tier: way.tier.as_str(),
-        via: way.via.as_str(),
-        destination: destination_shape(way.class, way.host.as_deref(), to),
-        verdict: way.verdict.as_str(),
-        approved: way.approved,
-        blocked_by: way.blocked_by.iter().map(|stop| stop_shape(stop, sources)).collect(),
-        unknown: way.unknown.iter().map(|stop| stop_shape(stop, sources)).collect(),
+        tier: exit.tier.as_str(),
+        via: exit.via.as_str(),
+        destination: destination_shape(exit.class, exit.host.as_deref(), to),
+        verdict: exit.verdict.as_str(),
+        approved: exit.approved,
+        blocked_by: stops(Decision::Deny),
+        unknown: stops(Decision::Unknown),
         witness: way.witness.iter().map(|hop| hop_shape(hop, sources)).collect(),
     }
 }
@@ -176,6 +172,6 @@ pub(in crate::report) fn destination_shape<'a>(
     }
 }
 
-fn stop_shape<'a>(stop: &'a Stop, sources: &'a Sources) -> StopShape<'a> {
-    StopShape { layer: stop.layer.as_str(), reason: &stop.reason, location: stop.at.map(|at| location(at, sources)) }
+fn stop_shape<'a>(stop: Stop<'a>, sources: &'a Sources) -> StopShape<'a> {
+    StopShape { layer: stop.layer.as_str(), reason: stop.reason, location: stop.at.map(|at| location(at, sources)) }
 }

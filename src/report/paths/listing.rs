@@ -2,77 +2,71 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::filter::Filter;
 use super::first::First;
 use crate::analysis::Facts;
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Step, Verdict, Via, exits_to};
+use crate::analysis::exits::{Class, Control, Exit, Exits, Group, Verdict, Via, exits_to};
 use crate::finding::{Decision, Hop};
 use crate::model::Estate;
 use crate::source::Location;
 use crate::traffic::{AddressSet, PortSet, Protocol, Traffic};
 
-/// All ways out that were asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Listing {
+/// All ways out that were asked for. They are put into words one by one, because there can be more than memory holds.
+#[derive(Clone, Debug)]
+pub struct Listing<'e> {
     /// The name of the estate; empty where the input is one.
-    pub estate: String,
+    pub name: &'e str,
+    /// In the order of the names of their first workloads, so that those of one namespace stand together.
     pub rows: Vec<Row>,
-    /// How many application workloads there are, asked for or not.
-    pub workloads: usize,
-    /// The namespaces and workloads that could have been asked for.
-    pub names: BTreeSet<String>,
     /// What to do first about what is open; nothing where nobody asked.
     pub first: First,
+    estate: &'e Estate<'e>,
+    facts: &'e Facts<'e>,
 }
 
 /// Workloads of one namespace that nothing can tell apart.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// `namespace/Kind/name` of each of them with its ways out: the same ones, told from where it stands.
-    pub workloads: Vec<(String, Vec<Way>)>,
-    /// All ways out, listed or not, for the table.
+    /// Those that were asked for, by their index, in the order of their names.
+    pub workloads: Vec<usize>,
+    /// The ways that are listed.
+    pub exits: Vec<Arc<Exit>>,
+    /// All ways, listed or not, for the table.
     pub cells: Vec<Cell>,
 }
 
-impl Row {
-    /// `namespace/Kind/name` of each of the workloads.
-    #[must_use]
-    pub fn names(&self) -> Vec<String> {
-        self.workloads.iter().map(|(name, _)| name.clone()).collect()
-    }
-}
-
-/// A way out of one workload.
+/// A way out of one workload, in words.
 #[derive(Clone, Debug)]
 pub struct Way {
-    pub tier: Tier,
-    pub via: Via,
-    pub class: Class,
-    pub host: Option<String>,
-    pub verdict: Verdict,
-    pub approved: bool,
+    pub exit: Arc<Exit>,
     /// Where it leads, by protocol and ports.
     pub destinations: Vec<Destination>,
-    /// What stops it, layer by layer.
-    pub blocked_by: Vec<Stop>,
-    /// What cannot be decided, layer by layer.
-    pub unknown: Vec<Stop>,
     pub witness: Vec<Hop>,
-    /// The step of each hop.
-    pub steps: Vec<Step>,
+}
+
+impl Way {
+    /// What stops it, or what cannot be decided, layer by layer.
+    pub fn stops(&self, decision: Decision) -> impl Iterator<Item = Stop<'_>> {
+        let decided = self.exit.steps.iter().zip(&self.witness).filter(move |(step, _)| step.decision == decision);
+        decided.map(|(step, hop)| Stop {
+            layer: step.control,
+            reason: &hop.reason,
+            at: (!step.is_missing()).then_some(hop.at),
+        })
+    }
 }
 
 /// What makes two ways of a workload alike: all but the protocols and addresses.
-pub(in crate::report) type Alike<'w> = (Via, Class, Option<&'w str>, Tier, Verdict, bool, Vec<&'w str>);
+pub(in crate::report) type Alike = (Via, Class, Option<String>, Tier, Verdict, bool, Vec<String>);
 
-impl Way {
-    /// What it has in common with the ways that are told with it.
-    pub(in crate::report) fn alike(&self) -> Alike<'_> {
-        let reasons = self.witness.iter().map(|hop| hop.reason.as_str()).collect();
-        (self.via, self.class, self.host.as_deref(), self.tier, self.verdict, self.approved, reasons)
-    }
+/// What a way has in common with those that are told with it.
+pub(in crate::report) fn alike(exit: &Exit, hops: impl IntoIterator<Item = Hop>) -> Alike {
+    let Exit { via, class, ref host, tier, verdict, approved, .. } = *exit;
+    (via, class, host.clone(), tier, verdict, approved, hops.into_iter().map(|hop| hop.reason).collect())
 }
 
 /// Addresses that are reached by one protocol on the same ports.
@@ -86,10 +80,10 @@ pub struct Destination {
 }
 
 /// A layer with what it says of a way.
-#[derive(Clone, Debug)]
-pub struct Stop {
+#[derive(Clone, Copy, Debug)]
+pub struct Stop<'w> {
     pub layer: Control,
-    pub reason: String,
+    pub reason: &'w str,
     /// None where what would decide is not in the input.
     pub at: Option<Location>,
 }
@@ -114,34 +108,72 @@ pub(super) fn asked<'f>(estate: &Estate<'_>, facts: &'f Facts<'_>, filter: &Filt
     }
 }
 
-/// Lists the ways out of an estate.
-#[must_use]
-pub fn listing(estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Listing {
-    let exits = asked(estate, facts, filter);
-    let mut names = BTreeSet::new();
-    for (_, workload) in estate.tenants() {
-        names.insert(estate.namespace_of(workload).name.to_owned());
-        names.insert(estate.display(workload));
+impl<'e> Listing<'e> {
+    /// Lists the ways out of an estate, of which `name` tells it from others of the input.
+    #[must_use]
+    pub fn new(name: &'e str, estate: &'e Estate<'e>, facts: &'e Facts<'e>, filter: &Filter) -> Self {
+        let exits = asked(estate, facts, filter);
+        let rows = exits.groups.iter().filter_map(|group| row(group, estate, filter)).collect();
+        Self { name, rows, first: First::default(), estate, facts }
     }
-    let rows = exits.groups.iter().filter_map(|group| row(group, estate, facts, filter));
-    let (workloads, first) = (estate.tenants().count(), First::default());
-    Listing { estate: String::new(), rows: rows.collect(), workloads, names, first }
+
+    /// The namespaces and workloads that could have been asked for.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        let of = |(_, workload)| [self.estate.namespace_of(workload).name.to_owned(), self.estate.display(workload)];
+        self.estate.tenants().flat_map(of).collect()
+    }
+
+    /// `namespace/Kind/name` of a workload.
+    #[must_use]
+    pub fn name_of(&self, workload: usize) -> String {
+        self.estate.display(&self.estate.workloads[workload])
+    }
+
+    /// The namespace of a workload, by its index.
+    pub(super) fn namespace_of(&self, workload: usize) -> usize {
+        self.estate.workloads[workload].namespace
+    }
+
+    /// A way as a workload takes it.
+    #[must_use]
+    pub fn way(&self, exit: &Arc<Exit>, workload: usize) -> Way {
+        Way {
+            destinations: destinations(&exit.traffic, exit.host.is_some()),
+            witness: self.witness(exit, workload),
+            exit: Arc::clone(exit),
+        }
+    }
+
+    /// The hops of a way as a workload takes it.
+    pub(super) fn witness(&self, exit: &Exit, workload: usize) -> Vec<Hop> {
+        exit.witness(workload, self.estate, self.facts)
+    }
+
+    /// Every way with the name of the workload that takes it, in the order of the names.
+    pub fn ways(&self) -> impl Iterator<Item = (Rc<str>, Way)> {
+        let named = |&workload: &usize| (Rc::from(self.name_of(workload)), workload);
+        let workloads =
+            self.rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, named(workload))));
+        let mut workloads: Vec<(&Row, (Rc<str>, usize))> = workloads.collect();
+        workloads.sort_by(|(_, (one, _)), (_, (other, _))| one.cmp(other));
+        workloads.into_iter().flat_map(move |(row, (name, workload))| {
+            row.exits.iter().map(move |exit| (Rc::clone(&name), self.way(exit, workload)))
+        })
+    }
 }
 
-fn row(group: &Group, estate: &Estate<'_>, facts: &Facts<'_>, filter: &Filter) -> Option<Row> {
-    let is_asked =
-        |exit: &&Exit| filter.tier.is_none_or(|tier| exit.tier == tier) && filter.via.is_none_or(|via| exit.via == via);
-    let asked: Vec<&Exit> = group.exits.iter().map(|exit| &**exit).filter(is_asked).collect();
-    let name = |workload: usize| estate.display(&estate.workloads[workload]);
-    let is_wanted = |name: &str| filter.from.as_ref().is_none_or(|from| from.holds(name));
-    let named = group.workloads.iter().map(|&workload| (workload, name(workload)));
-    let listed = folded(&asked, filter);
-    let workloads = named
-        .filter(|(_, name)| is_wanted(name))
-        .map(|(workload, name)| (name, listed.iter().map(|exit| way(exit, workload, estate, facts)).collect()));
-    let workloads: Vec<(String, Vec<Way>)> = workloads.collect();
+fn row(group: &Group, estate: &Estate<'_>, filter: &Filter) -> Option<Row> {
+    let is_asked = |exit: &&Arc<Exit>| {
+        filter.tier.is_none_or(|tier| exit.tier == tier) && filter.via.is_none_or(|via| exit.via == via)
+    };
+    let asked: Vec<&Arc<Exit>> = group.exits.iter().filter(is_asked).collect();
+    let is_wanted = |&workload: &usize| {
+        filter.from.as_ref().is_none_or(|from| from.holds(&estate.display(&estate.workloads[workload])))
+    };
+    let workloads: Vec<usize> = group.workloads.iter().copied().filter(is_wanted).collect();
     let cells = asked.iter().map(|exit| cell(exit)).collect();
-    (!workloads.is_empty()).then_some(Row { workloads, cells })
+    (!workloads.is_empty()).then(|| Row { workloads, exits: folded(&asked, filter), cells })
 }
 
 fn cell(exit: &Exit) -> Cell {
@@ -151,8 +183,8 @@ fn cell(exit: &Exit) -> Cell {
 
 /// The ways to list. Where nobody asks for an attacker, what is undecided for the same reasons is listed for the weakest,
 /// and of what is closed, once for each destination, what stops code that runs in the pod.
-fn folded<'e>(asked: &[&'e Exit], filter: &Filter) -> Vec<&'e Exit> {
-    let mut listed: Vec<&Exit> = Vec::new();
+fn folded(asked: &[&Arc<Exit>], filter: &Filter) -> Vec<Arc<Exit>> {
+    let mut listed: Vec<&Arc<Exit>> = Vec::new();
     for exit in asked.iter().copied().filter(|exit| filter.lists(exit.verdict)) {
         let same = |other: &Exit| {
             other.verdict == exit.verdict && (other.via, other.class, &other.host) == (exit.via, exit.class, &exit.host)
@@ -177,37 +209,7 @@ fn folded<'e>(asked: &[&'e Exit], filter: &Filter) -> Vec<&'e Exit> {
             _ => listed.push(exit),
         }
     }
-    listed
-}
-
-fn way(exit: &Exit, workload: usize, estate: &Estate<'_>, facts: &Facts<'_>) -> Way {
-    let mut blocked_by = Vec::new();
-    let mut unknown = Vec::new();
-    let mut witness = Vec::new();
-    for step in &exit.steps {
-        let hop = exit.hop(step, workload, estate, facts);
-        let at = (!step.is_missing()).then_some(hop.at);
-        let stop = || Stop { layer: step.control, reason: hop.reason.clone(), at };
-        match step.decision {
-            Decision::Deny => blocked_by.push(stop()),
-            Decision::Unknown => unknown.push(stop()),
-            Decision::Allow | Decision::NotCaptured => {}
-        }
-        witness.push(hop);
-    }
-    Way {
-        tier: exit.tier,
-        via: exit.via,
-        class: exit.class,
-        host: exit.host.clone(),
-        verdict: exit.verdict,
-        approved: exit.approved,
-        destinations: destinations(&exit.traffic, exit.host.is_some()),
-        blocked_by,
-        unknown,
-        witness,
-        steps: exit.steps.clone(),
-    }
+    listed.into_iter().cloned().collect()
 }
 
 /// The traffic by protocol and ports: addresses with the same ports are one entry.

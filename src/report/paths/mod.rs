@@ -10,11 +10,11 @@ mod terminal;
 pub use compare::{Move, Moves, Snapshot, compare};
 pub use filter::Filter;
 pub use first::{First, Suggested, first};
-pub use listing::{Cell, Destination, Listing, Row, Stop, Way, listing};
+pub use listing::{Cell, Destination, Listing, Row, Stop, Way};
 pub use terminal::terminal;
 
 pub(super) use json::{DestinationShape, destination_shape};
-pub(super) use listing::Alike;
+pub(super) use listing::{Alike, alike};
 pub(super) use terminal::{NAMED, few, leads_to, place};
 
 use std::io;
@@ -25,6 +25,6 @@ use crate::source::Sources;
 ///
 /// # Errors
 /// What the writer reports.
-pub fn json(listings: &[Listing], sources: &Sources, out: &mut dyn io::Write) -> io::Result<()> {
+pub fn json(listings: &[Listing<'_>], sources: &Sources, out: &mut dyn io::Write) -> io::Result<()> {
     json::write(listings, sources, out)
 }

@@ -1,11 +1,14 @@
 //! Ways out for people: a table of workloads against ways with the number of controls in each cell, then the witnesses.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::first;
-use super::listing::{Alike, Cell, Destination, Listing, Row, Stop, Way};
+use super::listing::{Alike, Cell, Destination, Listing, Row, Stop, Way, alike};
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Verdict, Via};
+use crate::analysis::exits::{Class, Exit, Verdict, Via};
+use crate::finding::Decision;
 use crate::report::hops::hops;
 use crate::report::palette::{Palette, clean, wrapped};
 use crate::report::{Terminal, counted, estate_title};
@@ -16,89 +19,111 @@ use crate::traffic::PortSet;
 pub(in crate::report) const NAMED: usize = 5;
 
 /// Draws for each estate the table, then what is listed: what is open, what is unknown, what is approved, what is closed.
-#[must_use]
-pub fn terminal(listings: &[Listing], sources: &Sources, options: &Terminal) -> String {
+///
+/// # Errors
+/// What the writer reports.
+pub fn terminal(
+    listings: &[Listing<'_>],
+    sources: &Sources,
+    options: &Terminal,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let options = Terminal { width: options.width.clamp(40, 160), ..*options };
     let palette = Palette::new(options.color);
-    let estate = |listing: &Listing| {
-        let drawn = of_estate(listing, sources, &options, palette);
-        if listing.estate.is_empty() { drawn } else { palette.bold(&estate_title(&listing.estate)) + "\n\n" + &drawn }
-    };
     // Estates without workloads that were asked for say nothing, unless all do.
-    let asked: Vec<&Listing> = listings.iter().filter(|listing| !listing.rows.is_empty()).collect();
-    match asked.as_slice() {
-        [] => "no application workload to look at\n".to_owned(),
-        asked => asked.iter().map(|listing| estate(listing)).collect::<Vec<_>>().join("\n"),
+    let asked: Vec<&Listing<'_>> = listings.iter().filter(|listing| !listing.rows.is_empty()).collect();
+    if asked.is_empty() {
+        return writeln!(out, "no application workload to look at");
     }
+    for (number, listing) in asked.into_iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        if !listing.name.is_empty() {
+            write!(out, "{}\n\n", palette.bold(&estate_title(listing.name)))?;
+        }
+        of_estate(listing, sources, &options, out)?;
+    }
+    Ok(())
 }
 
-fn of_estate(listing: &Listing, sources: &Sources, options: &Terminal, palette: Palette) -> String {
-    let mut text = table(listing, options);
+fn of_estate(listing: &Listing<'_>, sources: &Sources, options: &Terminal, out: &mut dyn Write) -> io::Result<()> {
+    let palette = Palette::new(options.color);
+    let mut add = |text: String| out.write_all(text.as_bytes());
+    add(table(listing, options))?;
     if !options.quiet {
-        text.push_str(&first::drawn(&listing.first, options));
+        add(first::drawn(&listing.first, options))?;
     }
-    for (verdict, approved) in [(Verdict::Open, false), (Verdict::Closed, false)] {
-        for told in told_once(listing, verdict, approved) {
-            text.push_str(&drawn(&told, sources, options));
-        }
-        if verdict == Verdict::Open {
-            text.push_str(&undecided(listing, palette, options));
-            text.push_str(&approved_ways(listing, sources, options));
-        }
+    for told in told_once(listing, Verdict::Open, false) {
+        add(drawn(&told, listing, sources, options))?;
+    }
+    add(undecided(listing, palette, options))?;
+    add(approved_ways(listing, sources, options))?;
+    for told in told_once(listing, Verdict::Closed, false) {
+        add(drawn(&told, listing, sources, options))?;
     }
     if !options.quiet {
-        text.push_str(&summary(listing, palette));
+        add(summary(listing, palette))?;
     }
-    text
+    Ok(())
 }
 
 /// Ways that are alike hop by hop, over whichever protocols and to whichever of a namespace's workloads: told once.
-struct Told<'l> {
-    names: Vec<&'l str>,
-    ways: Vec<&'l Way>,
+struct Told {
+    /// Never empty.
+    workloads: Vec<usize>,
+    /// As the first of the workloads takes them.
+    exits: Vec<Arc<Exit>>,
 }
 
-fn told_once(listing: &Listing, verdict: Verdict, approved: bool) -> Vec<Told<'_>> {
-    let mut all: Vec<Told<'_>> = Vec::new();
-    let mut known: BTreeMap<(&str, Alike<'_>), usize> = BTreeMap::new();
-    for (name, ways) in listing.rows.iter().flat_map(|row| &row.workloads) {
-        let namespace = name.split('/').next().unwrap_or_default();
-        for way in ways.iter().filter(|way| way.verdict == verdict && way.approved == approved) {
-            let key = (namespace, way.alike());
-            let index = *known.entry(key).or_insert(all.len());
-            if index == all.len() {
-                all.push(Told { names: Vec::new(), ways: Vec::new() });
-            }
-            let told = &mut all[index];
-            if told.names.last() != Some(&name.as_str()) {
-                told.names.push(name);
-            }
-            // The other workloads have the same ways.
-            if told.names.len() == 1 {
-                told.ways.push(way);
+impl Told {
+    /// The ways in words.
+    fn ways(&self, listing: &Listing<'_>) -> Vec<Way> {
+        let first = self.workloads.first();
+        first.into_iter().flat_map(|&first| self.exits.iter().map(move |exit| listing.way(exit, first))).collect()
+    }
+}
+
+fn told_once(listing: &Listing<'_>, verdict: Verdict, approved: bool) -> Vec<Told> {
+    let mut all: Vec<Told> = Vec::new();
+    let namespace = |row: &Row| row.workloads.first().map(|&workload| listing.namespace_of(workload));
+    for rows in listing.rows.chunk_by(|one, next| namespace(one) == namespace(next)) {
+        let mut known: BTreeMap<Alike, usize> = BTreeMap::new();
+        for (row, &workload) in rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, workload))) {
+            for exit in row.exits.iter().filter(|exit| exit.verdict == verdict && exit.approved == approved) {
+                let index = *known.entry(alike(exit, listing.witness(exit, workload))).or_insert(all.len());
+                if index == all.len() {
+                    all.push(Told { workloads: Vec::new(), exits: Vec::new() });
+                }
+                let told = &mut all[index];
+                named_once(&mut told.workloads, workload, listing);
+                // The other workloads have the same ways.
+                if told.workloads == [workload] {
+                    told.exits.push(Arc::clone(exit));
+                }
             }
         }
     }
-    all.sort_by_key(|told| told.ways.first().map(|way| way.tier));
+    all.sort_by_key(|told| told.exits.first().map(|exit| exit.tier));
     all
 }
 
 /// What is meant to be open: names and destinations, and the hops only where more is asked for.
-fn approved_ways(listing: &Listing, sources: &Sources, options: &Terminal) -> String {
+fn approved_ways(listing: &Listing<'_>, sources: &Sources, options: &Terminal) -> String {
     let all = told_once(listing, Verdict::Open, true);
     if options.verbose {
-        return all.iter().map(|told| drawn(told, sources, options)).collect();
+        return all.iter().map(|told| drawn(told, listing, sources, options)).collect();
     }
     let palette = Palette::new(options.color);
-    let mut by_way: BTreeMap<(Via, String), Vec<&str>> = BTreeMap::new();
+    let mut by_way: BTreeMap<(Via, String), Vec<usize>> = BTreeMap::new();
     for told in &all {
-        let Some(way) = told.ways.first() else { continue };
-        by_way.entry((way.via, leads(&told.ways))).or_default().extend(&told.names);
+        let Some(exit) = told.exits.first() else { continue };
+        by_way.entry((exit.via, leads(&told.ways(listing)))).or_default().extend(&told.workloads);
     }
     let mut text = String::new();
-    for ((via, leads), names) in by_way {
+    for ((via, leads), workloads) in by_way {
         text.push_str(&format!("{} {}, {leads}\n", palette.green("approved"), via.as_str()));
-        for line in wrapped(&few(&names), options.width - 2) {
+        for line in wrapped(&names(&workloads, listing), options.width - 2) {
             text.push_str(&format!("  {line}\n"));
         }
         text.push('\n');
@@ -107,12 +132,23 @@ fn approved_ways(listing: &Listing, sources: &Sources, options: &Terminal) -> St
 }
 
 /// The first few names, and how many there are besides.
-pub(in crate::report) fn few(names: &[&str]) -> String {
-    let named = names.iter().take(NAMED).map(|name| clean(name).into_owned()).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
+pub(in crate::report) fn few<N: AsRef<str>>(names: impl ExactSizeIterator<Item = N>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let named = names.take(NAMED).map(|name| clean(name.as_ref()).into_owned()).collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
+/// Adds a workload, unless the last one has its name: copies of an estate stand in one input.
+fn named_once(workloads: &mut Vec<usize>, workload: usize, listing: &Listing<'_>) {
+    let has_its_name = |&last: &usize| last == workload || listing.name_of(last) == listing.name_of(workload);
+    if !workloads.last().is_some_and(has_its_name) {
+        workloads.push(workload);
     }
+}
+
+/// The first few of some workloads.
+fn names(workloads: &[usize], listing: &Listing<'_>) -> String {
+    few(workloads.iter().map(|&workload| listing.name_of(workload)))
 }
 
 /// The first workload of a row, and how many are alike.
@@ -176,16 +212,16 @@ fn cell(cells: &[&Cell]) -> (Look, String) {
     }
 }
 
-fn table(listing: &Listing, options: &Terminal) -> String {
+fn table(listing: &Listing<'_>, options: &Terminal) -> String {
     let palette = Palette::new(options.color);
     let has = |via: &Via| listing.rows.iter().any(|row| !of_way(row, *via).is_empty());
     let vias: Vec<Via> = Via::ALL.into_iter().filter(has).collect();
     // Rows that say the same of one namespace are one line.
     let mut lines: Vec<(String, Vec<(Look, String)>)> = Vec::new();
     for row in &listing.rows {
-        let Some((first, _)) = row.workloads.first() else { continue };
+        let Some(&first) = row.workloads.first() else { continue };
         let cells = vias.iter().map(|via| cell(&of_way(row, *via)));
-        lines.push((clean(&named(first, row)).into_owned(), cells.collect()));
+        lines.push((clean(&named(&listing.name_of(first), row)).into_owned(), cells.collect()));
     }
     let name_width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("workload".len());
     let widths: Vec<usize> = (0..vias.len())
@@ -224,21 +260,22 @@ fn table(listing: &Listing, options: &Terminal) -> String {
 }
 
 /// Ways that are alike with their hops.
-fn drawn(told: &Told<'_>, sources: &Sources, options: &Terminal) -> String {
+fn drawn(told: &Told, listing: &Listing<'_>, sources: &Sources, options: &Terminal) -> String {
     let palette = Palette::new(options.color);
-    let Some(way) = told.ways.first() else { return String::new() };
-    let verdict = match (way.verdict, way.approved) {
+    let ways = told.ways(listing);
+    let Some(Way { exit, witness, .. }) = ways.first() else { return String::new() };
+    let verdict = match (exit.verdict, exit.approved) {
         (Verdict::Open, true) => palette.green("approved"),
         (Verdict::Open, false) => palette.red("open"),
-        (Verdict::Closed, _) => palette.green(&format!("closed by {}", counted(way.blocked_by.len(), "control"))),
+        (Verdict::Closed, _) => palette.green(&format!("closed by {}", counted(exit.cut().count(), "control"))),
         (Verdict::Unknown, _) => palette.cyan("unknown"),
     };
-    let said = format!("{} {}, {}", way.via.as_str(), attacker(way.tier), leads(&told.ways));
-    let mut text = format!("{} {}\n", verdict, palette.bold(&few(&told.names)));
+    let said = format!("{} {}, {}", exit.via.as_str(), attacker(exit.tier), leads(&ways));
+    let mut text = format!("{} {}\n", verdict, palette.bold(&names(&told.workloads, listing)));
     for line in wrapped(&said, options.width - 2) {
         text.push_str(&format!("  {line}\n"));
     }
-    text + &hops(&way.witness, sources, options) + "\n"
+    text + &hops(witness, sources, options) + "\n"
 }
 
 pub(super) fn attacker(tier: Tier) -> &'static str {
@@ -251,10 +288,10 @@ pub(super) fn attacker(tier: Tier) -> &'static str {
 }
 
 /// Where ways lead that differ in their protocols alone, such as `TCP 443 to the internet`.
-fn leads(ways: &[&Way]) -> String {
-    let Some(way) = ways.first() else { return String::new() };
+fn leads(ways: &[Way]) -> String {
+    let Some(Way { exit, .. }) = ways.first() else { return String::new() };
     let destinations: Vec<&Destination> = ways.iter().flat_map(|way| &way.destinations).collect();
-    leads_to(way.class, way.host.as_deref(), &destinations)
+    leads_to(exit.class, exit.host.as_deref(), &destinations)
 }
 
 /// Where traffic leads, such as `TCP 443 to the internet`.
@@ -301,25 +338,29 @@ fn addresses(destinations: &[&Destination]) -> String {
 }
 
 /// What the same layers leave undecided is said once, with all whom it concerns.
-fn undecided(listing: &Listing, palette: Palette, options: &Terminal) -> String {
+fn undecided(listing: &Listing<'_>, palette: Palette, options: &Terminal) -> String {
     type Key = (Via, Tier, Class, Vec<&'static str>);
-    let mut known: BTreeMap<Key, (String, Vec<&str>)> = BTreeMap::new();
-    for (name, ways) in listing.rows.iter().flat_map(|row| &row.workloads) {
-        for way in ways.iter().filter(|way| way.verdict == Verdict::Unknown) {
-            let layers = way.unknown.iter().map(|stop| stop.layer.as_str()).collect();
-            let reasons = || way.unknown.iter().map(reason).collect::<Vec<_>>().join("; ");
-            let (_, names) = known
-                .entry((way.via, way.tier, way.class, layers))
-                .or_insert_with(|| (format!("{}: {}", leads(&[way]), reasons()), Vec::new()));
-            if names.last() != Some(&name.as_str()) {
-                names.push(name);
-            }
+    let mut known: BTreeMap<Key, (String, Vec<usize>)> = BTreeMap::new();
+    for (row, &workload) in
+        listing.rows.iter().flat_map(|row| row.workloads.iter().map(move |workload| (row, workload)))
+    {
+        for exit in row.exits.iter().filter(|exit| exit.verdict == Verdict::Unknown) {
+            let layers = exit.gaps().map(|step| step.control.as_str()).collect();
+            let said = || {
+                let way = listing.way(exit, workload);
+                let reasons = way.stops(Decision::Unknown).map(reason).collect::<Vec<_>>().join("; ");
+                format!("{}: {reasons}", leads(&[way]))
+            };
+            let (_, workloads) =
+                known.entry((exit.via, exit.tier, exit.class, layers)).or_insert_with(|| (said(), Vec::new()));
+            named_once(workloads, workload, listing);
         }
     }
     let mut text = String::new();
-    for ((via, tier, ..), (said, names)) in known {
+    for ((via, tier, ..), (said, workloads)) in known {
         text.push_str(&format!("{} {} {}\n", palette.cyan("unknown"), via.as_str(), attacker(tier)));
-        for line in wrapped(&said, options.width - 2).iter().chain(&wrapped(&few(&names), options.width - 2)) {
+        let names = names(&workloads, listing);
+        for line in wrapped(&said, options.width - 2).iter().chain(&wrapped(&names, options.width - 2)) {
             text.push_str(&format!("  {line}\n"));
         }
         text.push('\n');
@@ -327,14 +368,17 @@ fn undecided(listing: &Listing, palette: Palette, options: &Terminal) -> String 
     text
 }
 
-fn reason(stop: &Stop) -> String {
-    format!("{}, {}", stop.layer.as_str(), clean(&stop.reason))
+fn reason(stop: Stop<'_>) -> String {
+    format!("{}, {}", stop.layer.as_str(), clean(stop.reason))
 }
 
-fn summary(listing: &Listing, palette: Palette) -> String {
+fn summary(listing: &Listing<'_>, palette: Palette) -> String {
     let ways = |verdict, approved| {
-        let all = listing.rows.iter().flat_map(|row| &row.workloads).flat_map(|(_, ways)| ways);
-        all.filter(move |way| way.verdict == verdict && way.approved == approved).count()
+        let of_row = |row: &Row| {
+            let is_meant = |exit: &&Arc<Exit>| exit.verdict == verdict && exit.approved == approved;
+            row.exits.iter().filter(is_meant).count() * row.workloads.len()
+        };
+        listing.rows.iter().map(of_row).sum::<usize>()
     };
     let workloads = listing.rows.iter().map(|row| row.workloads.len()).sum::<usize>();
     let counts = [

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::authorization::{Decision, Peer, Property, Request, Ruling, intention, rulings};
+use crate::analysis::authorization::{
+    Decision, Held, Peer, Place, Property, Request, Ruling, intention, policies_at, rulings,
+};
 use crate::analysis::egress::EgressProxy;
 use crate::analysis::routing;
 use crate::finding::{Confidence, Finding, Severity};
@@ -35,9 +37,11 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         rulings.iter().any(|one| one.proxy.name.at == proxy.name.at && one.policy.action == Action::Allow)
     };
     for proxy in audit.facts.egress.proxies.iter().filter(allowing) {
+        let policies = policies_at(&Place::of_proxy(proxy), estate);
         for (gateway, server) in servers(proxy, estate) {
-            for service in estate.mesh.virtual_services.iter().filter(|service| routing::names(service, gateway)) {
-                for finding in ungranted(proxy, gateway, server, service, estate) {
+            let listener = Listener { proxy, policies: &policies, gateway, server };
+            for service in given(proxy, gateway, estate) {
+                for finding in ungranted(&listener, service, estate) {
                     found.entry(finding.at).or_insert(finding);
                 }
             }
@@ -54,12 +58,23 @@ fn servers<'e, 'a>(
     gateways.flat_map(|gateway| gateway.servers.iter().map(move |server| (gateway, server)))
 }
 
+/// The virtual services that are given to a gateway of a proxy, which sees them.
+fn given<'e, 'a>(
+    proxy: &'e EgressProxy<'a>,
+    gateway: &'e Gateway<'a>,
+    estate: &'e Estate<'a>,
+) -> impl Iterator<Item = &'e VirtualService<'a>> {
+    let is_seen = |service: &VirtualService<'_>| proxy.namespaces.iter().any(|own| service.visibility.from(own));
+    let all = estate.mesh.virtual_services.iter();
+    all.filter(move |service| routing::names(service, gateway) && is_seen(service))
+}
+
 /// Hosts that a rule allows, and that nothing leads to.
 fn unrouted(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Vec<Finding> {
     let mut routed = Vec::new();
     for (gateway, server) in servers(ruling.proxy, estate) {
         if ruling.servers.iter().any(|one| one.at == server.at) {
-            let services = estate.mesh.virtual_services.iter().filter(|service| routing::names(service, gateway));
+            let services = given(ruling.proxy, gateway, estate);
             routed.extend(services.flat_map(|service| routing::taken(server, gateway, service)));
         }
     }
@@ -81,14 +96,17 @@ fn unrouted(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Vec<Finding> {
     hosts.flat_map(|test| test.values).filter(|value| !leads(value)).map(finding).collect()
 }
 
+/// A listener of a proxy, and what is asked there.
+struct Listener<'e, 'a> {
+    proxy: &'e EgressProxy<'a>,
+    policies: &'e [Held<'e, 'a>],
+    gateway: &'e Gateway<'a>,
+    server: &'e Server<'a>,
+}
+
 /// Hosts that the gateway has routes for, and that no rule allows: to anybody, or to those for whom the route is made.
-fn ungranted(
-    proxy: &EgressProxy<'_>,
-    gateway: &Gateway<'_>,
-    server: &Server<'_>,
-    service: &VirtualService<'_>,
-    estate: &Estate<'_>,
-) -> Vec<Finding> {
+fn ungranted(listener: &Listener<'_, '_>, service: &VirtualService<'_>, estate: &Estate<'_>) -> Vec<Finding> {
+    let Listener { proxy, policies, gateway, server } = *listener;
     let is_of_kind = |route: &Route<'_>| (route.kind == RouteKind::Http) == server.reads_requests();
     let mut routes = service.routes.iter().filter(|route| is_of_kind(route));
     if !routes.any(|route| routing::takes(service, route, gateway, server)) {
@@ -100,7 +118,7 @@ fn ungranted(
         // Where it is not known on which port the pods listen, they are denied if they are on each.
         let is_denied = |peer| {
             let mut requests = requests(proxy, server, host.value, peer, estate);
-            requests.all(|request| intention(proxy, server, &request, estate) == Decision::Deny)
+            requests.all(|request| intention(policies, server, &request, &estate.mesh) == Decision::Deny)
         };
         if is_denied(Peer::Unknown) {
             let message = format!(

@@ -1,10 +1,15 @@
 //! SC05: a setting keeps part of a workload's outbound traffic from its proxy.
 
+use std::cell::LazyCell;
+
 use ipnet::IpNet;
+use rustc_hash::FxHashSet;
 
 use crate::analysis::capture::{Exclusion, ExclusionKind};
 use crate::analysis::destinations::external;
+use crate::analysis::network_policy::Outside;
 use crate::finding::{Confidence, Finding, Severity};
+use crate::model::Estate;
 use crate::rule::{Audit, Rule};
 use crate::traffic::AddressSet;
 
@@ -25,15 +30,18 @@ const HARMLESS: [&str; 6] =
     ["169.254.0.0/16", "199.36.153.4/30", "199.36.153.8/30", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
+    let inside = LazyCell::new(|| Inside::of(audit.estate));
     for (index, workload) in audit.estate.tenants() {
-        let name = audit.estate.display(workload);
         // A setting of the whole mesh is not the workload's fault.
-        let own = audit.facts.capture[index].exclusions.iter().filter(|one| !one.mesh_wide);
-        findings.extend(own.filter_map(|one| finding(one, index, &name, audit)));
+        for own in audit.facts.capture[index].exclusions.iter().filter(|one| !one.mesh_wide) {
+            let found = finding(own, &audit.estate.display(workload));
+            let is_contained = || inside.holds(own, audit.facts.network_policy.egress_outside(index));
+            findings.extend(found.map(|found| if is_contained() { found.severity(Severity::Low) } else { found }));
+        }
     }
 }
 
-fn finding(exclusion: &Exclusion<'_>, workload: usize, name: &str, audit: &Audit<'_>) -> Option<Finding> {
+fn finding(exclusion: &Exclusion<'_>, name: &str) -> Option<Finding> {
     let value = exclusion.value.value;
     let (variant, what) = match exclusion.kind {
         ExclusionKind::Ports => ("ports", format!("keeps ports `{value}` from its proxy")),
@@ -50,29 +58,39 @@ fn finding(exclusion: &Exclusion<'_>, workload: usize, name: &str, audit: &Audit
     };
     let confidence = if exclusion.understood { Confidence::High } else { Confidence::Low };
     let help = "remove the setting, and register what the workload needs with a ServiceEntry";
-    let finding =
-        RULE.finding(variant, exclusion.value.at, format!("`{name}` {what}")).confidence(confidence).help(help);
-    Some(if is_contained(exclusion, workload, audit) { finding.severity(Severity::Low) } else { finding })
+    Some(RULE.finding(variant, exclusion.value.at, format!("`{name}` {what}")).confidence(confidence).help(help))
 }
 
-/// Whether what escapes the proxy stays inside: by its addresses, or because it is for ports of the cluster's own services,
-/// on which network policies let nothing out.
-fn is_contained(exclusion: &Exclusion<'_>, workload: usize, audit: &Audit<'_>) -> bool {
-    let harmless: AddressSet = HARMLESS.iter().filter_map(|block| block.parse::<IpNet>().ok()).collect();
-    if exclusion.traffic.addresses().is_subset(&harmless) {
-        return true;
+/// What is known to stay inside.
+struct Inside {
+    harmless: AddressSet,
+    /// Public addresses, which are not.
+    external: AddressSet,
+    /// The ports that application workloads of the cluster serve, but for the web's.
+    served: FxHashSet<i64>,
+}
+
+impl Inside {
+    fn of(estate: &Estate<'_>) -> Self {
+        let of_containers = estate.tenants().flat_map(|(_, workload)| &workload.pod.containers);
+        let ports = of_containers.flat_map(|container| &container.ports).map(|port| port.port.value);
+        let services = estate.services.iter().flat_map(|service| &service.ports).map(|port| port.port);
+        Self {
+            harmless: HARMLESS.iter().filter_map(|block| block.parse::<IpNet>().ok()).collect(),
+            external: external(estate),
+            served: ports.chain(services).filter(|port| ![80, 443].contains(port)).collect(),
+        }
     }
-    let policies = audit.facts.network_policy.egress_outside(workload);
-    exclusion.kind == ExclusionKind::Ports
-        && exclusion.understood
-        && exclusion.value.split(',').all(|port| port.trim().parse().is_ok_and(|port| is_served(port, audit)))
-        && exclusion.traffic.restrict_addresses(&external(audit.estate)).intersection(&policies.allowed).is_empty()
-}
 
-/// Whether application workloads of the cluster serve a port that is not the web's.
-fn is_served(port: i64, audit: &Audit<'_>) -> bool {
-    let of_containers = audit.estate.tenants().flat_map(|(_, workload)| &workload.pod.containers);
-    let mut ports = of_containers.flat_map(|container| &container.ports).map(|port| port.port.value);
-    let mut services = audit.estate.services.iter().flat_map(|service| &service.ports);
-    port != 80 && port != 443 && (ports.any(|own| own == port) || services.any(|own| own.port == port))
+    /// Whether what escapes the proxy stays inside: by its addresses, or because it is for ports of the cluster's own
+    /// services, on which network policies let nothing out.
+    fn holds(&self, exclusion: &Exclusion<'_>, policies: &Outside) -> bool {
+        let is_served = |port: &str| port.trim().parse().is_ok_and(|port: i64| self.served.contains(&port));
+        let escapes = || exclusion.traffic.restrict_addresses(&self.external).intersection(&policies.allowed);
+        exclusion.traffic.addresses().is_subset(&self.harmless)
+            || exclusion.kind == ExclusionKind::Ports
+                && exclusion.understood
+                && exclusion.value.split(',').all(is_served)
+                && escapes().is_empty()
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::egress::EgressProxy;
 use crate::analysis::routing::{Onward, Target as Leads, leads_to_gateway, onward};
-use crate::analysis::tls::{Client, DestinationRules, Target, departures};
+use crate::analysis::tls::{Approach, Client, DestinationRules, Target, approaches, departures};
 use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{
     Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Service, Text, VirtualService, Visibility,
@@ -37,6 +37,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     }
     missing_subsets(audit).into_iter().for_each(&mut add);
     hidden_services(audit).into_iter().for_each(&mut add);
+    approaches(audit.estate, &audit.facts.egress).iter().filter_map(|one| unanswered(one, audit)).for_each(&mut add);
     findings.extend(found.into_values());
 }
 
@@ -267,6 +268,20 @@ fn hidden_services(audit: &Audit<'_>) -> Vec<Finding> {
             .then(|| finding.help("export the gateway's service to every namespace that routes lead to it from"))
     });
     found.collect()
+}
+
+/// Mutual TLS to a listener that is picked by the name that clients give, which is none of its hosts.
+fn unanswered(approach: &Approach<'_, '_>, audit: &Audit<'_>) -> Option<Finding> {
+    let name = approach.unanswered_name(audit.estate)?;
+    let (tls, port) = (approach.view.tls?, approach.destination.port?);
+    let gateway = approach.proxy.name;
+    let (at, whose) = match tls.sni {
+        Some(sni) => (sni.at, format!("`{name}`")),
+        None => (tls.block_at, format!("`{name}`, for want of `sni`")),
+    };
+    let message = format!("clients name {whose}, which no server on port {port} of egress gateway `{gateway}` is for");
+    let finding = RULE.finding("sni", at, message);
+    Some(finding.help("set `sni` to a host of the gateway's server, or have the server take `*` of its namespace"))
 }
 
 /// Whether some destination rule for a host has a subset, whoever sees it.

@@ -1,13 +1,12 @@
 //! Whether the policies at an egress proxy let somebody through a door, by which clause, and whether that is what they mean
 //! (semantics C.8, C.9). An attacker chooses the path, the method and everything else that a client chooses.
 
-use std::iter;
-
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::doors::Door;
 use crate::analysis::authorization::{
-    Chain, Claim, Decision, Held, Peer, Place, Property, Request, chain, decide, peer_seen_by, policies_at, tokens_at,
+    ByNamespace, Chain, Claim, Decision, Held, Peer, Place, Property, Request, decide, intention, names_source,
+    namespaces_of, peer_seen_by, policies_at, tokens_at,
 };
 use crate::analysis::egress::EgressProxy;
 use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, ServerMode};
@@ -22,10 +21,8 @@ pub(super) struct Policies<'e, 'a> {
     guards: Vec<Held<'e, 'a>>,
     /// Each clause that allows, as a policy of its own.
     singles: Vec<Single<'a>>,
-    /// The numbers of those that may be about the workloads of a namespace alone.
-    by_namespace: FxHashMap<&'a str, Vec<usize>>,
-    /// The numbers of those that may be about anybody.
-    anywhere: Vec<usize>,
+    /// Whom they may be about.
+    by_namespace: ByNamespace<'a>,
     /// What is known of the claims of requests.
     claims: Property<&'static [Claim<'static>]>,
     /// Whether a policy that allows is enforced, so that what none allows is denied.
@@ -36,8 +33,6 @@ pub(super) struct Policies<'e, 'a> {
 struct Single<'a> {
     policy: AuthorizationPolicy<'a>,
     certain: bool,
-    /// The namespaces whose workloads it may be about; any where there is none.
-    namespaces: Option<FxHashSet<&'a str>>,
     /// The hosts, in lower case, of which a request must name one; any where there is none.
     hosts: Option<FxHashSet<String>>,
     /// Whether it asks who the client is.
@@ -66,7 +61,7 @@ impl<'a> Asker<'a> {
 }
 
 /// The answer at a door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Consent {
     pub decision: Decision,
     /// The clause that allows it, or may, by its number; none where no policy allows and so everything is allowed.
@@ -77,33 +72,21 @@ impl<'e, 'a> Policies<'e, 'a> {
     pub(super) fn new(proxy: &EgressProxy<'a>, estate: &'e Estate<'a>) -> Self {
         let place = Place::of_proxy(proxy);
         let held = policies_at(&place, estate);
-        let mut singles: Vec<Single<'a>> = Vec::new();
+        let (mut singles, mut by_namespace) = (Vec::new(), Vec::new());
         for (policy, certain) in held.iter().filter(|(policy, _)| policy.action == Action::Allow) {
             singles.extend(policy.clauses.iter().map(|clause| single(policy, clause, *certain)));
+            by_namespace.extend(policy.clauses.iter().map(|clause| namespaces_of(policy, clause)));
         }
-        let (mut by_namespace, mut anywhere): (FxHashMap<_, Vec<_>>, _) = (FxHashMap::default(), Vec::new());
-        for (number, single) in singles.iter().enumerate() {
-            match &single.namespaces {
-                Some(named) => named.iter().for_each(|name| by_namespace.entry(*name).or_default().push(number)),
-                None => anywhere.push(number),
-            }
-        }
+        let by_namespace = by_namespace.into_iter().collect();
         let closed = held.iter().any(|(policy, certain)| policy.action == Action::Allow && *certain);
         let guards = held.iter().filter(|(policy, _)| policy.action != Action::Allow).copied().collect();
         let claims = tokens_at(&place, estate).claims();
-        Self { estate, held, guards, singles, by_namespace, anywhere, claims, closed }
+        Self { estate, held, guards, singles, by_namespace, claims, closed }
     }
 
     /// The clauses that may be about the workloads of a namespace, with their numbers, in order.
     fn about(&self, namespace: &str) -> impl Iterator<Item = (usize, &Single<'a>)> {
-        let mut own = self.by_namespace.get(namespace).into_iter().flatten().copied().peekable();
-        let mut any = self.anywhere.iter().copied().peekable();
-        let numbers = iter::from_fn(move || match (own.peek(), any.peek()) {
-            (Some(one), Some(other)) if other < one => any.next(),
-            (Some(_), _) => own.next(),
-            (None, _) => any.next(),
-        });
-        numbers.map(|number| (number, &self.singles[number]))
+        self.by_namespace.about(namespace).map(|number| (number, &self.singles[number]))
     }
 
     /// Whether any policy holds, or may.
@@ -157,12 +140,7 @@ impl<'e, 'a> Policies<'e, 'a> {
                 claims: self.claims,
                 ..Request::default()
             };
-            let decided = |chain| decide(policies, chain, &request, &self.estate.mesh);
-            match chain(door.server) {
-                Some(chain) => decided(chain),
-                None if decided(Chain::Http) == decided(Chain::Tcp) => decided(Chain::Http),
-                None => Decision::Unknown,
-            }
+            intention(policies, door.server, &request, &self.estate.mesh)
         });
         let first = decisions.next().unwrap_or(Decision::Unknown);
         if decisions.all(|other| other == first) { first } else { Decision::Unknown }
@@ -332,25 +310,13 @@ impl Single<'_> {
 }
 
 fn single<'a>(policy: &AuthorizationPolicy<'a>, clause: &Clause<'a>, certain: bool) -> Single<'a> {
-    let identity = |test: &&Condition<'a>| test.attribute.is_identity() && !test.negative;
-    let any_source = clause.sources.is_empty()
-        || clause.sources.iter().any(|source| !source.list.iter().any(|test| identity(&test)));
-    let by_condition = clause.conditions.iter().any(|test| identity(&test));
-    let names_source = !any_source || by_condition;
-    let tests: Vec<&Condition<'a>> = clause.tests().filter(identity).collect();
-    let namespaces: Option<FxHashSet<&'a str>> = tests
-        .iter()
-        .flat_map(|test| test.values)
-        .map(|value| namespace_of(value.value, policy.namespace, clause))
-        .collect();
     let narrow =
         clause.tests().any(|test| matches!(test.attribute, Attribute::Path | Attribute::Method | Attribute::Header(_)));
     Single {
         policy: AuthorizationPolicy { clauses: vec![clause.clone()], ..policy.clone() },
         certain,
-        namespaces: namespaces.filter(|_| names_source),
         hosts: hosts_in_full(clause),
-        names_source,
+        names_source: names_source(clause),
         narrow,
     }
 }
@@ -368,23 +334,4 @@ fn hosts_in_full(clause: &Clause<'_>) -> Option<FxHashSet<String>> {
         hosts.extend(test.values.iter().map(|value| value.value.to_ascii_lowercase()));
     }
     Some(hosts).filter(|hosts| !hosts.is_empty())
-}
-
-/// The namespace of a value of identity, where it stands there in full.
-fn namespace_of<'a>(value: &'a str, home: &'a str, clause: &Clause<'_>) -> Option<&'a str> {
-    let of_test = |attribute: Attribute<'_>| {
-        clause
-            .tests()
-            .any(|test| test.attribute == attribute && test.values.iter().any(|own| std::ptr::eq(own.value, value)))
-    };
-    let named = if of_test(Attribute::Principal) {
-        value.split_once("/ns/").and_then(|(_, rest)| rest.split('/').next())
-    } else if of_test(Attribute::Namespace) {
-        Some(value)
-    } else if of_test(Attribute::ServiceAccount) {
-        Some(value.split_once('/').map_or(home, |(namespace, _)| namespace))
-    } else {
-        None
-    };
-    named.filter(|name| !name.contains('*') && !name.is_empty())
 }

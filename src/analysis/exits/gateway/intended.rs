@@ -53,7 +53,8 @@ impl<'a> Gateways<'_, 'a> {
         let leads = self.doors.iter().enumerate().filter(|(_, door)| door.asked == host || door.upstream == host);
         let exits = leads.map(|(number, door)| {
             let reach = self.by_policies(door.proxy, &door.pod_ports, caller);
-            let met = Met { reach, consent: self.policies[door.proxy].ask(door, caller.asker) };
+            let consent = self.policies[door.proxy].ask(door, caller.asker);
+            let met = Met { reach, consent, agreed: self.by_consent(door, consent) };
             self.exit(number, caller, Tier::Application, &met)
         });
         // Without any route there is no way yet: that policies run ahead of routes is told elsewhere.

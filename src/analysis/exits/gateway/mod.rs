@@ -30,7 +30,7 @@ use crate::traffic::{Protocol, Sample, Traffic, Transport};
 
 pub use intended::Broken;
 
-use consent::{Asker, Policies};
+use consent::{Asker, Consent, Policies};
 use doors::{Door, doors};
 
 /// The egress gateways of an estate as clients meet them.
@@ -41,8 +41,8 @@ pub(super) struct Gateways<'e, 'a> {
     doors: Vec<Door<'e, 'a>>,
     /// The policies of each proxy.
     policies: Vec<Policies<'e, 'a>>,
-    /// For each door, what its proxy's own network policies and nodes do about leaving.
-    beyond: Vec<Vec<Step>>,
+    /// What is the same at each door for all callers.
+    sides: Vec<Sides>,
     /// The number of each workload's client in the routes.
     client_of: FxHashMap<usize, usize>,
     /// Where the proxies of each client send what is meant for a host, where that is a gateway.
@@ -69,10 +69,20 @@ impl Caller<'_> {
     }
 }
 
+/// What is the same at a door for all callers, who share the words.
+struct Sides {
+    /// Code that asks there by itself.
+    asks: Step,
+    /// Where the door leads, and what its proxy's own network policies and nodes do about leaving.
+    onward: Vec<Step>,
+    traffic: Traffic,
+}
+
 /// What every attacker in a workload meets at a door.
 struct Met {
     reach: Step,
-    consent: consent::Consent,
+    consent: Consent,
+    agreed: Step,
 }
 
 /// A workload that stands for others: which one it is makes no difference.
@@ -107,8 +117,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
                 }
             }
         }
-        let beyond = doors.iter().map(|door| beyond(door, estate, facts, pools)).collect();
-        Self { estate, facts, rules: DestinationRules::new(estate), doors, policies, beyond, client_of, led, pools }
+        let sides = doors.iter().map(|door| sides(door, estate, facts, pools)).collect();
+        Self { estate, facts, rules: DestinationRules::new(estate), doors, policies, sides, client_of, led, pools }
     }
 
     /// The number of a workload's client in the routes.
@@ -149,8 +159,10 @@ impl<'e, 'a> Gateways<'e, 'a> {
     /// enough, unless a host is asked for by its name.
     pub(super) fn exits(&self, caller: &Caller<'a>, hosts: Hosts<'_>) -> Vec<Arc<Exit>> {
         let mut found: Vec<Arc<Exit>> = Vec::new();
+        let mut numbers: FxHashMap<(&str, Option<u16>), usize> = FxHashMap::default();
         let mut closed: Option<Exit> = None;
         let mut reached: FxHashMap<(usize, &[u16]), Step> = FxHashMap::default();
+        let mut agreed: FxHashMap<(usize, Consent), Step> = FxHashMap::default();
         // Doors that look alike from outside get one answer, wherever they lead.
         let mut asked = FxHashMap::default();
         // Those at which nobody arrives differ in name only: what is closed at one is closed at the next.
@@ -164,9 +176,11 @@ impl<'e, 'a> Gateways<'e, 'a> {
             let alike =
                 (door.proxy, door.server.mode, authorization::chain(door.server), &*door.pod_ports, &*door.asked);
             let ask = || self.policies[door.proxy].ask(door, caller.asker);
-            let met = Met { reach: reach.clone(), consent: *asked.entry(alike).or_insert_with(ask) };
+            let consent = *asked.entry(alike).or_insert_with(ask);
+            let agreed = agreed.entry((door.proxy, consent)).or_insert_with(|| self.by_consent(door, consent));
+            let met = Met { reach: reach.clone(), consent, agreed: agreed.clone() };
             let server = std::ptr::from_ref(door.server);
-            let shape = (door.proxy, server, &*door.pod_ports, met.consent.decision, decisions(&self.beyond[number]));
+            let shape = (door.proxy, server, &*door.pod_ports, consent.decision, decisions(&self.sides[number].onward));
             let is_led = self.led(door, caller).is_some();
             if !hosts.every && !is_led && shut.contains(&shape) {
                 continue;
@@ -184,9 +198,9 @@ impl<'e, 'a> Gateways<'e, 'a> {
                 }
                 continue;
             }
-            let same = |other: &&mut Arc<Exit>| other.host == exit.host && other.traffic == exit.traffic;
             let worse = |exit: &Exit| (exit.verdict, exit.approved, exit.tier);
-            match found.iter_mut().find(same) {
+            let known = *numbers.entry((door.upstream.as_str(), door.leaves)).or_insert(found.len());
+            match found.get_mut(known) {
                 // Several listeners may lead to a host: the worst is told.
                 Some(known) if worse(&exit) < worse(known) => *known = Arc::new(exit),
                 Some(_) => {}
@@ -212,21 +226,18 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
     fn exit(&self, number: usize, caller: &Caller<'a>, tier: Tier, met: &Met) -> Exit {
         let door = &self.doors[number];
+        let Sides { asks, onward, traffic } = &self.sides[number];
         let led = self.led(door, caller);
-        let service = door.service.map_or_else(String::new, |service| format!("virtual service {}", service.name));
-        let onward = format!("the gateway sends `{}` on to `{}`", door.asked, door.upstream);
         let mut steps = vec![
-            Self::by_proxy(door, caller, tier, led),
+            Self::by_proxy(door, caller, tier, led).unwrap_or_else(|| asks.clone()),
             met.reach.clone(),
             self.by_listener(door, caller, tier, led),
-            self.by_consent(door, met.consent),
-            Step::said(Control::Mesh, Decision::Allow, service, onward, Some(door.at)),
+            met.agreed.clone(),
         ];
-        steps.extend(self.beyond[number].iter().cloned());
+        steps.extend(onward.iter().cloned());
         let verdict = Verdict::of(&steps);
         let approved = verdict != Verdict::Closed
             && self.policies[door.proxy].approves(met.consent, &door.upstream, caller.asker, led.is_some());
-        let traffic = on_port(door.leaves);
         Exit {
             tier,
             via: Via::Gateway,
@@ -235,7 +246,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             verdict,
             approved,
             sample: traffic.first().unwrap_or(ANY),
-            traffic,
+            traffic: traffic.clone(),
             steps,
         }
     }
@@ -250,26 +261,24 @@ impl<'e, 'a> Gateways<'e, 'a> {
         ways.iter().find(is_this).map(|(_, destination)| *destination)
     }
 
-    /// The first hop: the proxy leads the application there, or code in it goes by itself.
-    fn by_proxy(door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Step {
-        let said = |decision, reason: String, at| Step::own(Control::Mesh, decision, reason, at);
-        match (led, tier) {
+    /// The first hop where the proxy makes it: it leads the application there, or not. Code goes by itself where it does not.
+    fn by_proxy(door: &Door<'_, '_>, caller: &Caller<'_>, tier: Tier, led: Option<&Destination<'_>>) -> Option<Step> {
+        let (decision, reason, at) = match (led, tier) {
             (Some(destination), _) => {
                 let reason = format!("its proxy sends `{}` to the gateway", door.asked);
-                said(Decision::Allow, reason, Some(destination.host_at))
+                (Decision::Allow, reason, Some(destination.host_at))
             }
             (None, Tier::Application) if caller.asker.identified.is_none() => {
                 let reason =
                     format!("whether it has a proxy depends on the labels of namespace `{}`", caller.asker.namespace);
-                said(Decision::Unknown, reason, None)
+                (Decision::Unknown, reason, None)
             }
             (None, Tier::Application) => {
-                said(Decision::Deny, format!("its proxy does not send `{}` to the gateway", door.asked), None)
+                (Decision::Deny, format!("its proxy does not send `{}` to the gateway", door.asked), None)
             }
-            (None, _) => {
-                said(Decision::Allow, format!("code that runs in it may ask the gateway for `{}`", door.asked), None)
-            }
-        }
+            (None, _) => return None,
+        };
+        Some(Step::own(Control::Mesh, decision, reason, at))
     }
 
     /// The network policies between the caller and the proxy's pods, on the ports of a listener.
@@ -395,7 +404,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
         }
     }
 
-    fn by_consent(&self, door: &Door<'_, '_>, consent: consent::Consent) -> Step {
+    fn by_consent(&self, door: &Door<'_, '_>, consent: Consent) -> Step {
         let policies = &self.policies[door.proxy];
         let own = self.facts.egress.proxies[door.proxy].name;
         let said = |decision, reason: String, at| {
@@ -459,6 +468,18 @@ fn everything() -> Answer {
 /// Stands where a way has no address.
 pub(super) const ANY: Sample =
     Sample { address: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), protocol: Protocol::Tcp, port: None };
+
+fn sides(door: &Door<'_, '_>, estate: &Estate<'_>, facts: &Facts<'_>, pools: &Pools) -> Sides {
+    let asks = format!("code that runs in it may ask the gateway for `{}`", door.asked);
+    let service = door.service.map_or_else(String::new, |service| format!("virtual service {}", service.name));
+    let leads = format!("the gateway sends `{}` on to `{}`", door.asked, door.upstream);
+    let leads = Step::said(Control::Mesh, Decision::Allow, service, leads, Some(door.at));
+    Sides {
+        asks: Step::own(Control::Mesh, Decision::Allow, asks, None),
+        onward: std::iter::once(leads).chain(beyond(door, estate, facts, pools)).collect(),
+        traffic: on_port(door.leaves),
+    }
+}
 
 /// What the gateway's own policies and nodes do about what leaves by a door. Addresses of hosts are not known: what lets out
 /// all of the internet lets out the host.

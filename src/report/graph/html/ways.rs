@@ -41,7 +41,16 @@ pub(super) fn entries(picture: &Picture) -> Vec<Entry<'_>> {
         // The first hop has the name of the workload.
         let names: Vec<&str> = route.hops.iter().skip(1).map(|(hop, ..)| hop.name.as_str()).collect();
         let reasons: Vec<&str> = route.hops.iter().map(|(hop, ..)| hop.reason.as_str()).collect();
-        let key = (node.namespace.as_deref(), look, route.via, route.tier, route.class, &route.host, names, reasons);
+        let key = (
+            node.namespace.as_deref(),
+            look,
+            route.exit.via,
+            route.exit.tier,
+            route.exit.class,
+            &route.exit.host,
+            names,
+            reasons,
+        );
         let alike = known.entry(key).or_default();
         let same = alike.iter().copied().find(|&entry| entries[entry].route.destinations == route.destinations);
         let index = same.unwrap_or_else(|| {
@@ -73,20 +82,20 @@ impl Page<'_> {
         let numbers = |nodes: &&[usize]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let chains: Vec<String> = chains.iter().map(numbers).collect();
         let destinations: Vec<_> = route.destinations.iter().collect();
-        let to = escaped(&leads_to(route.class, route.host.as_deref(), &destinations));
+        let to = escaped(&leads_to(route.exit.class, route.exit.host.as_deref(), &destinations));
         let mut text = format!(
             "<article class=\"way {word}\" data-look=\"{word}\" data-namespace=\"{}\" data-via=\"{}\" data-chains=\"{}\">\n",
             escaped(entry.namespace()),
-            route.via.as_str(),
+            route.exit.via.as_str(),
             chains.join(","),
         );
         let _ = write!(
             text,
             "<h3><span class=\"badge\">{word}</span> {} <span class=\"quiet\">&rarr;</span> {to}</h3>\n\
              <p class=\"quiet\">via {}, tier {}{}</p>\n{}<ol class=\"hops\">\n",
-            breakable(&few(workloads)),
-            route.via.as_str(),
-            route.tier.as_str(),
+            breakable(&few(workloads.iter())),
+            route.exit.via.as_str(),
+            route.exit.tier.as_str(),
             if chains.len() > 1 { "; the hops are those of the first" } else { "" },
             others(workloads),
         );
