@@ -140,7 +140,7 @@ pub(super) fn doubled<'a>(
         let Some(identity) = identity(resource).filter(|_| !is_open) else { continue };
         let known = *first.entry(identity).or_insert(resource);
         let text = |resource: &Resource<'_>| sources[resource.meta.at.source].slice(resource.meta.at.span).trim_end();
-        if text(known) != text(resource) {
+        if !std::ptr::eq(known, resource) && text(known) != text(resource) {
             let (name, other) = (resource.meta.name, sources[known.meta.at.source].path());
             let message = format!(
                 "`{name}` differs from the {} of that name in `{other}`: both are audited, and the one that is applied last counts",

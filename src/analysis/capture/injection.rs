@@ -80,17 +80,17 @@ pub(super) fn injection(
 }
 
 fn sidecar(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &InjectionSettings<'_>) -> Injection {
-    if workload.live {
-        let proxy = workload.pod.containers.iter().find(|container| container.name.value == "istio-proxy");
-        return match proxy {
-            Some(proxy) => Injection::In { at: proxy.name.at },
-            None => Injection::Outside { why: Outside::NoProxySeen, at: workload.name.at },
-        };
+    let proxy = workload.pod.containers.iter().find(|container| container.name.value == "istio-proxy");
+    if let Some(proxy) = proxy.filter(|_| workload.live) {
+        return Injection::In { at: proxy.name.at };
     }
     // The webhook's selectors look at the label; the annotation is looked at once the webhook is called.
     let asked = workload.labels.get(INJECT).or_else(|| workload.annotation(INJECT));
     if let Some(opt_out) = asked.filter(|asked| asked.value == "false") {
         return Injection::Outside { why: Outside::PodOptOut, at: opt_out.at };
+    }
+    if workload.live {
+        return Injection::Outside { why: Outside::NoProxySeen, at: workload.name.at };
     }
     let called = if settings.webhooks.is_empty() {
         by_labels(workload, namespace)
