@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::resource::Resources;
-use crate::source::{Document, Problem, Source, SourceId, Sources, Span};
+use crate::source::{Document, Problem, Source, SourceId, Sources, Span, folder, joined};
 
 /// A part of the input that is audited by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,15 @@ pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resourc
     let own: BTreeSet<SourceId> = estates.values().flatten().copied().collect();
     let shared: BTreeSet<SourceId> = all.difference(&own).copied().collect();
     let scope = |(name, files): (String, BTreeSet<SourceId>)| Scope { name, sources: &files | &shared };
-    Scopes { list: estates.into_iter().map(scope).collect(), problems: Vec::new() }
+    let list: Vec<Scope> = estates.into_iter().map(scope).collect();
+    let whole = Scope { name: String::new(), sources: all };
+    let mut problems = kustomizations.problems(documents);
+    for scope in if list.is_empty() { std::slice::from_ref(&whole) } else { list.as_slice() } {
+        let is_part = |id: SourceId| scope.sources.contains(&id) && !kustomizations.patches.contains(&id);
+        let doubled = objects::doubled(resources, sources, is_part).into_iter();
+        problems.extend(doubled.filter(|one| !problems.contains(one)).collect::<Vec<_>>());
+    }
+    Scopes { list, problems }
 }
 
 /// Gives the estates what is in none of them yet and stands in a folder of their name, beside such a folder of another.
@@ -124,27 +132,6 @@ fn from_settings(sources: &Sources, path: &str) -> String {
 
 fn holds(folder: &str, path: &str) -> bool {
     folder.is_empty() || path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// The folder of a path.
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// A path as seen from a folder, without the steps back that it takes.
-fn joined(folder: &str, path: &str) -> String {
-    let is_absolute = folder.starts_with('/') && !path.starts_with('/');
-    let whole = format!("{folder}/{path}");
-    let mut parts: Vec<&str> = Vec::new();
-    for part in whole.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|&last| last != "..") => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    let slash = if is_absolute || path.starts_with('/') { "/" } else { "" };
-    format!("{slash}{}", parts.join("/"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
+use rayon::prelude::*;
+
 pub use charts::{Chart, charts};
 pub use difference::{Difference, difference};
 pub use estates::{Told, together};
@@ -21,15 +23,6 @@ use crate::config::{Baseline, Changed, Config, Ignore, Known};
 use crate::finding::{Decision, Finding, Level, Object};
 use crate::source::{Edit, Location, Problem, Replacement, Skipped, SourceId, Sources, Unparsed};
 use fingerprint::{fingerprint, numbered, with_estate};
-
-impl Inputs {
-    /// Whether there is nothing to audit: no document, or none that says what it is, such as what a command says that failed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let is_named = |unmodelled: &Unmodelled| !unmodelled.kind.is_empty() || !unmodelled.api_version.is_empty();
-        self.resources == 0 && self.unparsed.is_empty() && !self.unmodelled.iter().any(is_named)
-    }
-}
 
 /// Whether the estate passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,6 +81,13 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Whether there is nothing to audit: no document, or none that says what it is, such as what a command says that failed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let is_named = |unmodelled: &Unmodelled| !unmodelled.kind.is_empty() || !unmodelled.api_version.is_empty();
+        self.resources == 0 && self.unparsed.is_empty() && !self.unmodelled.iter().any(is_named)
+    }
+
     /// What could not be read, with one entry for all templates of a chart that nobody rendered.
     #[must_use]
     pub fn unread(&self, sources: &Sources) -> Vec<Unparsed> {
@@ -217,7 +217,7 @@ impl Report {
 }
 
 /// What triage asks about places; whoever holds the documents answers.
-pub trait Objects {
+pub trait Objects: Sync {
     /// The object that holds a place.
     fn object(&self, at: Location) -> Option<Object>;
 
@@ -254,11 +254,10 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
 
     // Names are given before anything is set aside: what an ignore hides must not rename what it leaves.
     let (mut seen, mut seen_plain) = (HashMap::new(), HashMap::new());
-    let report = |(order, (level, marked)): (usize, (Level, Marked))| {
+    let hashed: Vec<(Option<Object>, u128)> = kept.par_iter().map(|(_, marked)| hashed(marked, objects)).collect();
+    let named = kept.into_iter().zip(hashed).enumerate().map(|(order, ((level, marked), (object, hashed)))| {
         let is_touched = config.changed.as_ref().is_none_or(|changed| touches(changed, &marked, objects));
         let Marked { finding, ignore, estates, .. } = marked;
-        let object = objects.object(finding.at);
-        let hashed = fingerprint(&finding, object.as_ref(), &estates, objects);
         let own = objects.estate(finding.at.source).filter(|_| !finding.estate_wide);
         let is_own = own.is_some();
         let plain = numbered(hashed, &mut seen_plain);
@@ -268,8 +267,8 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
         let reported =
             Reported { finding, level, object, fingerprint, plain, estates, is_own, absorbed, ignore, order, repair };
         (is_touched, reported)
-    };
-    let (touched, all): (Vec<bool>, Vec<Reported>) = kept.into_iter().enumerate().map(report).unzip();
+    });
+    let (touched, all): (Vec<bool>, Vec<Reported>) = named.unzip();
     let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
     let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, &names, config));
     let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(|reported| touched[reported.order]);
@@ -285,6 +284,13 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
     let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
     let verdict = verdict(&findings, &inputs, config);
     Report { verdict, inputs, findings, suppressed, known, baseline, fail_on: config.fail_on, untouched }
+}
+
+/// The object of a finding, and what the finding is about.
+fn hashed(marked: &Marked, objects: &dyn Objects) -> (Option<Object>, u128) {
+    let object = objects.object(marked.finding.at);
+    let hash = fingerprint(&marked.finding, object.as_ref(), &marked.estates, objects);
+    (object, hash)
 }
 
 /// All edits of a finding's fix in bytes, or none.

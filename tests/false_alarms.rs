@@ -4,147 +4,16 @@
 
 mod common;
 
-use std::collections::BTreeSet;
-
 use common::audit_text;
+use common::mesh::{ESTATE, adding, findings};
+use palisade::config::{Config, Part};
 use palisade::finding::Severity;
-
-/// A mesh in order: one namespace, one host outside, both hops through the gateway.
-const ESTATE: &str = r#"apiVersion: v1
-kind: ConfigMap
-metadata: {name: istio, namespace: istio-system}
-data:
-  mesh: |
-    outboundTrafficPolicy: {mode: REGISTRY_ONLY}
-    accessLogFile: /dev/stdout
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: team-x, labels: {istio-injection: enabled}}
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: istio-egress, labels: {istio-injection: enabled}}
----
-apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: {name: default, namespace: team-x}
-spec:
-  outboundTrafficPolicy: {mode: REGISTRY_ONLY}
-  egress:
-  - hosts: ["istio-egress/*", "istio-system/*"]
----
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: STRICT}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: egress-gateway, namespace: istio-egress}
-spec:
-  template:
-    metadata:
-      labels: {istio: egress-gateway}
-      annotations: {inject.istio.io/templates: gateway}
-    spec:
-      containers: [{name: istio-proxy, image: auto}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: egress-gateway, namespace: istio-egress}
-spec:
-  selector: {istio: egress-gateway}
-  ports: [{name: http2, port: 80, targetPort: 8080}, {name: tls, port: 443, targetPort: 8443}]
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: egress-gateway, namespace: istio-egress}
-spec:
-  selector: {istio: egress-gateway}
-  servers:
-  - port: {number: 80, name: https, protocol: HTTPS}
-    hosts: ["istio-egress/*"]
-    tls: {mode: ISTIO_MUTUAL}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: egress-gateway, namespace: istio-egress}
-spec:
-  host: egress-gateway.istio-egress.svc.cluster.local
-  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: example-com, namespace: istio-egress}
-spec:
-  hosts: [example.com]
-  exportTo: [istio-egress, team-x]
-  resolution: DNS
-  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: example-com, namespace: istio-egress}
-spec:
-  host: example.com
-  exportTo: ["."]
-  trafficPolicy: {tls: {mode: SIMPLE, sni: example.com, subjectAltNames: [example.com], caCertificates: system}}
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: example-com, namespace: istio-egress}
-spec:
-  hosts: [example.com]
-  exportTo: [istio-egress, team-x]
-  gateways: [mesh, egress-gateway]
-  http:
-  - match: [{gateways: [mesh], port: 80}]
-    route: [{destination: {host: egress-gateway.istio-egress.svc.cluster.local, port: {number: 80}}}]
-  - match: [{gateways: [egress-gateway], port: 80}]
-    route: [{destination: {host: example.com, port: {number: 80}}}]
----
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: deny-all, namespace: istio-egress}
-spec: {}
----
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: team-x, namespace: istio-egress}
-spec:
-  selector: {matchLabels: {istio: egress-gateway}}
-  rules:
-  - from: [{source: {namespaces: [team-x]}}]
-    to: [{operation: {hosts: [example.com]}}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: app, namespace: team-x}
-spec:
-  template:
-    metadata: {labels: {app: app}}
-    spec:
-      securityContext: {runAsNonRoot: true, runAsUser: 1000}
-      containers:
-      - {name: app, image: app, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
-"#;
-
-/// What is found, without the places.
-fn findings(text: &str) -> BTreeSet<(&'static str, &'static str, String)> {
-    let (_, report) = audit_text(text);
-    let all = report.findings.iter().map(|reported| &reported.finding);
-    all.map(|finding| (finding.rule, finding.variant, finding.message.clone())).collect()
-}
+use palisade::source;
 
 /// The estate with one text replaced, and something added.
 fn with(old: &str, new: &str, added: &str) -> String {
     assert!(ESTATE.contains(old), "{old}");
     format!("{}---\n{added}", ESTATE.replacen(old, new, 1))
-}
-
-fn adding(added: &str) -> String {
-    format!("{ESTATE}---\n{added}")
 }
 
 #[track_caller]
@@ -164,11 +33,12 @@ fn the_mesh_of_the_estate_is_in_order() {
 
 #[test]
 fn a_gateway_may_name_the_namespace_of_its_hosts() {
+    // A listener for certain hosts is picked by the name that clients give.
+    let named = ESTATE.replacen("{mode: ISTIO_MUTUAL}}", "{mode: ISTIO_MUTUAL, sni: example.com}}", 1);
     for hosts in ["./example.com", "istio-egress/example.com", "istio-egress/*.com"] {
-        changes_nothing(
-            "istio/istio#34653",
-            &ESTATE.replacen("istio-egress/*\"]\n    tls", &format!("{hosts}\"]\n    tls"), 1),
-        );
+        let text = named.replacen("istio-egress/*\"]\n    tls", &format!("{hosts}\"]\n    tls"), 1);
+        assert_ne!(text, named);
+        changes_nothing("istio/istio#34653", &text);
     }
 }
 
@@ -246,6 +116,46 @@ fn an_alias_of_a_registered_host_is_fine_where_aliases_are() {
         spec: {type: ExternalName, externalName: example.com, ports: [{name: http, port: 80}]}\n";
     let of = |added: &str| findings(&adding(added));
     assert_eq!(of(&format!("{image}{alias}")), of(image.trim_end_matches("---\n")), "istio/istio#58555");
+}
+
+/// That no object of the input knows a host says nothing: another Gateway may serve it, and so may other pods at which the
+/// policy holds. What the listeners of all there is leave out is told.
+#[test]
+fn a_policy_may_name_hosts_that_nothing_in_the_input_serves() {
+    let one_host = |text: &str| text.replacen("istio-egress/*\"]\n    tls", "istio-egress/example.com\"]\n    tls", 1);
+    let other_host = |text: &str| text.replacen("{hosts: [example.com]}", "{hosts: [example.com, partner.example]}", 1);
+    let other_namespace =
+        |text: &str| {
+            text.replacen("{name: team-x, namespace: istio-egress}", "{name: team-x, namespace: istio-system}", 1)
+                .replacen("  selector: {matchLabels: {istio: egress-gateway}}\n", "", 1)
+        };
+    let is_told = |text: &str, complete: &[Part]| {
+        let walk = source::from_text("input.yaml", text.to_owned());
+        let config = Config { complete: complete.to_vec(), all: true, ..Config::default() };
+        let report = palisade::audit(&walk, &config);
+        report.findings.iter().any(|reported| reported.finding.variant == "host-not-served")
+    };
+    let unserved = one_host(&other_host(ESTATE));
+    assert!(is_told(&unserved, &[Part::Mesh]));
+    assert!(!is_told(&unserved, &[]), "istio/istio#24710");
+    let second = "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: shop, namespace: team-x}\n\
+        spec: {selector: {istio: egress-gateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [\"*.example\"]}]}\n";
+    let of_all = "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: other-egress, namespace: istio-egress}\n\
+        spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}\n";
+    let everybodys = unserved.replacen("  selector: {matchLabels: {istio: egress-gateway}}\n", "", 1);
+    let served = [
+        ("a listener for every host", other_host(ESTATE)),
+        ("a Gateway of another team", unserved.clone() + second),
+        ("a listener of the Gateway API", everybodys.clone() + of_all),
+        (
+            "pods beside the gateway",
+            everybodys.replacen("{name: app, namespace: team-x}", "{name: app, namespace: istio-egress}", 1),
+        ),
+        ("every pod of the mesh", other_namespace(&unserved)),
+    ];
+    for (by, text) in served {
+        assert!(!is_told(&text, &[Part::Mesh]), "{by}");
+    }
 }
 
 /// A gateway of the Gateway API for the same host, in a namespace of its own, with a route for each of its hops.

@@ -10,7 +10,8 @@ use std::path::Path;
 use common::{shared, text};
 use palisade::config::{Config, Part};
 use palisade::finding::Object;
-use palisade::source;
+use palisade::source::{Sources, Walk};
+use palisade::triage::Reported;
 use serde_json::Value;
 
 /// What of ours says the same as one of Istio's codes, in the cases of one analyzer: a rule, and its variants that do.
@@ -19,6 +20,27 @@ struct Covered {
     analyzer: &'static str,
     rule: &'static str,
     variants: &'static [&'static str],
+    read: Read,
+}
+
+/// What becomes of the files of a case before our rules see them, which leaves what is judged in them as it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Read {
+    AsTheyAre,
+    /// The gateways are those for what leaves: our rules are about these.
+    ForEgress,
+    /// Pods are read from a cluster, with a status: what a pod of a manifest becomes is another question.
+    FromCluster,
+}
+
+impl Read {
+    fn apply(self, text: &str) -> String {
+        match self {
+            Self::AsTheyAre => text.to_owned(),
+            Self::ForEgress => text.replace("ingress", "egress"),
+            Self::FromCluster => text.replace("kind: Pod\n", "kind: Pod\nstatus: {phase: Running}\n"),
+        }
+    }
 }
 
 const COVERED: &[Covered] = &[
@@ -28,12 +50,14 @@ const COVERED: &[Covered] = &[
         analyzer: "destinationrule.CaCertificateAnalyzer",
         rule: "unverified-tls-origination",
         variants: &["no-ca", "credential-ignored"],
+        read: Read::AsTheyAre,
     },
     Covered {
         code: "IST0129",
         analyzer: "destinationrule.CaCertificateAnalyzer",
         rule: "unverified-tls-origination",
         variants: &["no-ca", "credential-ignored"],
+        read: Read::AsTheyAre,
     },
     // A policy that holds at no pods.
     Covered {
@@ -41,6 +65,7 @@ const COVERED: &[Covered] = &[
         analyzer: "authz.AuthorizationPoliciesAnalyzer",
         rule: "policy-not-enforced",
         variants: &["selector"],
+        read: Read::AsTheyAre,
     },
     // A namespace that does not exist.
     Covered {
@@ -48,12 +73,14 @@ const COVERED: &[Covered] = &[
         analyzer: "authz.AuthorizationPoliciesAnalyzer",
         rule: "policy-never-matches",
         variants: &["no-such-source"],
+        read: Read::AsTheyAre,
     },
     Covered {
         code: "IST0144",
         analyzer: "deployment.ApplicationUIDAnalyzer",
         rule: "runs-as-proxy-identity",
         variants: &["uid"],
+        read: Read::AsTheyAre,
     },
     // Several default Sidecars in a namespace, and Sidecars where there are no sidecars.
     Covered {
@@ -61,12 +88,46 @@ const COVERED: &[Covered] = &[
         analyzer: "sidecar.SelectorAnalyzer",
         rule: "missing-default-sidecar",
         variants: &["several"],
+        read: Read::AsTheyAre,
     },
     Covered {
         code: "IST0167",
         analyzer: "sidecar.SelectorAnalyzer",
         rule: "missing-default-sidecar",
         variants: &["ambient"],
+        read: Read::AsTheyAre,
+    },
+    // Two Gateways for one port of the same pods. Of a pair one is flagged, which names the other.
+    Covered {
+        code: "IST0145",
+        analyzer: "gateway.ConflictingGatewayAnalyzer",
+        rule: "gateway-selector-collision",
+        variants: &["conflict"],
+        read: Read::ForEgress,
+    },
+    // A Gateway that picks no pods.
+    Covered {
+        code: "IST0101",
+        analyzer: "gateway.IngressGatewayPortAnalyzer",
+        rule: "gateway-selector-collision",
+        variants: &["unmatched"],
+        read: Read::ForEgress,
+    },
+    // A route for a host that no server of its gateway is for.
+    Covered {
+        code: "IST0132",
+        analyzer: "virtualservice.GatewayAnalyzer",
+        rule: "broken-gateway-hop",
+        variants: &["not-admitted"],
+        read: Read::ForEgress,
+    },
+    // A pod without a proxy where its namespace asks for one.
+    Covered {
+        code: "IST0103",
+        analyzer: "injection.Analyzer",
+        rule: "workload-outside-mesh",
+        variants: &["no-proxy"],
+        read: Read::FromCluster,
     },
 ];
 
@@ -91,7 +152,7 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut {
         analyzer: "destinationrule.PodNotSelectedAnalyzer",
         codes: &["IST0173", "IST0174"],
-        why: "which pods of the cluster a subset picks",
+        why: "subsets that pick no pods send nothing anywhere; one that nobody defines is `broken-gateway-hop`'s",
     },
     LeftOut {
         analyzer: "envoyfilter.EnvoyPatchAnalyzer",
@@ -100,20 +161,15 @@ const LEFT_OUT: &[LeftOut] = &[
     },
     LeftOut { analyzer: "externalcontrolplane.ExternalControlPlaneAnalyzer", codes: &[], why: "addresses of webhooks" },
     LeftOut {
-        analyzer: "gateway.ConflictingGatewayAnalyzer",
-        codes: &["IST0145"],
-        why: "gateways for requests from outside; `gateway-selector-collision` speaks of those for egress",
-    },
-    LeftOut {
         analyzer: "gateway.IngressGatewayPortAnalyzer",
-        codes: &["IST0101", "IST0162"],
-        why: "ports of gateways for requests from outside",
+        codes: &["IST0162"],
+        why: "a listener that no service leads to: `broken-gateway-hop` tells where something is sent there",
     },
     LeftOut { analyzer: "gateway.SecretAnalyzer", codes: &["IST0101", "IST0161"], why: "secrets are not read" },
     LeftOut {
         analyzer: "injection.Analyzer",
-        codes: &["IST0102", "IST0103", "IST0123"],
-        why: "asks live pods for their proxy; `workload-outside-mesh` works out of manifests what will be injected",
+        codes: &["IST0102", "IST0123"],
+        why: "namespaces without pods send nothing, and of two labels the one that counts is looked at",
     },
     LeftOut { analyzer: "injection.ImageAnalyzer", codes: &[], why: "versions of images" },
     LeftOut {
@@ -124,7 +180,7 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut {
         analyzer: "schemaValidation.CollectionValidationAnalyzer(collections.VirtualService)",
         codes: &["IST0130", "IST0131"],
-        why: "matches behind others in one virtual service",
+        why: "a match that never counts sends nothing anywhere",
     },
     LeftOut { analyzer: "service.PortNameAnalyzer", codes: &[], why: "names of ports" },
     LeftOut {
@@ -146,23 +202,24 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut {
         analyzer: "virtualservice.DestinationHostAnalyzer",
         codes: &["IST0140"],
-        why: "routes of requests from outside",
+        why: "subsets by the hop of a gateway; for two hops through one a false alarm (istio/istio#58559)",
     },
     LeftOut {
         analyzer: "virtualservice.DestinationRuleAnalyzer",
         codes: &["IST0101"],
-        why: "subsets of hosts inside of the cluster",
-    },
-    LeftOut {
-        analyzer: "virtualservice.GatewayAnalyzer",
-        codes: &["IST0101", "IST0132", "IST0165"],
-        why: "routes through gateways for requests from outside",
+        why: "subsets between services inside; `broken-gateway-hop` speaks of those on the way to a gateway and out of it",
     },
     LeftOut {
         analyzer: "virtualservice.JWTClaimRouteAnalyzer",
         codes: &["IST0149"],
-        why: "routes by claims of tokens",
+        why: "routes by claims of tokens at gateways for requests from outside, whose clients have tokens",
     },
+];
+
+/// Cases of analyzers of which others are compared, and why these are not.
+const APART: &[(&str, &str)] = &[
+    ("virtualServiceGateways", "gateways that open nothing or are not there: they are for neither direction"),
+    ("virtualServiceInternalGatewayRef", "a name that Istio keeps to itself, of a gateway that is not there"),
 ];
 
 fn lines(case: &Value, key: &str) -> Vec<String> {
@@ -179,9 +236,9 @@ fn object(object: &Object) -> String {
 }
 
 /// The objects that one of our rules flags in the files of a case.
-fn ours(folder: &Path, inputs: &[String], rule: &str, variants: &[&str]) -> BTreeSet<String> {
-    let paths: Vec<_> = inputs.iter().map(|input| folder.join(input)).collect();
-    let walk = source::walk(&paths).expect("the inputs are there");
+fn ours(folder: &Path, inputs: &[String], read: Read, (rule, variants): (&str, &[&str])) -> BTreeSet<String> {
+    let files = inputs.iter().map(|input| (input.clone(), read.apply(&text(&folder.join(input)))));
+    let walk = Walk { sources: Sources::new(files.collect()), ..Walk::default() };
     // The analyzers take what they are given for everything there is.
     let config = Config { complete: vec![Part::Kubernetes, Part::Mesh], ..Config::default() };
     let report = palisade::audit(&walk, &config);
@@ -189,7 +246,17 @@ fn ours(folder: &Path, inputs: &[String], rule: &str, variants: &[&str]) -> BTre
         .findings
         .iter()
         .filter(|reported| reported.finding.rule == rule && variants.contains(&reported.finding.variant));
-    of_rule.filter_map(|reported| reported.object.as_ref().map(object)).collect()
+    of_rule.flat_map(flagged).collect()
+}
+
+/// The objects that a finding is about: its own, and of a pair the other one, which is named.
+fn flagged(reported: &Reported) -> BTreeSet<String> {
+    let is_of_pair = reported.finding.variant == "conflict";
+    let named = reported.finding.message.split('`').skip(1).step_by(2).filter(|_| is_of_pair);
+    let own = reported.object.as_ref();
+    let others =
+        own.into_iter().flat_map(|own| named.clone().map(|name| object(&Object { name: name.into(), ..own.clone() })));
+    own.map(object).into_iter().chain(others).collect()
 }
 
 #[test]
@@ -203,21 +270,28 @@ fn our_rules_flag_what_the_analyzers_flag() {
         let name = case["name"].as_str().expect("a name");
         let analyzer = case["analyzer"].as_str().expect("an analyzer").trim_end_matches("{}");
         let expected = case["expected"].as_array().expect("a list");
-        let flagged = |codes: &[&str]| -> BTreeSet<String> {
+        let theirs = |codes: &[&str]| -> BTreeSet<String> {
             let of_code = expected.iter().filter(|one| codes.contains(&one["code"].as_str().expect("a code")));
             of_code.map(|one| one["resource"].as_str().expect("an object").replace(" default/", " ")).collect()
         };
-        let covered: Vec<&Covered> = COVERED.iter().filter(|covered| covered.analyzer == analyzer).collect();
+        let apart = APART.iter().find(|(case, _)| *case == name);
+        let is_ours = |covered: &&Covered| covered.analyzer == analyzer && apart.is_none();
+        let covered: Vec<&Covered> = COVERED.iter().filter(is_ours).collect();
         let rules: BTreeSet<&str> = covered.iter().map(|covered| covered.rule).collect();
         for rule in &rules {
             let of_rule: Vec<&&Covered> = covered.iter().filter(|covered| covered.rule == *rule).collect();
             let codes: Vec<&str> = of_rule.iter().map(|covered| covered.code).collect();
             let variants: Vec<&str> = of_rule.iter().flat_map(|covered| covered.variants).copied().collect();
-            let (theirs, ours) = (flagged(&codes), ours(&folder, &lines(case, "inputs"), rule, &variants));
+            let read = of_rule[0].read;
+            let (theirs, ours) = (theirs(&codes), ours(&folder, &lines(case, "inputs"), read, (rule, &variants)));
             compared.insert(name);
             if theirs != ours {
                 faults.push(format!("{name}: {codes:?} {rule}\n  theirs {theirs:?}\n  ours   {ours:?}"));
             }
+        }
+        if let Some((_, why)) = apart {
+            left_out.insert(name, *why);
+            continue;
         }
         let left = LEFT_OUT.iter().find(|left| left.analyzer == analyzer);
         if let (Some(left), true) = (left, rules.is_empty()) {

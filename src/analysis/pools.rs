@@ -194,11 +194,12 @@ pub fn subnet_of<'e, 'a>(pool: &NodePool<'_>, estate: &'e Estate<'a>) -> Option<
 
 /// Where a pool's subnet or cluster says that its nodes speak IPv6, and whether with public addresses.
 #[must_use]
-pub fn ipv6_stack<'a>(pool: &NodePool<'a>, estate: &Estate<'a>) -> Option<(Text<'a>, bool)> {
+pub fn ipv6_stack<'a>(pool: &NodePool<'a>, estate: &Estate<'a>) -> Option<(Text<'a>, Match)> {
     let speaks =
         |stack: Setting<&'a str>| stack.known().filter(|stack| matches!(stack.value, "IPV4_IPV6" | "IPV6_ONLY"));
     let subnet = subnet_of(pool, estate);
-    let external = subnet.is_some_and(|subnet| subnet.written.ipv6_access.or_default("") == Some("EXTERNAL"));
+    let access = subnet.and_then(|subnet| subnet.written.ipv6_access.or_default(""));
+    let external = access.map_or(Match::Unknown, |access| Match::from(access == "EXTERNAL"));
     let of_subnet = subnet.and_then(|subnet| speaks(subnet.written.stack_type));
     let of_cluster = || speaks(estate.clusters[pool.cluster?].written.stack_type);
     of_subnet.or_else(of_cluster).map(|stack| (stack, external))

@@ -11,7 +11,7 @@ use crate::source::{Location, Spanned};
 pub struct InjectionSettings<'a> {
     /// The webhooks that inject. Where the input has none, a revision is taken at its word.
     pub webhooks: Vec<InjectionWebhook<'a>>,
-    /// The revisions and tags of the control planes that are in the input.
+    /// The revisions and tags of the control planes that are in the input, those that Google manages among them.
     pub revisions: Vec<Text<'a>>,
     /// Pods that never get a proxy.
     never: Vec<&'a LabelSelector<'a>>,
@@ -117,6 +117,7 @@ pub(super) fn injection_settings<'a>(list: &'a [Resource<'a>]) -> InjectionSetti
             Kind::Webhooks(webhooks) if webhooks.mutating => {
                 found.webhooks.extend(webhooks.hooks.iter().filter(|hook| injects(hook)).map(webhook));
             }
+            Kind::ControlPlane => found.revisions.push(resource.meta.name),
             Kind::Injector(injector) => add_injector(&mut found, injector),
             Kind::Operator(operator) => {
                 found.revisions.extend(&operator.revisions);

@@ -14,6 +14,8 @@ pub struct Link<'a> {
     /// The last part of every spelling; none where it is open.
     pub name: Option<&'a str>,
     pub project: Option<&'a str>,
+    /// The namespace of the object that Config Connector makes it from.
+    namespace: Option<&'a str>,
     /// The object itself, by its index among the resources, where it is in the input.
     object: Option<usize>,
     /// The expression that is left where nothing else is known, with the place where it means what it says.
@@ -25,7 +27,7 @@ pub struct Link<'a> {
 
 impl<'a> Link<'a> {
     fn unknown(at: Location) -> Self {
-        Self { name: None, project: None, object: None, expression: None, at_organization: false, at }
+        Self { name: None, project: None, namespace: None, object: None, expression: None, at_organization: false, at }
     }
 
     /// Whether both are one object.
@@ -35,14 +37,19 @@ impl<'a> Link<'a> {
             return Match::Yes;
         }
         match (self.name, other.name) {
-            (Some(own), Some(others)) => {
-                let elsewhere = matches!((self.project, other.project), (Some(own), Some(others)) if own != others);
-                Match::from(own == others && !elsewhere)
-            }
+            (Some(own), Some(others)) => Match::from(own == others && !self.is_elsewhere(other)),
             _ if self.expression.is_some() && self.expression == other.expression => Match::Yes,
             // Two different objects of the input, of which one does not say its name.
             _ if self.object.is_some() && other.object.is_some() => Match::No,
             _ => Match::Unknown,
+        }
+    }
+
+    /// Whether they are in different projects. A namespace of Config Connector is a project where nothing else says so.
+    fn is_elsewhere(&self, other: &Link<'_>) -> bool {
+        match (self.project, other.project) {
+            (Some(own), Some(others)) => own != others,
+            _ => matches!((self.namespace, other.namespace), (Some(own), Some(others)) if own != others),
         }
     }
 
@@ -205,6 +212,7 @@ impl<'a> Directory<'a> {
         Link {
             name: name.filter(|name| !name.is_empty()),
             project: self.declared_project(resource, cloud),
+            namespace: named_namespace(resource),
             object: Some(index),
             expression: None,
             at_organization: false,
@@ -226,6 +234,7 @@ impl<'a> Directory<'a> {
                 return Link {
                     name: Some(short(text.value)),
                     project: project_of(text.value),
+                    namespace: None,
                     object: None,
                     expression: None,
                     at_organization: text.value.contains("organizations/"),
@@ -238,7 +247,10 @@ impl<'a> Directory<'a> {
                 let Some(index) = self.kind_of(self.by_object.get(&(place, name.value)), is_kind) else {
                     // A name that is only an example is the same as itself, and may be any other.
                     let expression = open.then_some((("", place), name.value));
-                    return Link { name: (!open).then_some(name.value), expression, ..Link::unknown(at) };
+                    let project = self.projects.get(place).copied();
+                    let namespace = namespace.map_or_else(|| named_namespace(from), |namespace| Some(namespace.value));
+                    let name = (!open).then_some(name.value);
+                    return Link { name, project, namespace, expression, ..Link::unknown(at) };
                 };
                 Some(index)
             }
@@ -344,6 +356,11 @@ impl<'a> Directory<'a> {
             None => Identity::Object(index, id.to_owned()),
         }
     }
+}
+
+/// The namespace that an object is said to be in; one that nobody names is that of whoever applies it.
+fn named_namespace<'a>(resource: &Resource<'a>) -> Option<&'a str> {
+    resource.namespace_at().and(resource.namespace).map(|namespace| namespace.value)
 }
 
 /// The type and label of the resource that an expression starts at. Anything but the value of one attribute, alone or as an

@@ -120,13 +120,16 @@ impl Visibility<'_> {
     }
 }
 
-/// An address outside of the cluster, such as a VM's, that service entries pick by its labels.
+/// An address outside of the cluster, such as a VM's, that service entries pick by its labels; or what such are made of, whose
+/// addresses are known once they have come.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkloadEntry<'a> {
     pub namespace: &'a str,
     pub name: Text<'a>,
     pub address: Option<Text<'a>>,
     pub labels: &'a Labels<'a>,
+    /// The service account that it runs as.
+    pub account: Option<&'a str>,
 }
 
 pub(super) fn outbound(setting: Setting<'_>, empty: OutboundMode) -> OutboundPolicy {
@@ -266,6 +269,7 @@ fn add<'a>(mesh: &mut Mesh<'a>, exports: &Exports<'a>, resource: &'a Resource<'a
             name,
             address: written.address,
             labels: &written.labels,
+            account: written.account.map(|account| account.value),
         }),
         Kind::Sidecar(written) => mesh.sidecars.push(sidecar(written, &resource.meta, namespace)),
         Kind::Extension(written) => mesh.extensions.push(extension(written, &resource.meta, namespace)),

@@ -117,9 +117,13 @@ pub fn lower<'a>(resources: &'a Resources<'a>, config: &'a Config) -> Estate<'a>
     }));
     estate.mesh = mesh::mesh(list, version::istio_versions(list, config));
     estate.namespaces = namespace::namespaces(list, &estate.mesh, config);
-    estate.workloads = workload::workloads(list, &estate.namespaces);
-    estate.services = service::services(list, &estate.namespaces, &estate.mesh);
-    estate.network_policies = network_policy::network_policies(list, &estate.namespaces, &mut estate.problems);
+    (estate.workloads, (estate.services, estate.network_policies)) = rayon::join(
+        || workload::workloads(list, &estate.namespaces),
+        || {
+            let policies = network_policy::network_policies(list, &estate.namespaces, &mut estate.problems);
+            (service::services(list, &estate.namespaces, &estate.mesh), policies)
+        },
+    );
     let directory = link::Directory::new(list);
     (estate.clusters, estate.pools) = nodes::nodes(list, &directory);
     (estate.firewall, estate.firewall_policies) = firewall::firewall(&directory, &mut estate.problems);

@@ -214,7 +214,8 @@ impl<'a> VirtualService<'a> {
         whole.chain(single).map(|(reference, name)| (*reference, *name))
     }
 
-    /// The proxies that take a route: those of its matches, else those of the whole virtual service.
+    /// The proxies that take a route: those of its matches, else those of the whole virtual service. A match only narrows
+    /// whom the virtual service names: it is never given to others.
     pub fn taken_by<'r>(
         &'r self,
         route: &'r Route<'a>,
@@ -224,7 +225,9 @@ impl<'a> VirtualService<'a> {
             let gateways = if hop.gateways.is_empty() { &self.gateways } else { &hop.gateways };
             (gateways, hop.port)
         });
-        whole.into_iter().chain(single).flat_map(|(gateways, port)| gateways.iter().map(move |one| (*one, port)))
+        let all = whole.into_iter().chain(single);
+        let takers = all.flat_map(|(gateways, port)| gateways.iter().map(move |one| (*one, port)));
+        takers.filter(|(taker, _)| self.gateways.contains(taker))
     }
 }
 

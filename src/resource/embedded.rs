@@ -1,8 +1,10 @@
 //! YAML and JSON that stand as text inside other documents: the mesh configuration and the injector's, each in a `ConfigMap`,
 //! and what a pod asks of its proxy in an annotation.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::Object;
 use super::config_map::texts;
 use super::reader::Text;
 use crate::source::{Document, Location, Node, Problem, embedded};
@@ -39,15 +41,14 @@ impl<'s> Embedded<'s> {
 /// Finds and parses what stands inside the objects of all documents.
 #[must_use]
 pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
+    let texts_of = |object: &Object<'s>| -> Vec<(&'static str, Node<'s>)> {
+        let proxy = proxy_text(object.node).map(|text| ("the proxy's configuration", text));
+        texts(object).into_iter().chain(proxy).collect()
+    };
+    let of_document = |document| super::objects(document).iter().flat_map(texts_of).collect::<Vec<_>>();
+    let all: Vec<(&'static str, Node<'s>)> = documents.par_iter().flat_map_iter(of_document).collect();
     let mut found = Embedded::default();
-    for object in documents.iter().flat_map(super::objects) {
-        for (what, text) in texts(&object) {
-            found.add(text, what);
-        }
-        if let Some(text) = proxy_text(object.node) {
-            found.add(text, "the proxy's configuration");
-        }
-    }
+    all.into_iter().for_each(|(what, text)| found.add(text, what));
     found
 }
 

@@ -11,10 +11,11 @@ mod placement;
 mod reader;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 pub use embedded::{Embedded, embedded_documents};
 pub use meta::Meta;
-pub use placement::KUSTOMIZATION_FILES;
+pub use placement::{is_kustomization_file, taken_in};
 pub use reader::{Labels, Text};
 
 use crate::source::{Document, Location, Node, Problem, Shape, SourceId};
@@ -26,8 +27,10 @@ use reader::Reader;
 pub struct Resource<'a> {
     pub meta: Meta<'a>,
     pub kind: Kind<'a>,
-    /// The effective namespace: the object's own, an enclosing kustomization's, or `default`; none where cluster-scoped.
+    /// The effective namespace: the object's own, a kustomization's, or `default`; none where cluster-scoped.
     pub namespace: Option<Text<'a>>,
+    /// The file that holds it.
+    path: &'a str,
 }
 
 impl Resource<'_> {
@@ -88,12 +91,15 @@ pub enum Kind<'a> {
     Injector(Box<istio::Injector<'a>>),
     /// What the mesh's network plugin is told.
     Cni(istio::CniConfig<'a>),
+    /// A control plane that Google manages, which is known by its object's name.
+    ControlPlane,
     MeshConfig(Box<istio::MeshConfig<'a>>),
     Operator(Box<istio::Operator<'a>>),
     Gateway(istio::Gateway<'a>),
     VirtualService(istio::VirtualService<'a>),
     DestinationRule(istio::DestinationRule<'a>),
     ServiceEntry(istio::ServiceEntry<'a>),
+    /// A `WorkloadEntry`, or a `WorkloadGroup`, of which such are made.
     WorkloadEntry(istio::WorkloadEntry<'a>),
     Sidecar(istio::Sidecar<'a>),
     /// A `ProxyConfig`.
@@ -123,9 +129,10 @@ pub struct Resources<'a> {
     /// What is read but not modelled, by API version and kind, with the file of each.
     pub unmodelled: Vec<((&'a str, &'a str), SourceId)>,
     pub problems: Vec<Problem>,
+    kustomizations: placement::Kustomizations<'a>,
 }
 
-impl Resources<'_> {
+impl<'a> Resources<'a> {
     /// How many objects got a namespace that they do not name.
     #[must_use]
     pub fn placed(&self) -> usize {
@@ -133,36 +140,64 @@ impl Resources<'_> {
         self.list.iter().filter(is_placed).count()
     }
 
-    /// What some of the files hold.
+    /// What some of the files hold: each object where the kustomizations among them put it.
     #[must_use]
     pub fn part(&self, is_part: impl Fn(SourceId) -> bool) -> Self {
-        let list = self.list.iter().filter(|resource| is_part(resource.meta.at.source)).cloned();
+        let namespaces = self.kustomizations.namespaces(&is_part);
+        let place = |mut resource: Resource<'a>| {
+            resource.namespace = placement::namespace(&resource.meta, &resource.kind, resource.path, &namespaces);
+            resource
+        };
+        let list = self.list.iter().filter(|resource| is_part(resource.meta.at.source)).cloned().map(place);
         let unmodelled = self.unmodelled.iter().filter(|(_, source)| is_part(*source)).copied();
         let problems = self.problems.iter().filter(|problem| is_part(problem.at.source)).cloned();
-        Self { list: list.collect(), unmodelled: unmodelled.collect(), problems: problems.collect() }
+        Self {
+            list: list.collect(),
+            unmodelled: unmodelled.collect(),
+            problems: problems.collect(),
+            kustomizations: self.kustomizations.clone(),
+        }
     }
 }
 
 /// Reads all documents, in order.
 #[must_use]
 pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Resources<'a> {
-    let kustomizations = placement::kustomizations(documents);
+    let kustomizations = placement::Kustomizations::new(documents);
+    let namespaces = kustomizations.namespaces(|_| true);
     let folders = gcp::folders(documents);
     let parts: Vec<Resources<'a>> =
-        documents.par_iter().map(|document| read_document(document, embedded, &kustomizations, &folders)).collect();
-    let mut all = Resources { problems: embedded.problems.clone(), ..Resources::default() };
+        documents.par_iter().map(|document| read_document(document, embedded, &namespaces, &folders)).collect();
+    let mut all = Resources { problems: embedded.problems.clone(), kustomizations, ..Resources::default() };
     for part in parts {
         all.list.extend(part.list);
         all.problems.extend(part.problems);
         all.unmodelled.extend(part.unmodelled);
     }
+    overridden(&mut all.list);
     all
+}
+
+/// What stands in an override file of Terraform is no object, and leaves open what it overrides.
+fn overridden(list: &mut [Resource<'_>]) {
+    let mut overrides = FxHashMap::default();
+    for resource in list.iter_mut().filter(|resource| gcp::is_override(resource.path)) {
+        if let Kind::Cloud(cloud) = &resource.kind {
+            overrides.extend(cloud.address.map(|address| (address, resource.meta.name.at)));
+            resource.kind = Kind::Partial;
+        }
+    }
+    for resource in list.iter_mut().filter(|_| !overrides.is_empty()) {
+        if let Kind::Cloud(cloud) = &mut resource.kind {
+            cloud.overridden = cloud.address.and_then(|address| overrides.get(&address).copied());
+        }
+    }
 }
 
 fn read_document<'a>(
     document: &'a Document<'a>,
     embedded: &'a Embedded<'a>,
-    kustomizations: &placement::Kustomizations<'a>,
+    namespaces: &placement::Namespaces<'a>,
     folders: &gcp::Folders<'a>,
 ) -> Resources<'a> {
     let mut read = Resources::default();
@@ -180,11 +215,12 @@ fn read_document<'a>(
             continue;
         };
         let mut meta = Meta::read(&mut reader, object.node, object.api_version, object.kind);
-        let namespace = placement::namespace(&meta, &kind, document.source(), kustomizations);
+        let path = document.source().path();
+        let namespace = placement::namespace(&meta, &kind, path, namespaces);
         let inside = setters.iter().filter(|setter| placement::within(**setter, meta.at));
         meta.placeholders = reader.placeholders.into_iter().chain(inside.copied()).collect();
         read.problems.extend(reader.problems);
-        read.list.push(Resource { meta, kind, namespace });
+        read.list.push(Resource { meta, kind, namespace, path });
     }
     read
 }
@@ -196,10 +232,16 @@ struct Object<'a> {
     node: Node<'a>,
 }
 
-/// The objects of a document: itself, or the items of the `List` that it is, however deeply nested.
+/// The objects of a document: itself, or the items of the `List` that it is, however deeply nested, or of a bare list, which
+/// is what is left of one when `jq .items` has gone over it.
 fn objects<'a>(document: &'a Document<'a>) -> Vec<Object<'a>> {
+    let root = document.root();
+    let is_object = |item: Node<'_>| item.get("apiVersion").is_some() && item.get("kind").is_some();
     let mut found = Vec::new();
-    expand(document.root(), ("", ""), &mut found);
+    match root.shape() == Shape::Sequence && root.items().any(is_object) {
+        true => root.items().for_each(|item| expand(item, ("", ""), &mut found)),
+        false => expand(root, ("", ""), &mut found),
+    }
     found
 }
 
@@ -257,6 +299,7 @@ fn typed<'a>(reader: &mut Reader, object: &Object<'a>, embedded: &'a Embedded<'a
             Some(Some(Kind::Telemetry(istio::telemetry(reader, object.node))))
         }
         "gateway.networking.k8s.io" => gateway_api(reader, object),
+        "mesh.cloud.google.com" if object.kind == "ControlPlaneRevision" => Some(Some(Kind::ControlPlane)),
         "install.istio.io" if object.kind == "IstioOperator" => {
             Some(Some(Kind::Operator(Box::new(istio::operator(reader, object.node)))))
         }
@@ -391,6 +434,7 @@ fn istio_networking<'a>(reader: &mut Reader, object: &Object<'a>) -> Typed<'a> {
         "DestinationRule" => istio::destination_rule(reader, node).map(Kind::DestinationRule),
         "ServiceEntry" => istio::service_entry(reader, node).map(Kind::ServiceEntry),
         "WorkloadEntry" => istio::workload_entry(reader, node).map(Kind::WorkloadEntry),
+        "WorkloadGroup" => istio::workload_group(reader, node).map(Kind::WorkloadEntry),
         "EnvoyFilter" => istio::envoy_filter(reader, node).map(Kind::Extension),
         "Sidecar" => Some(Kind::Sidecar(istio::sidecar(reader, node))),
         "ProxyConfig" => istio::proxy_variables(reader, node).map(Kind::ProxyVariables),
@@ -449,7 +493,8 @@ fn read_cloud<'a>(contents: gcp::Contents<'a>, source: SourceId, folders: &gcp::
     read.unmodelled.extend(contents.unmodelled.into_iter().map(|kind| (kind, source)));
     for found in contents.found {
         let kind = Kind::Cloud(Box::new(found.read()));
-        read.list.push(Resource { meta: Meta::of_cloud(&found), kind, namespace: None });
+        let path = found.node.document().source().path();
+        read.list.push(Resource { meta: Meta::of_cloud(&found), kind, namespace: None, path });
     }
     for call in contents.modules {
         let Some(at) = call.may_make_rules(folders) else {
@@ -458,6 +503,6 @@ fn read_cloud<'a>(contents: gcp::Contents<'a>, source: SourceId, folders: &gcp::
         };
         let meta = Meta::of_module(&call);
         let cloud = gcp::Cloud::module(call.name, at);
-        read.list.push(Resource { meta, kind: Kind::Cloud(Box::new(cloud)), namespace: None });
+        read.list.push(Resource { meta, kind: Kind::Cloud(Box::new(cloud)), namespace: None, path: "" });
     }
 }

@@ -28,8 +28,35 @@ impl Reader {
             None if node.shape() == Shape::Sequence => "a list".to_owned(),
             None => "a mapping".to_owned(),
         };
-        let message = format!("expected {expected}, found {found}; the API server rejects this");
-        self.problems.push(Problem { at: node.at(), message });
+        self.reject(node.at(), &format!("expected {expected}, found {found}"));
+    }
+
+    /// Notes what no cluster takes: an object that holds it is in none.
+    pub fn reject(&mut self, at: Location, what: &str) {
+        self.problems.push(Problem { at, message: format!("{what}; the API server rejects this") });
+    }
+
+    /// Notes the keys of a mapping that are not among its fields.
+    pub fn only(&mut self, node: Node<'_>, fields: &[&str]) {
+        for entry in node.entries().filter(|entry| !fields.contains(&entry.name())) {
+            let (name, fields) = (entry.name(), fields.join("`, `"));
+            let message = format!("`{name}` is none of the fields `{fields}`; the API server drops or rejects this");
+            self.problems.push(Problem { at: entry.key.at(), message });
+        }
+    }
+
+    /// A string out of a few; any other is noted, and read as it was written.
+    pub fn word_at<'a>(&mut self, node: Node<'a>, key: &str, words: &[&str]) -> Option<Text<'a>> {
+        Self::field(node, key).and_then(|value| self.word(value, words))
+    }
+
+    /// A string out of a few; any other is noted, and read as it was written.
+    pub fn word<'a>(&mut self, node: Node<'a>, words: &[&str]) -> Option<Text<'a>> {
+        let text = self.text(node)?;
+        if !words.contains(&text.value) && !is_placeholder(text.value) {
+            self.note(node, &format!("one of `{}`", words.join("`, `")));
+        }
+        Some(text)
     }
 
     /// The value of a field that is there and not null.

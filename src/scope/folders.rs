@@ -53,14 +53,14 @@ impl<'p> Folders<'p> {
 
     /// The files of each estate that has a folder, by the strongest sign there is. Those of one name are one estate, wherever
     /// they are.
-    pub fn estates(&self, objects: &Objects<'_>) -> BTreeMap<String, BTreeSet<SourceId>> {
+    pub fn estates(&self, objects: &Objects) -> BTreeMap<String, BTreeSet<SourceId>> {
         let signs = [clusters, environments, full_clusters];
         let found = signs.into_iter().map(|sign| self.apart(objects, sign));
         found.into_iter().find(|estates| estates.len() > 1).unwrap_or_default()
     }
 
     /// The files of the folders for which a sign speaks, the outermost where they stand in one another.
-    fn apart(&self, objects: &Objects<'_>, sign: Sign) -> BTreeMap<String, BTreeSet<SourceId>> {
+    fn apart(&self, objects: &Objects, sign: Sign) -> BTreeMap<String, BTreeSet<SourceId>> {
         let mut taken: BTreeSet<SourceId> = BTreeSet::new();
         let mut found: BTreeMap<String, BTreeSet<SourceId>> = BTreeMap::new();
         for ((_, above), children) in &self.by_path {
@@ -89,36 +89,32 @@ impl<'p> Folders<'p> {
 }
 
 /// Which folders of a folder are estates.
-type Sign = for<'c, 'p> fn(&str, &'c Children<'p>, &Objects<'_>) -> Vec<&'p str>;
+type Sign = for<'c, 'p> fn(&str, &'c Children<'p>, &Objects) -> Vec<&'p str>;
 
 /// The folders of one that is called for clusters, as soon as two of them hold the same.
-fn clusters<'p>(above: &str, children: &Children<'p>, objects: &Objects<'_>) -> Vec<&'p str> {
+fn clusters<'p>(above: &str, children: &Children<'p>, objects: &Objects) -> Vec<&'p str> {
     let is_custom = CLUSTERS.contains(&above.rsplit('/').next().unwrap_or(above));
     let own = || children.iter().filter(|(name, _)| !COMMON.contains(name));
-    let contents: Vec<(&str, Content<'_>)> =
+    let contents: Vec<(&str, Content)> =
         if is_custom { own().map(|(&name, files)| (name, objects.named(files))).collect() } else { Vec::new() };
     if alike(&contents, Content::overlaps).is_empty() { Vec::new() } else { own().map(|(&name, _)| name).collect() }
 }
 
 /// The folders that are called like environments and run the same.
-fn environments<'p>(_: &str, children: &Children<'p>, objects: &Objects<'_>) -> Vec<&'p str> {
+fn environments<'p>(_: &str, children: &Children<'p>, objects: &Objects) -> Vec<&'p str> {
     let own = children.iter().filter(|(name, _)| is_environment(name));
-    let contents: Vec<(&str, Content<'_>)> = own.map(|(&name, files)| (name, objects.named(files))).collect();
+    let contents: Vec<(&str, Content)> = own.map(|(&name, files)| (name, objects.named(files))).collect();
     alike(&contents, Content::is_rival)
 }
 
 /// The folders, whatever they are called, that hold a cluster each and run the same.
-fn full_clusters<'p>(_: &str, children: &Children<'p>, objects: &Objects<'_>) -> Vec<&'p str> {
-    let contents: Vec<(&str, Content<'_>)> =
-        children.iter().map(|(&name, files)| (name, objects.certain(files))).collect();
+fn full_clusters<'p>(_: &str, children: &Children<'p>, objects: &Objects) -> Vec<&'p str> {
+    let contents: Vec<(&str, Content)> = children.iter().map(|(&name, files)| (name, objects.certain(files))).collect();
     alike(&contents, |one, other| one.are_clusters(other) && one.is_rival(other))
 }
 
 /// Those that are like one of the others.
-fn alike<'p, 'a>(
-    contents: &[(&'p str, Content<'a>)],
-    is_like: impl Fn(&Content<'a>, &Content<'a>) -> bool,
-) -> Vec<&'p str> {
+fn alike<'p, 'a>(contents: &[(&'p str, Content)], is_like: impl Fn(&Content, &Content) -> bool) -> Vec<&'p str> {
     let has_like = |index: usize| {
         let mut others = contents.iter().enumerate().filter(|(other, _)| *other != index);
         others.any(|(_, (_, other))| is_like(&contents[index].1, other))

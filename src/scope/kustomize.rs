@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::folders::is_environment;
 use super::objects::{Content, Objects};
-use super::{folder, joined};
-use crate::resource::KUSTOMIZATION_FILES;
-use crate::source::{Document, Node, SourceId, Sources};
+use crate::resource::{is_kustomization_file, taken_in};
+use crate::source::{Document, Location, Node, Problem, Shape, SourceId, Sources, folder, joined};
 
 /// The kustomizations of an input, by their folders.
 pub(super) struct Kustomizations {
     by_folder: BTreeMap<String, Kustomization>,
     /// The files that change objects of others rather than hold some of their own.
     pub patches: BTreeSet<SourceId>,
+    /// The files that some kustomization names, for whatever purpose.
+    named: BTreeSet<SourceId>,
 }
 
 struct Kustomization {
@@ -26,32 +27,28 @@ struct Kustomization {
 }
 
 /// A kustomization that nobody takes in.
-struct Root<'k, 'a> {
+struct Root<'k> {
     home: &'k str,
     gives: &'k [Option<String>; 3],
-    content: Content<'a>,
+    content: Content,
 }
 
 impl Kustomizations {
     pub fn new(sources: &Sources, documents: &[Document<'_>]) -> Self {
         let ids: BTreeMap<&str, SourceId> = sources.iter().map(|source| (source.path(), source.id())).collect();
-        let mut found = Self { by_folder: BTreeMap::new(), patches: BTreeSet::new() };
+        let mut found = Self { by_folder: BTreeMap::new(), patches: BTreeSet::new(), named: BTreeSet::new() };
         for document in documents {
             let path = document.source().path();
-            if !KUSTOMIZATION_FILES.contains(&path.rsplit('/').next().unwrap_or(path)) {
+            if !is_kustomization_file(path) {
                 continue;
             }
             let home = folder(path);
             let root = document.root();
             let at = |path: &str| joined(home, path);
-            let named: Vec<String> = ["resources", "bases", "components", "crds"]
-                .into_iter()
-                .filter_map(|key| root.get(key))
-                .flat_map(Node::items)
-                .filter_map(|item| item.text().filter(|text| !is_remote(text)).map(at))
-                .collect();
+            let named: Vec<String> = taken_in(root, home).collect();
             let patches: Vec<SourceId> = patches(root).filter_map(|path| ids.get(at(path).as_str()).copied()).collect();
             found.patches.extend(&patches);
+            texts(root, &mut |text| found.named.extend(ids.get(at(text).as_str())));
             let own = named.iter().filter_map(|path| ids.get(path.as_str()).copied());
             let files = own.chain(patches).chain([document.source().id()]).collect();
             let is_component = root.get("kind").and_then(Node::text) == Some("Component");
@@ -77,7 +74,7 @@ impl Kustomizations {
         files
     }
 
-    fn roots<'k, 'a>(&'k self, objects: &Objects<'a>) -> Vec<Root<'k, 'a>> {
+    fn roots<'k>(&'k self, objects: &Objects) -> Vec<Root<'k>> {
         let taken: BTreeSet<&str> = self
             .by_folder
             .values()
@@ -97,7 +94,7 @@ impl Kustomizations {
     /// The estates that kustomizations make, by name, with their files. Roots that cannot be applied to one cluster are of
     /// different estates; those of several services that are called alike, as their overlays for one stage, are of one. An
     /// estate has an overlay of most services: what only a few have, such as a job that runs once, is no estate of its own.
-    pub fn estates(&self, objects: &Objects<'_>) -> BTreeMap<String, BTreeSet<SourceId>> {
+    pub fn estates(&self, objects: &Objects) -> BTreeMap<String, BTreeSet<SourceId>> {
         let roots = self.roots(objects);
         let rivals = rivals(&roots);
         let services = services(&rivals);
@@ -114,19 +111,49 @@ impl Kustomizations {
         if estates.len() < 2 { BTreeMap::new() } else { estates }
     }
 
+    /// What kustomize makes of the files that an audit of the files does not see.
+    pub fn problems(&self, documents: &[Document<'_>]) -> Vec<Problem> {
+        let is_kustomization = |document: &&Document<'_>| is_kustomization_file(document.source().path());
+        let changes = documents.iter().filter(is_kustomization).filter_map(|document| changes(document.root()));
+        let unseen = changes.min_by_key(|(at, _)| (at.source, at.span.start)).map(|(at, key)| {
+            let message = format!(
+                "`{key}` here, or the like, changes objects after they are read: audit what `kustomize build` prints as well"
+            );
+            Problem { at, message }
+        });
+        let mut problems = self.forgotten(documents);
+        problems.extend(unseen);
+        problems
+    }
+
+    /// Where objects stand beside a kustomization, and none names their file: kustomize leaves them out.
+    fn forgotten(&self, documents: &[Document<'_>]) -> Vec<Problem> {
+        let is_object = |root: Node<'_>| root.get("apiVersion").is_some() && root.get("kind").is_some();
+        let is_forgotten = |document: &&Document<'_>| {
+            let source = document.source();
+            let is_beside = self.by_folder.contains_key(folder(source.path())) && !is_kustomization_file(source.path());
+            is_beside && !self.named.contains(&source.id()) && is_object(document.root())
+        };
+        let mut first: BTreeMap<SourceId, Problem> = BTreeMap::new();
+        for document in documents.iter().filter(is_forgotten) {
+            let message = "no kustomization names this file, so kustomize leaves out what is audited here".to_owned();
+            first.entry(document.source().id()).or_insert(Problem { at: document.root().head(), message });
+        }
+        first.into_values().collect()
+    }
+
     /// All files that a file takes in, where it is a kustomization.
     pub fn taken_in(&self, path: &str) -> BTreeSet<SourceId> {
-        let is_kustomization = KUSTOMIZATION_FILES.contains(&path.rsplit('/').next().unwrap_or(path));
-        if is_kustomization { self.closure(folder(path), true) } else { BTreeSet::new() }
+        if is_kustomization_file(path) { self.closure(folder(path), true) } else { BTreeSet::new() }
     }
 }
 
 /// Which roots each root has as rivals. Where they give other namespaces or names to what they take in, one cluster can hold
 /// both, as the tenants made from one base; unless they are called like environments.
-fn rivals(roots: &[Root<'_, '_>]) -> Vec<Vec<usize>> {
+fn rivals(roots: &[Root<'_>]) -> Vec<Vec<usize>> {
     let of = |index: usize| {
         let root = &roots[index];
-        let is_rival = |other: &Root<'_, '_>| {
+        let is_rival = |other: &Root<'_>| {
             let is_apart = root.gives == other.gives || are_environments(root.home, other.home);
             is_apart && root.content.is_rival(&other.content)
         };
@@ -158,7 +185,7 @@ fn services(rivals: &[Vec<usize>]) -> Vec<Option<usize>> {
 }
 
 /// What a root is called among its rivals: the steps of its path at which it parts from any of them.
-fn name(roots: &[Root<'_, '_>], index: usize, rivals: &[usize]) -> String {
+fn name(roots: &[Root<'_>], index: usize, rivals: &[usize]) -> String {
     let steps = |index: usize| roots[index].home.split('/').collect::<Vec<_>>();
     let own = steps(index);
     let parting = |rival: &usize| own.iter().zip(steps(*rival)).take_while(|(one, other)| **one == *other).count();
@@ -170,16 +197,37 @@ fn name(roots: &[Root<'_, '_>], index: usize, rivals: &[usize]) -> String {
     if named.is_empty() { last.to_owned() } else { named.join("/") }
 }
 
+/// The first thing in a kustomization that changes objects and that no file of objects shows, with its key.
+fn changes(root: Node<'_>) -> Option<(Location, &str)> {
+    let is_inline =
+        |patch: Node<'_>| patch.get("patch").is_some() || patch.text().is_some_and(|text| text.contains('\n'));
+    let reaches_pods = |labels: Node<'_>| {
+        let is_set = |key: &&str| labels.get(key).and_then(Node::text) == Some("true");
+        ["includeSelectors", "includeTemplates"].iter().any(|key| is_set(key))
+    };
+    let change = root.entries().find(|entry| match entry.name() {
+        "patches" | "patchesStrategicMerge" | "patchesJson6902" => entry.value.items().any(is_inline),
+        "labels" => entry.value.items().any(reaches_pods),
+        "commonLabels" | "replacements" | "transformers" | "helmCharts" | "vars" => !entry.value.is_null(),
+        _ => false,
+    })?;
+    Some((change.key.at(), change.name()))
+}
+
+/// Calls for every text that is a value somewhere in a node.
+fn texts<'a>(node: Node<'a>, see: &mut impl FnMut(&'a str)) {
+    match node.shape() {
+        Shape::Scalar => node.text().into_iter().for_each(see),
+        Shape::Sequence => node.items().for_each(|item| texts(item, see)),
+        Shape::Mapping => node.entries().for_each(|entry| texts(entry.value, see)),
+    }
+}
+
 /// The files of patches that a kustomization names.
 fn patches(root: Node<'_>) -> impl Iterator<Item = &str> {
     let lists =
         ["patches", "patchesStrategicMerge", "patchesJson6902"].into_iter().filter_map(move |key| root.get(key));
     lists.flat_map(Node::items).filter_map(|item| item.get("path").unwrap_or(item).text())
-}
-
-/// Whether something is fetched from elsewhere, which an audit does not.
-fn is_remote(text: &str) -> bool {
-    text.contains("://") || text.contains("?ref=") || text.starts_with("git@") || text.starts_with("github.com/")
 }
 
 #[cfg(test)]

@@ -3,22 +3,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::{Kind, Resource, Resources};
-use crate::source::SourceId;
+use rustc_hash::FxHashMap;
 
-/// Group, kind, namespace and name; with the file where this is all that tells an object from others of its name.
-type Identity<'a> = (&'a str, &'a str, &'a str, &'a str, Option<SourceId>);
+use crate::resource::{Kind, Resource, Resources};
+use crate::source::{Problem, SourceId, Sources};
+
+/// Group, kind, namespace and name.
+type Identity<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// An object by the number of its identity, with the file where this is all that tells it from others of its name.
+type Number = usize;
 
 /// What some files hold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Content<'a> {
-    namespaces: BTreeSet<&'a str>,
-    workloads: BTreeSet<Identity<'a>>,
+pub(super) struct Content {
+    namespaces: BTreeSet<Number>,
+    workloads: BTreeSet<Number>,
     /// Everything else that is there once.
-    others: BTreeSet<Identity<'a>>,
+    others: BTreeSet<Number>,
 }
 
-impl Content<'_> {
+impl Content {
+    /// Where objects of a kind stand.
+    fn of(&mut self, kind: &Kind<'_>) -> &mut BTreeSet<Number> {
+        match kind {
+            Kind::Namespace => &mut self.namespaces,
+            Kind::Workload(_) => &mut self.workloads,
+            _ => &mut self.others,
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.namespaces.extend(&other.namespaces);
         self.workloads.extend(&other.workloads);
@@ -49,66 +63,91 @@ impl Content<'_> {
     }
 }
 
-fn shares_half(one: &BTreeSet<Identity<'_>>, other: &BTreeSet<Identity<'_>>) -> bool {
+fn shares_half(one: &BTreeSet<Number>, other: &BTreeSet<Number>) -> bool {
     let common = one.intersection(other).count();
     common > 0 && common * 2 >= one.len().min(other.len())
 }
 
 /// The objects of an input, by file.
-pub(super) struct Objects<'a> {
-    by_name: BTreeMap<SourceId, Content<'a>>,
-    certain: BTreeMap<SourceId, Content<'a>>,
+pub(super) struct Objects {
+    by_name: BTreeMap<SourceId, Content>,
+    certain: BTreeMap<SourceId, Content>,
 }
 
-impl<'a> Objects<'a> {
+impl Objects {
     /// Reads the objects of all files but those that hold patches, which change objects of others.
-    pub fn new(resources: &'a Resources<'a>, patches: &BTreeSet<SourceId>) -> Self {
+    pub fn new(resources: &Resources<'_>, patches: &BTreeSet<SourceId>) -> Self {
         let mut objects = Self { by_name: BTreeMap::new(), certain: BTreeMap::new() };
+        let mut numbers = FxHashMap::default();
         for resource in resources.list.iter().filter(|resource| !patches.contains(&resource.meta.at.source)) {
+            let Some(identity) = identity(resource) else { continue };
             let source = resource.meta.at.source;
             let is_open = resource.namespace.is_some() && resource.namespace_at().is_none();
-            note(resource, None, objects.by_name.entry(source).or_default());
-            note(resource, is_open.then_some(source), objects.certain.entry(source).or_default());
+            let mut note = |contents: &mut BTreeMap<SourceId, Content>, file: Option<SourceId>| {
+                let next = numbers.len();
+                let number = *numbers.entry((identity, file)).or_insert(next);
+                contents.entry(source).or_default().of(&resource.kind).insert(number);
+            };
+            note(&mut objects.by_name, None);
+            note(&mut objects.certain, is_open.then_some(source));
         }
         objects
     }
 
     /// What some files hold. Objects that leave their namespace open are the same where all else is.
-    pub fn named<'f>(&self, files: impl IntoIterator<Item = &'f SourceId>) -> Content<'a> {
+    pub fn named<'f>(&self, files: impl IntoIterator<Item = &'f SourceId>) -> Content {
         together(&self.by_name, files)
     }
 
     /// What some files hold. Objects that leave their namespace open are the same where they are of one file: where they go,
     /// whoever applies them says.
-    pub fn certain<'f>(&self, files: impl IntoIterator<Item = &'f SourceId>) -> Content<'a> {
+    pub fn certain<'f>(&self, files: impl IntoIterator<Item = &'f SourceId>) -> Content {
         together(&self.certain, files)
     }
 }
 
-fn together<'a, 'f>(
-    contents: &BTreeMap<SourceId, Content<'a>>,
-    files: impl IntoIterator<Item = &'f SourceId>,
-) -> Content<'a> {
+fn together<'f>(contents: &BTreeMap<SourceId, Content>, files: impl IntoIterator<Item = &'f SourceId>) -> Content {
     let mut content = Content::default();
     files.into_iter().filter_map(|file| contents.get(file)).for_each(|of_file| content.add(of_file));
     content
 }
 
-/// Notes an object, unless it has no name yet or may be in a cluster's files any number of times.
-fn note<'a>(resource: &'a Resource<'a>, file: Option<SourceId>, content: &mut Content<'a>) {
+/// What an object is known by; nothing where it has no name yet or may be in a cluster's files any number of times.
+fn identity<'a>(resource: &'a Resource<'a>) -> Option<Identity<'a>> {
     let meta = &resource.meta;
     // What Terraform and the cloud's own interfaces hold is known by a project and a path.
     let is_elsewhere = matches!(resource.kind, Kind::Cloud(_)) && !meta.api_version.contains(".cnrm.");
     let is_unlikely = matches!(resource.kind, Kind::ServiceAccount | Kind::Node(_) | Kind::ConfigMap | Kind::Partial);
     if is_elsewhere || is_unlikely || meta.name.value.is_empty() || !meta.placeholders.is_empty() {
-        return;
+        return None;
     }
     let group = meta.api_version.rsplit_once('/').map_or("", |(group, _)| group);
     let namespace = resource.namespace.map_or("", |namespace| namespace.value);
-    let identity = (group, meta.kind, namespace, meta.name.value, file);
-    match resource.kind {
-        Kind::Namespace => drop(content.namespaces.insert(meta.name.value)),
-        Kind::Workload(_) => drop(content.workloads.insert(identity)),
-        _ => drop(content.others.insert(identity)),
+    Some((group, meta.kind, namespace, meta.name.value))
+}
+
+/// Objects that some files hold twice, and not alike: each version is audited, and the cluster has only the one that is
+/// applied last.
+pub(super) fn doubled<'a>(
+    resources: &'a Resources<'a>,
+    sources: &Sources,
+    is_part: impl Fn(SourceId) -> bool,
+) -> Vec<Problem> {
+    let mut first: FxHashMap<Identity<'a>, &Resource<'a>> = FxHashMap::default();
+    let mut problems = Vec::new();
+    for resource in resources.list.iter().filter(|resource| is_part(resource.meta.at.source)) {
+        let is_open = resource.namespace.is_some() && resource.namespace_at().is_none();
+        let Some(identity) = identity(resource).filter(|_| !is_open) else { continue };
+        let known = *first.entry(identity).or_insert(resource);
+        let text = |resource: &Resource<'_>| sources[resource.meta.at.source].slice(resource.meta.at.span).trim_end();
+        if !std::ptr::eq(known, resource) && text(known) != text(resource) {
+            let (name, other) = (resource.meta.name, sources[known.meta.at.source].path());
+            let message = format!(
+                "`{name}` differs from the {} of that name in `{other}`: both are audited, and the one that is applied last counts",
+                resource.meta.kind
+            );
+            problems.push(Problem { at: name.at, message });
+        }
     }
+    problems
 }

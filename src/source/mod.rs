@@ -16,7 +16,9 @@ mod yaml;
 pub use edit::{Edit, Holder, Replacement};
 pub use parse::{Parsed, Problem, Unparsed, embedded, parse, parse_all};
 pub(crate) use place::as_offset;
-pub use place::{Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned, folder, folder_beside};
+pub use place::{
+    Contents, LineColumn, Location, Source, SourceId, Sources, Span, Spanned, folder, folder_beside, joined,
+};
 pub use recognise::is_read;
 pub use scalar::Scalar;
 pub use tree::{Document, Entry, Node, Shape};

@@ -303,20 +303,25 @@ pub fn folder(path: &str) -> &str {
     path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
 }
 
-/// The folder that a path such as `../modules/vpc` names, seen from another one; none for what is no such path.
+/// A path as seen from a folder, without the steps back that it takes.
 #[must_use]
-pub fn folder_beside(from: &str, path: &str) -> Option<String> {
-    if !path.starts_with("./") && !path.starts_with("../") {
-        return None;
-    }
-    let mut parts: Vec<&str> = from.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/').filter(|part| !part.is_empty()) {
+pub fn joined(folder: &str, path: &str) -> String {
+    let is_absolute = folder.starts_with('/') && !path.starts_with('/');
+    let whole = format!("{folder}/{path}");
+    let mut parts: Vec<&str> = Vec::new();
+    for part in whole.split('/') {
         match part {
-            "." => {}
-            ".." => drop(parts.pop()?),
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|&last| last != "..") => drop(parts.pop()),
             part => parts.push(part),
         }
     }
-    let rooted = if from.starts_with('/') { "/" } else { "" };
-    Some(format!("{rooted}{}", parts.join("/")))
+    let slash = if is_absolute || path.starts_with('/') { "/" } else { "" };
+    format!("{slash}{}", parts.join("/"))
+}
+
+/// The folder that a path such as `../modules/vpc` names, seen from another one; none for what is no such path.
+#[must_use]
+pub fn folder_beside(from: &str, path: &str) -> Option<String> {
+    (path.starts_with("./") || path.starts_with("../")).then(|| joined(from, path))
 }

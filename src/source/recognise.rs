@@ -6,7 +6,12 @@ use std::path::Path;
 /// Whether the name of a file says that it is read.
 #[must_use]
 pub fn is_read(path: &Path) -> bool {
-    matches!(ending(path).as_str(), "yaml" | "yml" | "json" | "jsonl" | "ndjson" | "tf" | "tofu" | "tfvars" | "tfstate")
+    let is_known = path.file_name().is_some_and(|name| name == "Kustomization");
+    is_known
+        || matches!(
+            ending(path).as_str(),
+            "yaml" | "yml" | "json" | "jsonl" | "ndjson" | "tf" | "tofu" | "tfvars" | "tfstate"
+        )
 }
 
 fn ending(path: &Path) -> String {

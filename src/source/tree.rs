@@ -317,11 +317,11 @@ impl<'a> Node<'a> {
     /// The entry of a key in a mapping; of two with the same key, the last.
     #[must_use]
     pub fn entry(self, name: &str) -> Option<Entry<'a>> {
-        let own = self.own_entries().filter(|entry| entry.name() == name).last();
+        let own = self.own_entries().filter(|entry| entry.is_called(name)).last();
         if own.is_some() || !self.document.merges {
             return own;
         }
-        self.merged_entries(0).into_iter().find(|entry| entry.name() == name)
+        self.merged_entries(0).into_iter().find(|entry| entry.is_called(name))
     }
 
     /// The value of a key in a mapping.
@@ -333,7 +333,12 @@ impl<'a> Node<'a> {
 
 impl Entry<'_> {
     fn is_merge(&self) -> bool {
-        self.key.raw().kind == Kind::Plain && self.name() == "<<"
+        self.key.raw().kind == Kind::Plain && self.is_called("<<")
+    }
+
+    /// Whether the key is a name: most are told from it by their length alone, without looking at the text.
+    fn is_called(&self, name: &str) -> bool {
+        self.key.target().raw().value.range().len() == name.len() && self.name() == name
     }
 }
 

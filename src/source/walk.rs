@@ -115,10 +115,12 @@ impl Seen {
                     continue;
                 }
             };
-            if !entry.file_type().is_some_and(|kind| kind.is_file()) {
-                continue;
-            }
-            match place(&entry, &inside) {
+            let placed = match entry.file_type() {
+                Some(kind) if kind.is_dir() => continue,
+                Some(kind) if kind.is_file() => place(&entry, &inside),
+                _ => Err("neither a file nor a folder"),
+            };
+            match placed {
                 Ok(real) => drop(self.files.entry(real).or_insert_with(|| shown(entry.path()))),
                 Err(reason) => self.skipped.push(Skipped { path: shown(entry.path()), reason: reason.to_owned() }),
             }
@@ -180,18 +182,24 @@ fn head(path: &Path) -> Option<String> {
 }
 
 fn read(path: &Path) -> Contents {
-    let size = fs::metadata(path).map_err(|error| reason(&error))?.len();
-    if size > MAX_BYTES { Err(too_large(size)) } else { text(fs::read(path).map_err(|error| reason(&error))?) }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| reason(&error))?;
+    let size = file.metadata().map_err(|error| reason(&error))?.len();
+    if size > MAX_BYTES {
+        return Err(too_large());
+    }
+    // What is no file has no size, and may have no end.
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+    text(bytes)
 }
 
-fn too_large(size: u64) -> String {
-    format!("{size} bytes are more than an audit reads; split the file")
+fn too_large() -> String {
+    format!("more than the {MAX_BYTES} bytes that an audit reads; split the file")
 }
 
 fn text(bytes: Vec<u8>) -> Contents {
-    let size = bytes.len() as u64;
-    if size > MAX_BYTES {
-        return Err(too_large(size));
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large());
     }
     match mark(&bytes) {
         Some((rest, unit)) => utf_16(rest, unit).ok_or_else(|| "marked as UTF-16, and not encoded as such".to_owned()),

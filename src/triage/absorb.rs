@@ -30,12 +30,11 @@ pub(super) fn absorb(findings: Vec<Reported>, objects: &dyn Objects) -> Vec<Repo
             attached[root].insert(part);
         }
     }
-    let bare: Vec<Reported> = findings.clone();
-    let with = |(index, mut reported): (usize, Reported)| {
-        reported.absorbed = attached[index].iter().map(|&part| bare[part].clone()).collect();
-        (above[index].is_none()).then_some(reported)
-    };
-    findings.into_iter().enumerate().filter_map(with).collect()
+    let bare = |parts: &BTreeSet<usize>| parts.iter().map(|&part| findings[part].clone()).collect();
+    let absorbed: Vec<Vec<Reported>> = attached.iter().map(bare).collect();
+    let stands = above.iter().map(Option::is_none);
+    let kept = findings.into_iter().zip(absorbed).zip(stands).filter(|(_, stands)| *stands);
+    kept.map(|((reported, absorbed), _)| Reported { absorbed, ..reported }).collect()
 }
 
 /// Pairs of a finding that explains and one that it explains.

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on has failed.
 #![allow(dead_code)] // Each test file uses a part of this.
 
+pub mod mesh;
 pub mod page;
 pub mod program;
 pub mod repository;

@@ -80,17 +80,17 @@ pub(super) fn injection(
 }
 
 fn sidecar(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &InjectionSettings<'_>) -> Injection {
-    if workload.live {
-        let proxy = workload.pod.containers.iter().find(|container| container.name.value == "istio-proxy");
-        return match proxy {
-            Some(proxy) => Injection::In { at: proxy.name.at },
-            None => Injection::Outside { why: Outside::NoProxySeen, at: workload.name.at },
-        };
+    let proxy = workload.pod.containers.iter().find(|container| container.name.value == "istio-proxy");
+    if let Some(proxy) = proxy.filter(|_| workload.live) {
+        return Injection::In { at: proxy.name.at };
     }
     // The webhook's selectors look at the label; the annotation is looked at once the webhook is called.
     let asked = workload.labels.get(INJECT).or_else(|| workload.annotation(INJECT));
     if let Some(opt_out) = asked.filter(|asked| asked.value == "false") {
         return Injection::Outside { why: Outside::PodOptOut, at: opt_out.at };
+    }
+    if workload.live {
+        return Injection::Outside { why: Outside::NoProxySeen, at: workload.name.at };
     }
     let called = if settings.webhooks.is_empty() {
         by_labels(workload, namespace)
@@ -154,15 +154,21 @@ fn by_webhooks(workload: &Workload<'_>, namespace: &Namespace<'_>, settings: &In
         (Match::Yes, Injection::In { at }) => Injection::In { at },
         (Match::Yes, _) => Injection::In { at: settings.webhooks[0].name.at },
         (Match::No, Injection::In { at }) => {
-            let is_managed = |label: Text<'_>| label.value.starts_with("asm-managed");
             let revision = asked.revision.or(asked.pod);
-            match asked.injection.is_none() && revision.is_some_and(is_managed) {
+            match asked.injection.is_none() && revision.is_some_and(|asked| may_be_managed(asked, settings)) {
                 true => Injection::In { at },
                 false => Injection::Outside { why: Outside::Revision, at },
             }
         }
         (Match::No, outside) => outside,
     }
+}
+
+/// Whether a revision may be one that Google manages: those of the input are taken to be all there are, if there are some.
+fn may_be_managed(revision: Text<'_>, settings: &InjectionSettings<'_>) -> bool {
+    let is_managed = |name: &Text<'_>| name.value.starts_with("asm-managed");
+    let mut known = settings.revisions.iter().filter(|known| is_managed(known)).peekable();
+    is_managed(&revision) && (known.peek().is_none() || known.any(|known| known.value == revision.value))
 }
 
 /// The revision that a namespace asks for and that none of the control planes in the input has, where there are some and no
@@ -172,7 +178,7 @@ pub fn unknown_revision<'a>(namespace: &Namespace<'a>, settings: &InjectionSetti
     let asked = namespace.labels.get(REVISION).filter(|_| namespace.labels.get(INJECTION).is_none())?;
     let is_open = settings.revisions.is_empty() || !settings.webhooks.is_empty();
     let is_known = asked.value == "default"
-        || asked.value.starts_with("asm-managed")
+        || may_be_managed(asked, settings)
         || settings.revisions.iter().any(|known| known.value == asked.value);
     (!is_open && !is_known).then_some(asked)
 }

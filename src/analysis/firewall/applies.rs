@@ -32,6 +32,16 @@ fn to_network(network: Option<&Link<'_>>, pool: &NodePool<'_>) -> Match {
     }
 }
 
+/// Whether two of the network's own rules are certainly of one network.
+#[must_use]
+pub fn of_one_network(left: &FirewallRule<'_>, right: &FirewallRule<'_>) -> bool {
+    match (&left.network, &right.network) {
+        (Some(left), Some(right)) => left.is(right) == Match::Yes,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 /// Whether the pool's network is one of some; every network where there are none.
 pub(super) fn to_any_network(networks: &[Link<'_>], pool: &NodePool<'_>) -> Match {
     if networks.is_empty() {

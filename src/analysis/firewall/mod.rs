@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use crate::model::{Direction, Estate, FirewallRule, Match, NodePool, RuleSet, Unknown, Verdict};
 use crate::traffic::{AddressSet, Sample, Traffic, Transport};
 
-pub use applies::{applies, in_network};
+pub use applies::{applies, in_network, of_one_network};
 pub use layers::{Layer, layers};
 
 /// What the firewall decides about traffic that leaves the nodes of a pool. Every packet is decided by exactly one of

@@ -106,12 +106,10 @@ pub fn admits(server: &Server<'_>, gateway: &Gateway<'_>, namespace: &str, host:
     })
 }
 
-/// Whether a virtual service names a gateway.
+/// Whether a virtual service is given to a gateway. That one of its matches names it does not do.
 #[must_use]
 pub fn names(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> bool {
-    let own = gateway.reference();
-    service.gateways.contains(&own)
-        || service.routes.iter().flat_map(|route| &route.hops).any(|hop| hop.gateways.contains(&own))
+    service.gateways.contains(&gateway.reference())
 }
 
 /// Whether a virtual service sends what sidecars have to an egress proxy.

@@ -313,11 +313,15 @@ fn port_range(first: i64, last: i64) -> Option<PortSet> {
 
 /// A block without its exceptions. A cidr with host bits set is taken as its network, as the API server does.
 fn block(cidr: Text<'_>, except: &[Text<'_>], problems: &mut Vec<Problem>) -> Option<AddressSet> {
-    let mut addresses = AddressSet::from(network(cidr, problems)?);
+    let whole = network(cidr, problems)?;
+    let mut addresses = AddressSet::from(whole);
     for exception in except {
-        if let Some(hole) = network(*exception, problems) {
-            addresses = addresses.difference(&AddressSet::from(hole));
+        let Some(hole) = network(*exception, problems) else { continue };
+        if !whole.contains(&hole) {
+            let message = format!("`{exception}` is not in `{cidr}`; the API server rejects this");
+            problems.push(Problem { at: exception.at, message });
         }
+        addresses = addresses.difference(&AddressSet::from(hole));
     }
     Some(addresses)
 }

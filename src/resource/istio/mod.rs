@@ -36,7 +36,7 @@ pub(super) use injection::{cni_config, injector, proxy_config, proxy_variables};
 pub(super) use installation::installation;
 pub(super) use mesh_config::mesh_config;
 pub(super) use operator::operator;
-pub(super) use service_entry::{service_entry, workload_entry};
+pub(super) use service_entry::{service_entry, workload_entry, workload_group};
 pub(super) use sidecar::sidecar;
 pub(super) use telemetry::telemetry;
 pub(super) use virtual_service::virtual_service;

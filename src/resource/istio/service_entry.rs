@@ -1,4 +1,5 @@
-//! ServiceEntry: hosts outside the cluster (or VMs) that the mesh knows by name; and `WorkloadEntry`, one such VM.
+//! ServiceEntry: hosts outside the cluster (or VMs) that the mesh knows by name; `WorkloadEntry`, one such VM; and
+//! `WorkloadGroup`, of which such are made.
 
 use crate::resource::reader::{Labels, Reader, Text};
 use crate::source::{Location, Node, Spanned};
@@ -31,6 +32,8 @@ pub struct ServiceEntryPort<'a> {
 pub struct WorkloadEntry<'a> {
     pub address: Option<Text<'a>>,
     pub labels: Labels<'a>,
+    /// The service account that it runs as.
+    pub account: Option<Text<'a>>,
     /// The entry's first key.
     pub at: Location,
 }
@@ -50,6 +53,7 @@ fn endpoint<'a>(reader: &mut Reader, node: Node<'a>) -> Option<WorkloadEntry<'a>
     Some(WorkloadEntry {
         address: reader.text_at(node, "address"),
         labels: reader.labels_at(node, "labels"),
+        account: reader.text_at(node, "serviceAccount"),
         at: node.head(),
     })
 }
@@ -71,4 +75,15 @@ pub(in crate::resource) fn service_entry<'a>(reader: &mut Reader, node: Node<'a>
 pub(in crate::resource) fn workload_entry<'a>(reader: &mut Reader, node: Node<'a>) -> Option<WorkloadEntry<'a>> {
     let spec = reader.mapping_at(node, "spec")?;
     endpoint(reader, spec)
+}
+
+/// Reads a `WorkloadGroup` as the entries that are made of it: their labels are those of both its metadata and its template.
+pub(in crate::resource) fn workload_group<'a>(reader: &mut Reader, node: Node<'a>) -> Option<WorkloadEntry<'a>> {
+    let spec = reader.mapping_at(node, "spec")?;
+    let template = reader.mapping_at(spec, "template")?;
+    let mut entry = endpoint(reader, template)?;
+    let metadata = reader.mapping_at(spec, "metadata");
+    let given = metadata.map(|metadata| reader.labels_at(metadata, "labels")).unwrap_or_default();
+    given.iter().for_each(|(name, value)| entry.labels.set(name, value));
+    Some(entry)
 }

@@ -1,8 +1,10 @@
 //! NetworkPolicy as written; what absent and empty mean is decided in the lowering (semantics C.0, C.1).
 
+use std::ops::RangeInclusive;
+
 use super::selector::{LabelSelector, label_selector};
-use crate::resource::reader::{Reader, Text};
-use crate::source::{Location, Node, Spanned};
+use crate::resource::reader::{Reader, Text, is_placeholder};
+use crate::source::{Location, Node, Scalar, Spanned};
 
 /// A network policy.
 #[derive(Clone, Debug)]
@@ -67,31 +69,67 @@ fn policy_type(text: &str) -> PolicyType<'_> {
 
 fn peer<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Peer<'a>> {
     let node = reader.mapping(node)?;
+    reader.only(node, &["podSelector", "namespaceSelector", "ipBlock"]);
     let selector = |reader: &mut Reader, key| Reader::field(node, key).and_then(|node| label_selector(reader, node));
     let block = reader.mapping_at(node, "ipBlock");
-    Some(Peer {
+    let peer = Peer {
         pod_selector: selector(reader, "podSelector"),
         namespace_selector: selector(reader, "namespaceSelector"),
         cidr: block.and_then(|block| reader.text_at(block, "cidr")),
         except: block.map(|block| reader.texts_at(block, "except")).unwrap_or_default(),
         at: node.head(),
-    })
+    };
+    let has_selector = peer.pod_selector.is_some() || peer.namespace_selector.is_some();
+    match block {
+        Some(_) if has_selector => reader.reject(peer.at, "a peer is either an `ipBlock` or selectors, not both"),
+        Some(block) if peer.cidr.is_none() => reader.reject(block.head(), "an `ipBlock` without a `cidr`"),
+        Some(_) => {
+            if let Some(cidr) = peer.cidr.filter(|cidr| !is_placeholder(cidr.value) && !cidr.value.contains('/')) {
+                reader.reject(cidr.at, &format!("`{cidr}` has no length of a prefix, such as `/32`"));
+            }
+        }
+        None if !has_selector => reader.reject(peer.at, "a peer without a selector or an `ipBlock`"),
+        _ => {}
+    }
+    Some(peer)
 }
 
-/// Reads a port that is a number or a name.
+/// Reads a port that is a number or a name, which holds a letter.
 fn port_value<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Spanned<PortValue<'a>>> {
     let text = reader.text_or_number(node)?;
-    Some(text.map(|text| text.parse().map_or(PortValue::Name(text), PortValue::Number)))
+    let port = text.map(|text| text.parse().map_or(PortValue::Name(text), PortValue::Number));
+    match port.value {
+        PortValue::Number(_) if matches!(node.scalar(), Some(Scalar::Text(_))) => {
+            reader.reject(port.at, &format!("`{}` is a number in quotes, which names no port", text.value));
+        }
+        PortValue::Number(number) if !PORTS.contains(&number) => {
+            reader.reject(port.at, &format!("`{number}` is not a port"));
+        }
+        _ => {}
+    }
+    Some(port)
 }
+
+/// The numbers that a port can have.
+const PORTS: RangeInclusive<i64> = 1..=65535;
 
 fn policy_port<'a>(reader: &mut Reader, node: Node<'a>) -> Option<PolicyPort<'a>> {
     let node = reader.mapping(node)?;
-    Some(PolicyPort {
-        protocol: reader.text_at(node, "protocol"),
+    reader.only(node, &["protocol", "port", "endPort"]);
+    let port = PolicyPort {
+        protocol: reader.word_at(node, "protocol", &["TCP", "UDP", "SCTP"]),
         port: Reader::field(node, "port").and_then(|value| port_value(reader, value)),
         end_port: reader.integer_at(node, "endPort"),
         at: node.head(),
-    })
+    };
+    let starts_at = |end: i64| match port.port.map(|port| port.value) {
+        Some(PortValue::Number(start)) => start <= end && PORTS.contains(&end),
+        Some(PortValue::Name(_)) | None => false,
+    };
+    if let Some(end) = port.end_port.filter(|end| !starts_at(end.value)) {
+        reader.reject(end.at, "an `endPort` ends the range that a number in `port` starts");
+    }
+    Some(port)
 }
 
 fn clause<'a>(reader: &mut Reader, node: Node<'a>, peers: &str) -> Option<PolicyClause<'a>> {
@@ -101,6 +139,7 @@ fn clause<'a>(reader: &mut Reader, node: Node<'a>, peers: &str) -> Option<Policy
         return Some(PolicyClause { peers: None, ports: None, at });
     }
     let node = reader.mapping(node)?;
+    reader.only(node, &[peers, "ports"]);
     Some(PolicyClause {
         peers: reader.spanned_list_at(node, peers, peer),
         ports: reader.spanned_list_at(node, "ports", policy_port),
@@ -110,10 +149,12 @@ fn clause<'a>(reader: &mut Reader, node: Node<'a>, peers: &str) -> Option<Policy
 
 pub(in crate::resource) fn network_policy<'a>(reader: &mut Reader, node: Node<'a>) -> Option<NetworkPolicy<'a>> {
     let spec = reader.mapping_at(node, "spec")?;
+    reader.only(spec, &["podSelector", "policyTypes", "egress", "ingress"]);
+    let types = ["Ingress", "Egress"];
     Some(NetworkPolicy {
         pod_selector: Reader::field(spec, "podSelector").and_then(|node| label_selector(reader, node)),
         policy_types: reader
-            .spanned_list_at(spec, "policyTypes", |reader, node| Some(reader.text(node)?.map(policy_type))),
+            .spanned_list_at(spec, "policyTypes", |reader, node| Some(reader.word(node, &types)?.map(policy_type))),
         egress: reader.spanned_list_at(spec, "egress", |reader, node| clause(reader, node, "to")),
         ingress: reader.spanned_list_at(spec, "ingress", |reader, node| clause(reader, node, "from")),
     })

@@ -40,6 +40,8 @@ pub struct NodeSelectorTerm<'a> {
     pub at: Location,
 }
 
+const OPERATORS: [&str; 6] = ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"];
+
 fn operator(text: &str) -> Operator<'_> {
     match text {
         "In" => Operator::In,
@@ -54,16 +56,26 @@ fn operator(text: &str) -> Operator<'_> {
 
 fn requirement<'a>(reader: &mut Reader, node: Node<'a>) -> Option<Requirement<'a>> {
     let node = reader.mapping(node)?;
-    Some(Requirement {
+    let found = Requirement {
         key: reader.text_at(node, "key")?,
-        operator: reader.text_at(node, "operator")?.map(operator),
+        operator: reader.word_at(node, "operator", &OPERATORS)?.map(operator),
         values: reader.list_at(node, "values", Reader::text_or_number),
-    })
+    };
+    let operator = found.operator;
+    match (operator.value, found.values.is_empty()) {
+        (Operator::In | Operator::NotIn, true) => reader.reject(operator.at, "an operator over values, and no values"),
+        (Operator::Exists | Operator::DoesNotExist, false) => {
+            reader.reject(operator.at, "an operator that takes no values, and values");
+        }
+        _ => {}
+    }
+    Some(found)
 }
 
 /// Reads a selector whose place is that of its value.
 pub(in crate::resource) fn label_selector<'a>(reader: &mut Reader, node: Node<'a>) -> Option<LabelSelector<'a>> {
     let node = reader.mapping(node)?;
+    reader.only(node, &["matchLabels", "matchExpressions"]);
     Some(LabelSelector {
         labels: reader.labels_at(node, "matchLabels"),
         requirements: reader.list_at(node, "matchExpressions", requirement),

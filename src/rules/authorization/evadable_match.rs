@@ -2,7 +2,7 @@
 
 use crate::analysis::authorization::{Blind, Chain, Ruling, blind, chain, rulings};
 use crate::finding::{Confidence, Finding, Fix, Severity};
-use crate::model::{Action, Attribute, Clause, Condition, Text};
+use crate::model::{Action, Attribute, Clause, Condition, Server, Text};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -120,10 +120,21 @@ fn of_address(policy: &str, test: &Condition<'_>) -> Finding {
     RULE.finding("ip", at(test), message).severity(Severity::Medium).help(help)
 }
 
-/// A name that the client sends before TLS starts.
+/// A name that the client sends before TLS starts: all that a listener has that reads no requests. Of one that does it picks
+/// the listener at best, and not which of its hosts is then asked for.
 fn of_name(ruling: &Ruling<'_, '_>) -> Option<Finding> {
-    let is_opaque = ruling.servers.iter().any(|server| chain(server) == Some(Chain::Tcp));
-    let test = ruling.clause.tests().find(|test| test.attribute == Attribute::Sni).filter(|_| is_opaque)?;
+    let names_host = ruling.clause.tests().any(|test| test.attribute == Attribute::Host);
+    let is_for_several = |server: &Server<'_>| match server.hosts.as_slice() {
+        [only] => only.value.contains('*'),
+        _ => true,
+    };
+    let is_loose = |server: &Server<'_>| match chain(server) {
+        Some(Chain::Tcp) => true,
+        Some(Chain::Http) => !names_host && is_for_several(server),
+        None => false,
+    };
+    let test = ruling.clause.tests().find(|test| test.attribute == Attribute::Sni)?;
+    ruling.servers.iter().find(|server| is_loose(server))?;
     let is_wide = ruling.policy.action == Action::Deny || test.values.iter().any(|value| value.value.contains('*'));
     let message = format!(
         "`{}` decides by the name that a client gives when TLS starts, and the client can then ask for another host inside",

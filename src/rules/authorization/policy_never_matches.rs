@@ -1,9 +1,11 @@
 //! AZ06: a rule of a policy can never match, so it allows nothing, or denies nothing.
 
 use crate::analysis::authorization::{
-    Chain, Pattern, Place, Ruling, Tokens, chain, foreign_domain, is_dropped, rulings, tokens_at,
+    Attachment, Chain, Pattern, Place, Ruling, Tokens, chain, foreign_domain, holds_at, is_dropped, rulings, tokens_at,
 };
 use crate::analysis::capture::Injection;
+use crate::analysis::egress::EgressProxy;
+use crate::analysis::routing;
 use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{Action, Attribute, AuthorizationPolicy, Clause, Condition, Estate, Match, Role, Server, Text};
 use crate::rule::{Audit, Rule};
@@ -27,7 +29,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let of_listener = port(&ruling, estate)
             .or_else(|| request_on_connection(&ruling))
             .or_else(|| without_token(&ruling, estate))
-            .or_else(|| unserved(&ruling, estate));
+            .or_else(|| unserved(&ruling, audit));
         findings.extend(of_listener);
     }
     for policy in &estate.mesh.authorization_policies {
@@ -171,35 +173,64 @@ fn issuer(principal: &str) -> Option<&str> {
     (!issuer.contains('*')).then_some(issuer)
 }
 
-/// A host that none of the listeners serves.
-fn unserved(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Option<Finding> {
+/// A host that none of the listeners serves, where the input is said to hold all of the mesh. That no object of the input
+/// knows a host says nothing: another Gateway may serve it, and so may other pods at which the policy holds.
+fn unserved(ruling: &Ruling<'_, '_>, audit: &Audit<'_>) -> Option<Finding> {
     let Ruling { policy, clause, servers, proxy } = ruling;
-    let is_known = policy.action == Action::Allow
+    let estate = audit.estate;
+    let is_known = estate.evidence.mesh_is_complete()
+        && policy.action == Action::Allow
         && proxy.workload.is_some()
         && !servers.is_empty()
         && servers.iter().all(|server| server.reads_requests());
-    let values = || clause.tests().filter(|test| test.attribute == Attribute::Host && !test.negative && !test.open);
-    let served = |value: &Text<'_>| {
-        servers.iter().flat_map(|server| &server.hosts).any(|host| {
-            let served = host.value.rsplit('/').next().unwrap_or(host.value).to_ascii_lowercase();
-            let wanted = value.value.to_ascii_lowercase();
-            match Pattern::of(&wanted) {
-                // What starts so may be anything that the listener serves.
-                Pattern::Prefix(_) => true,
-                _ => {
-                    let name = wanted.rsplit_once(':').map_or(wanted.as_str(), |(name, _)| name);
-                    HostPattern::new(name).matches(&HostPattern::new(&served))
-                }
-            }
-        })
-    };
-    let value = values().flat_map(|test| test.values).find(|value| !served(value)).filter(|_| is_known)?;
-    let foreign = proxy.gateways.len() != estate.mesh.gateways.iter().filter(|gateway| gateway.egress).count();
+    if !is_known {
+        return None;
+    }
+    let values = clause.tests().filter(|test| test.attribute == Attribute::Host && !test.negative && !test.open);
+    let hosts = || servers.iter().flat_map(|server| &server.hosts).chain(hosts_of_others(proxy, estate));
+    let is_served = |value: &&Text<'_>| hosts().any(|host| may_serve(host.value, value.value));
+    let value = values.flat_map(|test| test.values).find(|value| !is_served(value))?;
+    if holds_elsewhere(ruling, audit) {
+        return None;
+    }
     let message =
         format!("`{}` allows `{}`, which no listener that it speaks of serves", policy.name.value, value.value);
-    let confidence = if foreign { Confidence::Medium } else { Confidence::High };
-    let finding = RULE.finding("host-not-served", value.at, message).severity(Severity::Low).confidence(confidence);
+    let finding = RULE.finding("host-not-served", value.at, message).severity(Severity::Low);
     Some(finding.help("add the host to a Gateway of the proxy, or remove it here"))
+}
+
+/// Whether a host of a server may be one that a policy names, with a port or without. What only starts so may be anything.
+fn may_serve(host: &str, wanted: &str) -> bool {
+    let served = host.rsplit('/').next().unwrap_or(host).to_ascii_lowercase();
+    let wanted = wanted.to_ascii_lowercase();
+    let name = wanted.rsplit_once(':').map_or(wanted.as_str(), |(name, _)| name);
+    matches!(Pattern::of(&wanted), Pattern::Prefix(_))
+        || served.contains("${")
+        || HostPattern::new(name).matches(&HostPattern::new(&served))
+}
+
+/// The hosts of Gateways that are not for egress and yet open listeners on a proxy.
+fn hosts_of_others<'e, 'a>(
+    proxy: &'e EgressProxy<'a>,
+    estate: &'e Estate<'a>,
+) -> impl Iterator<Item = &'e Text<'a>> + 'e {
+    let gateways = estate.mesh.gateways.iter().enumerate();
+    let others =
+        gateways.filter(|(index, _)| !proxy.gateways.contains(index) && routing::configures(*index, proxy, estate));
+    others.flat_map(|(_, gateway)| &gateway.servers).flat_map(|server| &server.hosts)
+}
+
+/// Whether the policy of a ruling holds, or may hold, at other pods besides.
+fn holds_elsewhere(ruling: &Ruling<'_, '_>, audit: &Audit<'_>) -> bool {
+    let Ruling { policy, proxy, .. } = ruling;
+    let estate = audit.estate;
+    let holds = |place: &Place<'_>| !matches!(holds_at(policy, place, estate), Attachment::Not(_));
+    let is_of_mesh = policy.namespace == estate.mesh.root_namespace && policy.selector.is_none();
+    let other_proxy = |other: &EgressProxy<'_>| other.name.at != proxy.name.at && holds(&Place::of_proxy(other));
+    is_of_mesh
+        || audit.facts.egress.proxies.iter().any(other_proxy)
+        || (0..estate.workloads.len())
+            .any(|index| !audit.facts.egress.workloads.contains(&index) && holds(&Place::of_workload(estate, index)))
 }
 
 /// Values that nothing can have: sources that nobody can be, and patterns with stars that are none.
@@ -292,8 +323,10 @@ fn missing_account(namespace: &str, account: &str, audit: &Audit<'_>) -> Option<
     let estate = audit.estate;
     let mut workloads =
         estate.workloads.iter().filter(|workload| Pattern::of(namespace).matches(estate.namespace_of(workload).name));
+    let mut machines = estate.mesh.workload_entries.iter().filter(|one| Pattern::of(namespace).matches(one.namespace));
     let is_missing = estate.evidence.kubernetes_is_complete()
-        && !workloads.any(|workload| Pattern::of(account).matches(workload.service_account));
+        && !workloads.any(|workload| Pattern::of(account).matches(workload.service_account))
+        && !machines.any(|one| one.account.is_some_and(|own| Pattern::of(account).matches(own)));
     let help = "name a service account that a workload runs as";
     is_missing.then(|| ("no-such-account", "which no workload runs as".to_owned(), help))
 }

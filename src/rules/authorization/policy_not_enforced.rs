@@ -110,13 +110,14 @@ fn nowhere(policy: &AuthorizationPolicy<'_>, estate: &Estate<'_>) -> Option<Find
 }
 
 fn has_pods(namespace: &str, estate: &Estate<'_>) -> bool {
-    estate.workloads.iter().any(|workload| estate.namespace_of(workload).name == namespace)
+    picks(Labels::NONE, namespace, estate)
 }
 
-/// Whether a selector picks pods of the input: in its namespace, or anywhere from the root namespace.
+/// Whether a selector picks pods of the input, or machines that are part of the mesh: in its namespace, or anywhere from the
+/// root namespace.
 fn picks(selector: &Labels<'_>, namespace: &str, estate: &Estate<'_>) -> bool {
     let is_root = namespace == estate.mesh.root_namespace;
-    estate.workloads.iter().any(|workload| {
-        (is_root || estate.namespace_of(workload).name == namespace) && selector.is_subset(workload.labels)
-    })
+    let pods = estate.workloads.iter().map(|workload| (estate.namespace_of(workload).name, workload.labels));
+    let machines = estate.mesh.workload_entries.iter().map(|entry| (entry.namespace, entry.labels));
+    pods.chain(machines).any(|(own, labels)| (is_root || own == namespace) && selector.is_subset(labels))
 }

@@ -40,7 +40,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         let policies = policies_at(&Place::of_proxy(proxy), estate);
         for (gateway, server) in servers(proxy, estate) {
             let listener = Listener { proxy, policies: &policies, gateway, server };
-            for service in estate.mesh.virtual_services.iter().filter(|service| routing::names(service, gateway)) {
+            for service in given(proxy, gateway, estate) {
                 for finding in ungranted(&listener, service, estate) {
                     found.entry(finding.at).or_insert(finding);
                 }
@@ -58,12 +58,23 @@ fn servers<'e, 'a>(
     gateways.flat_map(|gateway| gateway.servers.iter().map(move |server| (gateway, server)))
 }
 
+/// The virtual services that are given to a gateway of a proxy, which sees them.
+fn given<'e, 'a>(
+    proxy: &'e EgressProxy<'a>,
+    gateway: &'e Gateway<'a>,
+    estate: &'e Estate<'a>,
+) -> impl Iterator<Item = &'e VirtualService<'a>> {
+    let is_seen = |service: &VirtualService<'_>| proxy.namespaces.iter().any(|own| service.visibility.from(own));
+    let all = estate.mesh.virtual_services.iter();
+    all.filter(move |service| routing::names(service, gateway) && is_seen(service))
+}
+
 /// Hosts that a rule allows, and that nothing leads to.
 fn unrouted(ruling: &Ruling<'_, '_>, estate: &Estate<'_>) -> Vec<Finding> {
     let mut routed = Vec::new();
     for (gateway, server) in servers(ruling.proxy, estate) {
         if ruling.servers.iter().any(|one| one.at == server.at) {
-            let services = estate.mesh.virtual_services.iter().filter(|service| routing::names(service, gateway));
+            let services = given(ruling.proxy, gateway, estate);
             routed.extend(services.flat_map(|service| routing::taken(server, gateway, service)));
         }
     }

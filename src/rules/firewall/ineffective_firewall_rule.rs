@@ -2,7 +2,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::analysis::destinations::{internet, internet_v6};
-use crate::analysis::firewall::{Piece, applies, is_of_network};
+use crate::analysis::firewall::{Piece, applies, is_of_network, of_one_network};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Direction, FirewallRule, Match, NodePool, Target, Verdict};
 use crate::rule::{Audit, Rule};
@@ -63,13 +63,8 @@ fn in_force<'e, 'a>(audit: &'e Audit<'a>) -> impl Iterator<Item = &'e FirewallRu
 
 /// Whether two rules meet on some pool, or on the same machines where no pool is in the input.
 fn meet(left: &FirewallRule<'_>, right: &FirewallRule<'_>, audit: &Audit<'_>) -> bool {
-    let same_network = match (&left.network, &right.network) {
-        (Some(left), Some(right)) => left.is(right) == Match::Yes,
-        (None, None) => true,
-        _ => false,
-    };
     let on = |pool: &NodePool<'_>| applies(left, pool) == Match::Yes && applies(right, pool) == Match::Yes;
-    same_network && (left.target == right.target || audit.estate.pools.iter().any(on))
+    of_one_network(left, right) && (left.target == right.target || audit.estate.pools.iter().any(on))
 }
 
 /// An allow with the priority of a deny that it meets: the deny wins.

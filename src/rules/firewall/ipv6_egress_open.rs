@@ -2,7 +2,7 @@
 use crate::analysis::destinations::{internet, internet_v6};
 use crate::analysis::pools::ipv6_stack;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Direction, FirewallRule, Layer, NodePool, Text, Verdict};
+use crate::model::{Direction, FirewallRule, Layer, Match, NodePool, Text, Verdict};
 use crate::rule::{Audit, Rule};
 use crate::traffic::Traffic;
 
@@ -38,11 +38,17 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 const HELP: &str = "add an EGRESS rule that denies all protocols to ::/0 with priority 65535";
 
-fn dual_stack(pool: &NodePool<'_>, stack: Text<'_>, external: bool, open: &Traffic) -> Option<Finding> {
+fn dual_stack(pool: &NodePool<'_>, stack: Text<'_>, external: Match, open: &Traffic) -> Option<Finding> {
     let sample = open.first()?;
-    let (variant, severity) = if external { ("external", Severity::Critical) } else { ("internal", Severity::Low) };
+    let (variant, severity, addresses) = match external {
+        Match::Yes => ("external", Severity::Critical, ""),
+        Match::No => ("internal", Severity::Low, ""),
+        Match::Unknown => {
+            ("access-unknown", Severity::Medium, "; the input leaves open whether their addresses are public")
+        }
+    };
     let message = format!(
-        "nodes of pool `{}` speak IPv6, and no rule denies it, such as {} to {}",
+        "nodes of pool `{}` speak IPv6, and no rule denies it, such as {} to {}{addresses}",
         pool.name,
         sample.spoken(),
         sample.address

@@ -1,5 +1,5 @@
 //! FW06: an internet allow targets everybody, a tag, or an account that is shared.
-use crate::analysis::firewall::in_network;
+use crate::analysis::firewall::{in_network, of_one_network};
 use crate::analysis::pools::reaches_internet;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Direction, FirewallRule, Identity, Match, RuleSet, Target, Verdict};
@@ -18,22 +18,36 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let in_force = |rule: &&FirewallRule<'_>| {
-        rule.direction == Direction::Egress
-            && rule.verdict == Verdict::Allow
-            && rule.set == RuleSet::Vpc
-            && rule.disabled.is_none()
-            && rule.unknown.is_none()
-            && reaches_internet(&rule.traffic)
+    let rules = &audit.estate.firewall;
+    let lets_out = |rule: &&FirewallRule<'_>| {
+        is_in_force(rule, Verdict::Allow) && reaches_internet(&rule.traffic) && !is_dead(rule, rules)
     };
     // A rule of a network without clusters is not about their nodes.
     let pools = &audit.estate.pools;
     let is_near =
         |rule: &&FirewallRule<'_>| pools.is_empty() || pools.iter().any(|pool| in_network(rule, pool) != Match::No);
-    findings.extend(audit.estate.firewall.iter().filter(in_force).filter(is_near).filter_map(weak));
+    findings.extend(rules.iter().filter(lets_out).filter(is_near).filter_map(weak));
     for pool in audit.facts.pools.gateways() {
         findings.extend(shared_account(pool, audit));
     }
+}
+
+fn is_in_force(rule: &FirewallRule<'_>, verdict: Verdict) -> bool {
+    rule.direction == Direction::Egress
+        && rule.verdict == verdict
+        && rule.set == RuleSet::Vpc
+        && rule.disabled.is_none()
+        && rule.unknown.is_none()
+}
+
+/// Whether a denial goes before an allow wherever that applies: `ineffective-firewall-rule` says so.
+fn is_dead(allow: &FirewallRule<'_>, rules: &[FirewallRule<'_>]) -> bool {
+    rules.iter().filter(|deny| is_in_force(deny, Verdict::Deny)).any(|deny| {
+        deny.priority <= allow.priority
+            && (matches!(deny.target, Target::Everything) || deny.target == allow.target)
+            && of_one_network(allow, deny)
+            && allow.traffic.is_subset(&deny.traffic)
+    })
 }
 
 const HELP: &str = "target the service account that the gateway's nodes alone run as";

@@ -1,5 +1,7 @@
 //! ND04: a workload other than the egress gateway tolerates the taint that keeps the gateway's nodes apart.
 
+use std::cmp::Reverse;
+
 use crate::analysis::placement::{GatewayPool, passes_taints, tolerates_like};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Estate, NodePool, Role, Taint, Workload};
@@ -38,18 +40,20 @@ fn foreign<'e>(audit: &'e Audit<'_>) -> impl Iterator<Item = usize> + 'e {
 fn on_gateway_pool(index: usize, audit: &Audit<'_>) -> Option<Finding> {
     let workload = &audit.estate.workloads[index];
     let pools = audit.facts.placement.gateway_pools().iter();
-    let mut passed: Vec<(&GatewayPool, Location, bool)> = pools
+    let mut passed: Vec<(&GatewayPool, Location, Option<bool>)> = pools
         .filter_map(|kept| Some((kept, passes_taints(workload, &audit.estate.pools[kept.pool])?)))
         .map(|(kept, by)| (kept, by, lands(index, kept.pool, audit)))
         .collect();
-    passed.sort_by_key(|(_, _, lands)| !lands);
+    passed.sort_by_key(|(_, _, lands)| Reverse(*lands));
     let &(kept, by, lands) = passed.first()?;
     let pool = &audit.estate.pools[kept.pool];
     let name = audit.estate.display(workload);
-    let what =
-        if lands { "can land on the egress gateway's pool" } else { "is only kept by its selectors off the pool" };
+    let (what, severity) = match lands {
+        Some(true) => ("can land on the egress gateway's pool", Severity::Critical),
+        Some(false) => ("may be let onto the egress gateway's pool", Severity::High),
+        None => ("is only kept by its selectors off the pool", Severity::High),
+    };
     let message = format!("`{name}` tolerates {} and {what} `{}`", taint_words(pool), pool.name.value);
-    let severity = if lands { Severity::Critical } else { Severity::High };
     let confidence = if kept.workload.is_some() { Confidence::High } else { Confidence::Medium };
     let finding = RULE.finding(variant(workload, by), by, message).severity(severity).confidence(confidence);
     let finding = pool.taints.iter().fold(finding, |finding, taint| {
@@ -60,8 +64,10 @@ fn on_gateway_pool(index: usize, audit: &Audit<'_>) -> Option<Finding> {
 
 const HELP: &str = "remove the toleration, and let admission control reserve the gateway's taint for the gateway";
 
-fn lands(workload: usize, pool: usize, audit: &Audit<'_>) -> bool {
-    audit.facts.placement.landings(workload).iter().any(|landing| landing.pool == pool && landing.certain)
+/// Whether a workload can land on a pool for certain; none where it cannot.
+fn lands(workload: usize, pool: usize, audit: &Audit<'_>) -> Option<bool> {
+    let mut landings = audit.facts.placement.landings(workload).iter();
+    landings.find(|landing| landing.pool == pool).map(|landing| landing.certain)
 }
 
 /// Without pools in the input: a workload that tolerates what the gateway tolerates.

@@ -1,6 +1,6 @@
 //! ND03: nothing confines the gateway to its nodes, or a taint keeps it off.
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Match, POOL_LABEL, Workload};
+use crate::model::{Match, NodePool, POOL_LABEL, Workload};
 use crate::rule::{Audit, Rule};
 
 pub(crate) static RULE: Rule = Rule {
@@ -24,7 +24,8 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         if workload.placement.is_free() && workload.placement.node_name.is_none() {
             findings.push(unconfined(workload, audit));
         } else {
-            findings.extend(kept_off(index, workload, audit).or_else(|| strays(index, workload, audit)));
+            let off = kept_off(index, workload, audit).or_else(|| nowhere(workload, audit));
+            findings.extend(off.or_else(|| strays(index, workload, audit)));
             findings.extend(forgeable(workload, audit));
         }
     }
@@ -51,6 +52,19 @@ fn kept_off(index: usize, workload: &Workload<'_>, audit: &Audit<'_>) -> Option<
     let message = format!("`{name}` selects pool `{}` and does not tolerate its taint `{}`", pool.name, taint.key);
     let finding = RULE.finding("toleration", workload.pod_at(), message).see(taint.key.at, "the taint");
     Some(finding.help("add a toleration with the taint's key and value"))
+}
+
+/// Selectors that no pool of the input meets: what is said of the gateway's pool is said of none.
+fn nowhere(workload: &Workload<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let pools = &audit.estate.pools;
+    let is_met = |pool: &NodePool<'_>| workload.placement.admits(pool) != Match::No || pool.provisioned;
+    if pools.is_empty() || pools.iter().any(is_met) {
+        return None;
+    }
+    let message = format!("`{}` selects nodes that no pool of the input has", audit.estate.display(workload));
+    let at = workload.placement.unsound_key(|_| false).map_or(workload.pod_at(), |key| key.at);
+    let finding = RULE.finding("no-pool", at, message).severity(Severity::Medium).confidence(Confidence::Medium);
+    Some(finding.help("select the gateway's pool by `cloud.google.com/gke-nodepool`, under the name that it has"))
 }
 
 /// Selectors that admit a pool of others beside the gateway's own.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::egress::EgressProxy;
-use crate::analysis::routing::{Onward, Target as Leads, leads_to_gateway, onward};
-use crate::analysis::tls::{Client, DestinationRules, Target, departures};
+use crate::analysis::routing::{Onward, Target as Leads, leads_to_gateway, names, onward, taken};
+use crate::analysis::tls::{Approach, Client, DestinationRules, Target, approaches, departures};
 use crate::finding::{Confidence, Finding, Fix, Severity};
 use crate::model::{
     Destination, Entity, Estate, Gateway, GatewayReference, Route, RouteKind, Service, Text, VirtualService, Visibility,
@@ -34,9 +34,11 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
         first_hops(service, audit).into_iter().for_each(&mut add);
         without_first_hop(service, audit).into_iter().for_each(&mut add);
         dangling(service, audit).into_iter().for_each(&mut add);
+        not_admitted(service, audit).into_iter().for_each(&mut add);
     }
     missing_subsets(audit).into_iter().for_each(&mut add);
     hidden_services(audit).into_iter().for_each(&mut add);
+    approaches(audit.estate, &audit.facts.egress).iter().filter_map(|one| unanswered(one, audit)).for_each(&mut add);
     findings.extend(found.into_values());
 }
 
@@ -161,18 +163,47 @@ fn without_first_hop(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<
     })?;
     let host = service.hosts.first().filter(|host| host.value != "*")?;
     let pattern = HostPattern::new(host.value);
-    let is_for =
-        |other: &VirtualService<'_>| other.hosts.iter().any(|own| HostPattern::new(own.value).matches(&pattern));
-    let sent = mesh.virtual_services.iter().any(|other| is_for(other) && leads_to_gateway(other, &audit.facts.egress));
     // Where clients know the host, they reach it without the gateway, which is a finding of its own.
     let known = audit.facts.routing.flows.iter().any(|flow| pattern.matches(&HostPattern::new(flow.host.value)));
-    if sent || known {
+    if known || is_sent(host.value, audit) {
         return None;
     }
     let message =
         format!("egress gateway `{}` has a route for `{host}`, and no sidecar is told to send there", gateway.name);
     let finding = RULE.finding("gateway-only", place(service, gateway), message).confidence(Confidence::Medium);
     Some(finding.help("add the first hop: a match for `mesh`, with the gateway's service as destination"))
+}
+
+/// Whether sidecars are told to send what is meant for a host to an egress gateway.
+fn is_sent(host: &str, audit: &Audit<'_>) -> bool {
+    let pattern = HostPattern::new(host);
+    let is_for = |one: &VirtualService<'_>| one.hosts.iter().any(|own| HostPattern::new(own.value).matches(&pattern));
+    let mut services = audit.estate.mesh.virtual_services.iter();
+    services.any(|one| is_for(one) && leads_to_gateway(one, &audit.facts.egress))
+}
+
+/// A host of a virtual service for egress gateways alone that none of them takes, or one of these that takes none of its
+/// hosts. Where sidecars send to one, the first hop tells.
+fn not_admitted(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
+    let gateways = audit.facts.routing.gateways.iter().map(|&index| &audit.estate.mesh.gateways[index]);
+    let gateways: Vec<_> = gateways.filter(|gateway| names(service, gateway) && !gateway.servers.is_empty()).collect();
+    if gateways.len() != service.gateways.len() || service.hosts.iter().any(|host| is_sent(host.value, audit)) {
+        return None;
+    }
+    let takes = |gateway: &Gateway<'_>, host: &Text<'_>| {
+        gateway.servers.iter().any(|server| taken(server, gateway, service).any(|own| own == host.value))
+    };
+    let untaken = service.hosts.iter().find(|host| !gateways.iter().any(|gateway| takes(gateway, host)));
+    let idle = gateways.iter().find(|gateway| !service.hosts.iter().any(|host| takes(gateway, host)));
+    let (gateway, at, what) = match (untaken, idle) {
+        (Some(host), _) => (*gateways.first()?, host.at, format!("the route for `{host}`")),
+        (None, Some(idle)) => (*idle, place(service, idle), format!("any route of `{}`", service.name)),
+        (None, None) => return None,
+    };
+    let message = format!("no server of egress gateway `{}` takes {what}", gateway.name);
+    let finding = RULE.finding("not-admitted", at, message).severity(Severity::Low);
+    let finding = finding.see(gateway.name.at, "its servers are for other hosts, or for those of other namespaces");
+    Some(finding.help("add the host to a server of the gateway, for the namespace of the virtual service"))
 }
 
 /// Where a virtual service names a gateway.
@@ -267,6 +298,20 @@ fn hidden_services(audit: &Audit<'_>) -> Vec<Finding> {
             .then(|| finding.help("export the gateway's service to every namespace that routes lead to it from"))
     });
     found.collect()
+}
+
+/// Mutual TLS to a listener that is picked by the name that clients give, which is none of its hosts.
+fn unanswered(approach: &Approach<'_, '_>, audit: &Audit<'_>) -> Option<Finding> {
+    let name = approach.unanswered_name(audit.estate)?;
+    let (tls, port) = (approach.view.tls?, approach.destination.port?);
+    let gateway = approach.proxy.name;
+    let (at, whose) = match tls.sni {
+        Some(sni) => (sni.at, format!("`{name}`")),
+        None => (tls.block_at, format!("`{name}`, for want of `sni`")),
+    };
+    let message = format!("clients name {whose}, which no server on port {port} of egress gateway `{gateway}` is for");
+    let finding = RULE.finding("sni", at, message);
+    Some(finding.help("set `sni` to a host of the gateway's server, or have the server take `*` of its namespace"))
 }
 
 /// Whether some destination rule for a host has a subset, whoever sees it.

@@ -67,10 +67,11 @@ fn foreign(index: usize, gateway: &Gateway<'_>, audit: &Audit<'_>) -> Option<Fin
     )
 }
 
-/// An egress Gateway that selects no pod, although the pods of gateways are in the input.
+/// An egress Gateway that selects no pod, although the pods of gateways are in the input, or all there are.
 fn unmatched(index: usize, gateway: &Gateway<'_>, audit: &Audit<'_>) -> Option<Finding> {
-    let has_gateways = audit.estate.workloads.iter().any(|workload| workload.is_gateway);
-    if !has_gateways || audit.estate.gateway_workloads(index).next().is_some() {
+    let mut workloads = audit.estate.workloads.iter();
+    let is_judged = audit.estate.evidence.kubernetes_is_complete() || workloads.any(|workload| workload.is_gateway);
+    if !is_judged || audit.estate.gateway_workloads(index).next().is_some() {
         return None;
     }
     let (_, label) = gateway.selector?.iter().next()?;

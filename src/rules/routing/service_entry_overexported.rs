@@ -65,14 +65,18 @@ fn hidden_from_gateway(entry: &ServiceEntry<'_>, audit: &Audit<'_>) -> Option<Fi
     )
 }
 
-/// Where a route of a proxy's gateways leads to the host of an entry.
+/// Where a route of a proxy's gateways leads to the host of an entry, which the proxy knows by no other entry.
 fn leading_to(entry: &ServiceEntry<'_>, proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> Option<Location> {
     let own = |taker| {
         proxy.gateways.iter().map(|&index| &estate.mesh.gateways[index]).any(|gateway| taker == gateway.reference())
     };
+    let is_known = |host: &str| {
+        let seen = |other: &ServiceEntry<'_>| proxy.namespaces.iter().any(|own| other.visibility.from(own));
+        estate.mesh.service_entries.iter().any(|other| other.covers(host) && seen(other))
+    };
     estate.mesh.virtual_services.iter().find_map(|service| {
         let routes = service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| own(taker)));
         let mut destinations = routes.flat_map(|route| &route.destinations);
-        destinations.find(|to| entry.covers(&to.host)).map(|to| to.host_at)
+        destinations.find(|to| entry.covers(&to.host) && !is_known(&to.host)).map(|to| to.host_at)
     })
 }
