@@ -131,13 +131,9 @@ fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate:
             (message, Some((service.name.at, format!("virtual service `{}` is not exported to it", service.name))))
         }
         Onward::NoRoute(listener, kind) => {
-            let list = match kind {
-                RouteKind::Http => "http",
-                RouteKind::Tls => "tls",
-                RouteKind::Tcp => "tcp",
-            };
             let message = format!(
-                "egress gateway `{gateway}` has no `{list}` route for `{host}`, so it refuses what sidecars send"
+                "egress gateway `{gateway}` has no `{}` route for `{host}`, so it refuses what sidecars send",
+                kind.as_str()
             );
             (message, Some((listener.name.at, "the gateway that listens there".to_owned())))
         }
