@@ -203,7 +203,7 @@ fn changes(root: Node<'_>) -> Option<(Location, &str)> {
         |patch: Node<'_>| patch.get("patch").is_some() || patch.text().is_some_and(|text| text.contains('\n'));
     let reaches_pods = |labels: Node<'_>| {
         let is_set = |key: &&str| labels.get(key).and_then(Node::text) == Some("true");
-        ["includeSelectors", "includeTemplates"].iter().any(|key| is_set(key))
+        ["includeSelectors", "includeTemplates"].iter().any(is_set)
     };
     let change = root.entries().find(|entry| match entry.name() {
         "patches" | "patchesStrategicMerge" | "patchesJson6902" => entry.value.items().any(is_inline),
