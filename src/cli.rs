@@ -14,6 +14,7 @@ pub mod screen;
 pub mod settings;
 pub mod show;
 pub mod sources;
+pub mod waiting;
 pub mod written;
 
 use std::ffi::OsStr;
@@ -28,6 +29,7 @@ use palisade::config::{Part, failing_word, istio_version, suggestion};
 use palisade::finding::{Confidence, Level, Severity};
 use palisade::rule::Rule;
 use palisade::rules::{self, RULES};
+use written::Format;
 
 /// Audits the egress control of a Kubernetes estate: mesh, network policy, nodes and VPC firewall.
 #[derive(Parser)]
@@ -165,7 +167,7 @@ pub struct Check {
     pub allow_dirty: bool,
 
     #[command(flatten)]
-    pub outputs: Outputs,
+    pub outputs: Outputs<Format>,
 
     /// Also write silenced findings to SARIF; GitHub shows them as open alerts
     #[arg(long, help_heading = OUTPUT)]
@@ -187,7 +189,7 @@ pub struct Check {
 impl Check {
     /// The files that a run like this writes, or has written.
     pub fn own_files(&self) -> Vec<&Path> {
-        let outputs = self.outputs.0.iter().filter_map(|output| output.file.as_deref());
+        let outputs = self.outputs.files().into_iter();
         outputs.chain(self.baseline.as_deref()).chain(self.write_baseline.as_deref()).collect()
     }
 }

@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod config;
 pub mod finding;
 pub mod model;
+pub mod progress;
 pub mod repair;
 pub mod report;
 pub mod resource;
@@ -31,6 +32,7 @@ use analysis::network_policy::Dataplane;
 use config::{Before, Config, Ignore, Ignores};
 use finding::{Confidence, Object, Severity};
 use model::{Change, Estate};
+use progress::Stage;
 use repair::Repaired;
 use report::connections::{Filter, Listing};
 use resource::{Embedded, Resources};
@@ -97,11 +99,13 @@ fn audit_with<T: Send>(
     let embedded = resource::embedded_documents(&parsed.documents);
     let read = Read::new(walk, &parsed.documents, &embedded, config);
     let (audited, problems) = read.each(config, |estate, name, _| {
-        let facts = analysis::analyze(estate);
+        let facts = facts(estate);
+        progress::enter(Stage::Rules);
         let audit = Audit { estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
         let spoke = rules::RULES.iter().filter(|rule| rule.missing(estate).next().is_none()).map(|rule| rule.id);
         ((name.to_owned(), rules::run(&audit)), spoke.collect::<Vec<_>>(), take(estate, &facts, name))
     });
+    progress::begin(Stage::Judging, 1);
     let mut spoke: BTreeSet<&str> = BTreeSet::new();
     let mut findings = Vec::new();
     let mut taken = Vec::new();
@@ -121,6 +125,12 @@ fn audit_with<T: Send>(
     findings.extend(rules::about_ignores(&ignores).into_iter().map(Marked::from));
     let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
     (triage::triage(findings, inputs, &places, config), taken)
+}
+
+/// All facts of an estate.
+fn facts<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
+    progress::enter(Stage::Analysis);
+    analysis::analyze(estate)
 }
 
 /// What one estate is made of.
@@ -155,9 +165,13 @@ impl<'a> Read<'a> {
         config: &Config,
         work: impl Fn(&Estate<'_>, &str, &Resources<'_>) -> T + Sync,
     ) -> (Vec<T>, Vec<Problem>) {
+        progress::begin(Stage::Modelling, self.scopes.len());
         let on = |part: &Part<'_, '_>| {
+            progress::enter(Stage::Modelling);
             let estate = model::lower(&part.resources, config);
-            (work(&estate, part.name, &part.resources), estate.problems)
+            let worked = work(&estate, part.name, &part.resources);
+            progress::step();
+            (worked, estate.problems)
         };
         let (all, of_estates): (Vec<T>, Vec<Vec<Problem>>) = self.parts().par_iter().map(on).unzip();
         (all, self.problems(&of_estates))
@@ -209,9 +223,9 @@ impl<'a> Read<'a> {
     }
 }
 
-/// Holds settings against an earlier state of the input and its settings: what that did not accept is not accepted now.
+/// Holds the settings of an input against an earlier state of both: what that did not accept is not accepted now.
 #[must_use]
-pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Config) -> Config {
+pub fn held_against(mut config: Config, now: &Walk, revision: &str, walk: &Walk, then: &Config) -> Config {
     let parsed = source::parse_all(&walk.sources);
     let embedded = resource::embedded_documents(&parsed.documents);
     let resources = resource::read(&parsed.documents, &embedded);
@@ -220,7 +234,10 @@ pub fn held_against(mut config: Config, revision: &str, walk: &Walk, then: &Conf
     let documents = parsed.documents.iter().chain(embedded.documents()).chain(&settings.documents);
     let (comments, _) = triage::comments(documents, &rules::ids());
     let accepted = triage::accepted(then.ignores.iter().cloned().chain(comments), &places);
-    let widened = config.tighten(then, rules::default_level);
+    // What is gone with the file that it stood in is missing where the input begins.
+    let begin = now.sources.settings().or_else(|| now.sources.iter().next());
+    let gone = begin.map(|source| source.location(Span::new(0, 0)));
+    let widened = config.tighten(then, gone, rules::default_level);
     config.before = Some(Before { name: revision.to_owned(), accepted, widened });
     config
 }
@@ -252,6 +269,7 @@ pub struct Connected {
 #[must_use]
 pub fn connections(walk: &Walk, config: &Config, options: &ConnectionOptions) -> Connected {
     let (listings, inputs) = list(walk, config, options.estate.as_deref(), |estate, name, _, _| {
+        progress::enter(Stage::Analysis);
         let policies = analysis::network_policy::network_policies(estate);
         let dataplane = options.dataplane.unwrap_or_else(|| Dataplane::of(estate));
         let ends = (options.from.clone(), options.to.clone());
@@ -275,12 +293,14 @@ pub fn paths<T>(
     let embedded = resource::embedded_documents(&parsed.documents);
     let read = Read::new(walk, &parsed.documents, &embedded, config);
     let parts = read.parts();
+    progress::begin(Stage::Modelling, parts.len());
     let estates: Vec<Estate<'_>> = parts.par_iter().map(|part| model::lower(&part.resources, config)).collect();
     let problems = read.problems(estates.iter().map(|estate| &estate.problems));
     let asked = |(part, _): &(&Part<'_, '_>, _)| filter.estate.as_deref().is_none_or(|asked| asked == part.name);
     let asked: Vec<(&Part<'_, '_>, &Estate<'_>)> = parts.iter().zip(&estates).filter(asked).collect();
-    let facts: Vec<Facts<'_>> = asked.par_iter().map(|(_, estate)| analysis::analyze(estate)).collect();
+    let facts: Vec<Facts<'_>> = asked.par_iter().map(|(_, estate)| facts(estate)).collect();
     let traffic = filter.to.as_ref().map_or_else(Traffic::all, config::To::traffic);
+    progress::begin(Stage::Advice, asked.len());
     let listings = asked.par_iter().zip(&facts).map(|((part, estate), facts)| {
         let again = |changes: &[Change], hosts: &(dyn Fn(&str) -> bool + Sync)| {
             let mut changed = model::lower(&part.resources, config);
@@ -311,7 +331,7 @@ pub struct Graph {
 #[must_use]
 pub fn graph(walk: &Walk, config: &Config, filter: &report::paths::Filter) -> Graph {
     let (pictures, inputs) = list(walk, config, filter.estate.as_deref(), |estate, name, _, places| {
-        report::graph::picture(name, estate, &analysis::analyze(estate), filter, places)
+        report::graph::picture(name, estate, &facts(estate), filter, places)
     });
     Graph { pictures, inputs }
 }

@@ -10,6 +10,7 @@ use clap::Parser;
 
 use cli::outputs::print;
 use cli::settings::Fault;
+use cli::waiting::Waiting;
 use cli::written::Written;
 use cli::{
     Check, Cli, Color, Command, ListFormat, connections, diff, fix, graph, install, lsp, messages, paths, screen,
@@ -57,6 +58,7 @@ struct Audited {
 }
 
 fn audited(check: &Check) -> Result<Audited, Fault> {
+    let _waiting = Waiting::begin(check.quiet);
     let file = settings::find(check.config.as_deref(), &check.paths)?;
     let walk = sources::walk(&check.paths, file.as_deref(), &check.own_files())?;
     let config = settings::settings(check, &walk)?;

@@ -11,7 +11,8 @@ use palisade::rules::RULES;
 
 /// What each floor may name of this crate, besides itself. Imports point down; the config is a side room.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("source", &[]),
+    ("progress", &[]),
+    ("source", &["progress"]),
     ("traffic", &[]),
     ("finding", &["source"]),
     ("config", &["finding", "source", "traffic"]),

@@ -330,3 +330,36 @@ fn what_says_of_nothing_what_it_is_is_nothing_to_audit() {
     let ran = run_with_stdin(empty.path(), &["check", "-"], "apiVersion: example.com/v1\nkind: Widget\n");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
+
+#[test]
+fn every_command_writes_several_documents_at_once() {
+    let estate = folder(&[("a.yaml", WITH_ERROR)]);
+    let cases: [(&[&str], &str, &str); 5] = [
+        (&["check"], "terminal", "json"),
+        (&["paths"], "terminal", "json"),
+        (&["graph"], "dot", "json"),
+        (&["connections"], "text", "json"),
+        (&["diff", "a.yaml", "a.yaml"], "markdown", "json"),
+    ];
+    for (command, first, second) in cases {
+        let alone = |format: &str| {
+            let ran = run(estate.path(), &[command, &["--format", format]].concat());
+            (ran.code, ran.stdout)
+        };
+        let ((code, first_alone), (_, second_alone)) = (alone(first), alone(second));
+        let pairs = ["--format", first, "--format", second, "--output", "second"];
+        let ran = run(estate.path(), &[command, &pairs].concat());
+        assert_eq!(ran.code, code, "{command:?}: {}", ran.stderr);
+        // The last lines count files and seconds.
+        let body = |text: &str| text.split("\n  fail: ").next().unwrap_or_default().to_owned();
+        assert!(body(&ran.stdout) == body(&first_alone), "{command:?}: {}", ran.stdout);
+        let written = fs::read_to_string(estate.path().join("second")).expect("it was written");
+        assert!(written == second_alone, "{command:?}: {written}");
+        // What an earlier run has written is no manifest.
+        let again = run(estate.path(), &[command, &pairs].concat());
+        assert!(body(&again.stdout) == body(&first_alone), "{command:?}: {}", again.stdout);
+        let both = run(estate.path(), &[command, &["--format", first, "--format", second]].concat());
+        assert_eq!(both.code, 2, "{command:?}");
+        assert!(both.stderr.contains("give the others an --output"), "{command:?}: {}", both.stderr);
+    }
+}

@@ -207,3 +207,23 @@ fn the_repository_is_left_as_it_was() {
     check(estate.path(), &["--deny-new-ignores", "HEAD", "--changed-since", "HEAD"]);
     assert_eq!(listed(estate.path()), before);
 }
+
+#[test]
+fn a_statement_cannot_be_lost_with_its_file() {
+    let quiet = "rules:\n  host-network-workload: off\n";
+    let settings = format!("{quiet}expect:\n- deny: {{from: team-x, to: example.com}}\n");
+    let estate = repository(&[("a.yaml", AGENT), ("palisade.yaml", &settings)]);
+    let (_, kept) = denied(estate.path());
+    let of = |rule: &str, found: &[String]| found.iter().filter(|found| found.starts_with(rule)).count();
+    assert!(of("unmet-expectation/", &kept) > 0 && of("new-ignore/", &kept) == 0, "{kept:?}");
+    for now in [Some(quiet), Some("# nothing\n"), Some(""), None] {
+        match now {
+            Some(text) => write(estate.path(), "palisade.yaml", text),
+            None => fs::remove_file(estate.path().join("palisade.yaml")).expect("the file is there"),
+        }
+        let (code, found) = denied(estate.path());
+        assert_eq!(code, 1, "{now:?}");
+        assert_eq!(of("new-ignore/setting", &found), 1, "{now:?} {found:?}");
+        assert_eq!(of("unmet-expectation/", &found), of("unmet-expectation/", &kept), "{now:?} {found:?}");
+    }
+}

@@ -1,13 +1,14 @@
 //! `palisade connections`: what was typed, and writing what was asked for.
 
-use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::outputs::Outputs;
 use super::paths::known_estate;
 use super::settings::{self, Fault};
+use super::waiting::Waiting;
 use super::{INPUT, OUTPUT, messages, sources};
 use palisade::ConnectionOptions;
 use palisade::analysis::network_policy::Dataplane;
@@ -48,13 +49,8 @@ pub struct Connections {
     #[arg(long, help_heading = OUTPUT)]
     pub explain: bool,
 
-    /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OUTPUT)]
-    pub format: FormatName,
-
-    /// Where to write it [default: standard output]
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub outputs: Outputs<FormatName>,
 
     /// Say nothing on standard error
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
@@ -77,12 +73,24 @@ pub enum DataplaneName {
 }
 
 /// A format by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {
+    #[default]
     Text,
     Json,
     Csv,
     Dot,
+}
+
+impl From<FormatName> for connections::Format {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Text => Self::Text,
+            FormatName::Json => Self::Json,
+            FormatName::Csv => Self::Csv,
+            FormatName::Dot => Self::Dot,
+        }
+    }
 }
 
 /// Works out the connections and writes them. Answers with the exit code.
@@ -90,9 +98,6 @@ pub enum FormatName {
 /// # Errors
 /// Something could not be read or written.
 pub fn run(command: &Connections) -> Result<u8, Fault> {
-    let file = settings::find(command.config.as_deref(), &command.paths)?;
-    let walk = sources::walk(&command.paths, file.as_deref(), &[])?;
-    let config = settings::read_settings(&walk)?;
     let options = ConnectionOptions {
         dataplane: command.dataplane.map(|name| match name {
             DataplaneName::Dpv2 => Dataplane::Dpv2,
@@ -104,35 +109,21 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
         to: command.to.clone(),
         explain: command.explain,
     };
+    let file = settings::find(command.config.as_deref(), &command.paths)?;
+    let waiting = Waiting::begin(command.quiet);
+    let walk = sources::walk(&command.paths, file.as_deref(), &command.outputs.files())?;
+    let config = settings::read_settings(&walk)?;
     let connected = palisade::connections(&walk, &config, &options);
+    drop(waiting);
     known_estate(command.estate.as_deref(), &connected.inputs)?;
-    let format = match command.format {
-        FormatName::Text => connections::Format::Text,
-        FormatName::Json => connections::Format::Json,
-        FormatName::Csv => connections::Format::Csv,
-        FormatName::Dot => connections::Format::Dot,
-    };
-    let write = |out: &mut dyn Write| {
-        let mut out = BufWriter::new(out);
-        connections::write(&connected.listings, &walk.sources, format, command.verbose, &mut out)?;
-        out.flush()
-    };
-    match &command.output {
-        Some(path) => File::create(path)
-            .and_then(|mut file| write(&mut file))
-            .map_err(|error| Fault::Write(path.clone(), error))?,
-        None => match write(&mut io::stdout().lock()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                return Err(Fault::Write(PathBuf::from("standard output"), error));
-            }
-            _ => {}
-        },
+    for output in &command.outputs.0 {
+        let format = output.format.into();
+        output.stream(|out| connections::write(&connected.listings, &walk.sources, format, command.verbose, out))?;
     }
     // A table and a graph have no place for what is not a connection.
-    if matches!(command.format, FormatName::Csv | FormatName::Dot) && !command.quiet {
-        for note in connections::notes(&connected.listings) {
-            eprintln!("palisade: {note}");
-        }
+    let is_bare = [FormatName::Csv, FormatName::Dot].iter().any(|format| command.outputs.has(format));
+    if is_bare && !command.quiet {
+        connections::notes(&connected.listings).into_iter().for_each(messages::tell);
         if command.verbose {
             let written = connections::write_groups(&connected.listings, &mut io::stderr().lock());
             written.map_err(|error| Fault::Write(PathBuf::from("standard error"), error))?;
@@ -140,7 +131,7 @@ pub fn run(command: &Connections) -> Result<u8, Fault> {
     }
     let unmatched = connections::unmatched(&connected.listings);
     for filter in &unmatched {
-        eprintln!("palisade: `{filter}` is neither a namespace nor a workload of the input");
+        messages::tell(format_args!("`{filter}` is neither a namespace nor a workload of the input"));
     }
     let is_empty = connected.inputs.is_empty();
     if is_empty {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::git::Repository;
-use super::outputs::print;
+use super::outputs::Outputs;
 use super::settings::{self, Fault};
+use super::waiting::Waiting;
 use super::{Color, INPUT, JUDGEMENT, OUTPUT, fail_levels, messages, rule, screen, sources, version, words};
 use palisade::config::{Config, Part};
 use palisade::finding::{Confidence, Level, Severity};
@@ -64,18 +65,18 @@ pub struct Diff {
     #[arg(long, value_name = "CONFIDENCE", value_parser = words(&Confidence::ALL, Confidence::as_str), help_heading = JUDGEMENT)]
     pub min_confidence: Option<Confidence>,
 
-    /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
-    pub format: DiffFormat,
+    #[command(flatten)]
+    pub outputs: Outputs<DiffFormat>,
 
-    /// Where to write it [default: standard output]
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
+    /// Say nothing but what was asked for
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub quiet: bool,
 }
 
 /// How a comparison is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DiffFormat {
+    #[default]
     Terminal,
     Markdown,
     Json,
@@ -109,20 +110,19 @@ enum State {
 /// A state cannot be read, or nothing can be written.
 pub fn run(diff: &Diff, color: Color) -> Result<u8, Fault> {
     let (old, new) = states(diff)?;
+    let waiting = Waiting::begin(diff.quiet);
     let (old, new) = (audited(&old, diff)?, audited(&new, diff)?);
+    drop(waiting);
     let change = Change::new(old.side(), new.side());
-    let paths = || sources::repository(&diff.paths);
-    let text = match diff.format {
-        DiffFormat::Terminal => difference::text(&change, &screen::plain(color, diff.output.is_some())),
-        DiffFormat::Markdown => difference::comment(&change, RULES, &paths()),
-        DiffFormat::Json => difference::json(&change),
-    };
-    match &diff.output {
-        Some(file) => std::fs::write(file, text).map_err(|error| Fault::Write(file.clone(), error))?,
-        None => print(&text)?,
+    for output in &diff.outputs.0 {
+        output.write(&match output.format {
+            DiffFormat::Terminal => difference::text(&change, &screen::drawing(color, output.file.is_some())),
+            DiffFormat::Markdown => difference::comment(&change, RULES, &sources::repository(&diff.paths)),
+            DiffFormat::Json => difference::json(&change),
+        })?;
     }
-    for side in [&old, &new] {
-        messages::unparsed(&side.report.inputs, &side.walk.sources).for_each(|said| eprintln!("palisade: {said}"));
+    for side in [&old, &new].into_iter().filter(|_| !diff.quiet) {
+        messages::unparsed(&side.report.inputs, &side.walk.sources).for_each(messages::tell);
     }
     // A state with nothing in it is one that a change can start from or lead to; two are a mistyped path.
     let is_empty = |side: &Audited| side.report.inputs.is_empty();
@@ -164,11 +164,11 @@ fn audited(state: &State, diff: &Diff) -> Result<Audited, Fault> {
         State::Files(path) => {
             let paths = [path.clone()];
             let file = settings::find(diff.config.as_deref(), &paths)?;
-            (path.display().to_string(), sources::walk(&paths, file.as_deref(), &[])?)
+            (path.display().to_string(), sources::walk(&paths, file.as_deref(), &diff.outputs.files())?)
         }
         State::WorkingTree => {
             let file = settings::find(diff.config.as_deref(), &diff.paths)?;
-            ("the working tree".to_owned(), sources::walk(&diff.paths, file.as_deref(), &[])?)
+            ("the working tree".to_owned(), sources::walk(&diff.paths, file.as_deref(), &diff.outputs.files())?)
         }
         State::Revision(name) => {
             let revision = repository(diff)?.at(name)?;

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::outputs::print;
 use super::settings::Fault;
+use super::written::Format;
 use super::{Check, Color, git, messages, screen, sources};
 use palisade::config::Config;
 use palisade::repair::{Left, Repaired, fixable};
@@ -84,7 +85,7 @@ fn changed<'w>(repaired: &'w Repaired<'_>, walk: &'w Walk) -> impl Iterator<Item
 
 /// Prints the edits as a diff: before the report where that is for people, else beside the document.
 fn show(repaired: &Repaired<'_>, walk: &Walk, check: &Check, color: Color) -> Result<(), Fault> {
-    let holds_document = check.outputs.0.iter().any(|output| output.file.is_none()) && !check.outputs.has_terminal();
+    let holds_document = check.outputs.on_stdout().is_some_and(|format| *format != Format::Terminal);
     let color = !holds_document && screen::color(color);
     let diff = patch(&walk.sources, &repaired.sources, color);
     if holds_document {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::OUTPUT;
+use super::outputs::Outputs;
 use super::paths::Asked;
 use super::settings::Fault;
 use palisade::config::listed;
@@ -14,15 +14,15 @@ pub struct Graph {
     #[command(flatten)]
     pub asked: Asked,
 
-    /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "dot", help_heading = OUTPUT)]
-    pub format: FormatName,
+    #[command(flatten)]
+    pub outputs: Outputs<FormatName>,
 }
 
 /// A format by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {
     /// Graphviz
+    #[default]
     Dot,
     /// A flowchart, as Markdown holds them
     Mermaid,
@@ -37,8 +37,9 @@ pub enum FormatName {
 /// Something could not be read or written, or is asked for that is not in the input.
 pub fn run(command: &Graph) -> Result<u8, Fault> {
     let asked = &command.asked;
-    asked.answer(|walk, config, filter| {
+    asked.answer(&command.outputs.files(), |walk, config, filter, waiting| {
         let palisade::Graph { pictures, inputs } = palisade::graph(walk, config, filter);
+        drop(waiting);
         asked.known(|| pictures.iter().flat_map(|picture| picture.names.iter().cloned()).collect(), &inputs)?;
         let [picture] = pictures.as_slice() else {
             let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
@@ -46,13 +47,14 @@ pub fn run(command: &Graph) -> Result<u8, Fault> {
                 format!("the input is several estates, and a graph shows one: `--estate` with {}", listed(&names));
             return Err(Fault::Asked(said));
         };
-        let text = match command.format {
-            FormatName::Dot => graph::dot(picture, &walk.sources),
-            FormatName::Mermaid => graph::mermaid(picture, &walk.sources),
-            FormatName::Json => graph::json(picture, &walk.sources),
-            FormatName::Html => graph::html(picture, &inputs, &walk.sources),
-        };
-        asked.write(|out| out.write_all(text.as_bytes()))?;
+        for output in &command.outputs.0 {
+            output.write(&match output.format {
+                FormatName::Dot => graph::dot(picture, &walk.sources),
+                FormatName::Mermaid => graph::mermaid(picture, &walk.sources),
+                FormatName::Json => graph::json(picture, &walk.sources),
+                FormatName::Html => graph::html(picture, &inputs, &walk.sources),
+            })?;
+        }
         Ok(inputs)
     })
 }

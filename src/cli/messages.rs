@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use super::Check;
+use super::written::Format;
 use palisade::finding::Level;
 use palisade::report::clean;
 use palisade::source::{Location, Sources};
@@ -30,7 +31,7 @@ pub fn closing(report: &Report, sources: &Sources, check: &Check) -> Vec<String>
     if report.inputs.is_empty() {
         lines.push(nothing(&report.inputs, &check.paths));
     }
-    if check.outputs.has_terminal() || check.quiet {
+    if check.outputs.on_stdout() == Some(&Format::Terminal) || check.quiet {
         return lines;
     }
     lines.extend(unparsed(&report.inputs, sources));

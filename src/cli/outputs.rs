@@ -1,46 +1,49 @@
 //! `--format` and `--output`: which documents are asked for, and where each goes.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, ErrorKind, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
+use anstream::AutoStream;
 use clap::builder::EnumValueParser;
 use clap::error::ErrorKind as UsageError;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, ValueEnum, value_parser};
 
 use super::{OUTPUT, settings::Fault};
 
-/// A document that `check` can write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    Terminal,
-    Json,
-    Sarif,
-    Github,
-    Gitlab,
-    Junit,
-    Markdown,
-    Html,
-}
+/// The formats of a command; written is the default one where none is asked for.
+pub trait Format: ValueEnum + Copy + Default + Send + Sync + 'static {}
+
+impl<F: ValueEnum + Copy + Default + Send + Sync + 'static> Format for F {}
 
 /// One document and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    pub format: Format,
+pub struct Output<F> {
+    pub format: F,
     /// Standard output where none.
     pub file: Option<PathBuf>,
 }
 
-impl Output {
+impl<F> Output<F> {
     /// Writes a document where it belongs.
     ///
     /// # Errors
     /// The file cannot be written. A reader who has gone away is no error.
     pub fn write(&self, text: &str) -> Result<(), Fault> {
+        self.stream(|out| out.write_all(text.as_bytes()))
+    }
+
+    /// Has a document written where it belongs, piece by piece.
+    ///
+    /// # Errors
+    /// As for `write`.
+    pub fn stream(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Fault> {
         match &self.file {
-            Some(path) => fs::write(path, text).map_err(|error| Fault::Write(path.clone(), error)),
-            None => print(text),
+            Some(path) => File::create(path)
+                .and_then(|file| buffered(file, write))
+                .map_err(|error| Fault::Write(path.clone(), error)),
+            None => to_stdout(write),
         }
     }
 }
@@ -50,8 +53,11 @@ impl Output {
 /// # Errors
 /// Standard output cannot be written. A reader who has gone away is no error.
 pub fn print(text: &str) -> Result<(), Fault> {
-    let mut stdout = anstream::AutoStream::always(io::stdout().lock());
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    to_stdout(|out| out.write_all(text.as_bytes()))
+}
+
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Fault> {
+    match buffered(AutoStream::always(io::stdout().lock()), write) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Fault::Write(PathBuf::from("standard output"), error))
         }
@@ -59,26 +65,44 @@ pub fn print(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// The documents asked for; the report on the terminal where nothing is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outputs(pub Vec<Output>);
+fn buffered(out: impl Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    write(&mut out)?;
+    out.flush()
+}
 
-impl Outputs {
-    /// Whether a report for people goes to standard output.
-    pub fn has_terminal(&self) -> bool {
-        self.0.iter().any(|output| output.format == Format::Terminal && output.file.is_none())
+/// The documents asked for; the default format on standard output where none is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outputs<F>(pub Vec<Output<F>>);
+
+impl<F> Outputs<F> {
+    /// The files that are written.
+    pub fn files(&self) -> Vec<&Path> {
+        self.0.iter().filter_map(|output| output.file.as_deref()).collect()
+    }
+}
+
+impl<F: PartialEq> Outputs<F> {
+    /// The format of the document on standard output.
+    pub fn on_stdout(&self) -> Option<&F> {
+        self.0.iter().find(|output| output.file.is_none()).map(|output| &output.format)
+    }
+
+    /// Whether a format is asked for.
+    pub fn has(&self, format: &F) -> bool {
+        self.0.iter().any(|output| output.format == *format)
     }
 }
 
 /// Derived arguments lose the order of two options, and here the order says which file belongs to which format.
-impl Args for Outputs {
+impl<F: Format> Args for Outputs<F> {
     fn augment_args(command: Command) -> Command {
         let format = Arg::new("format")
             .long("format")
             .value_name("FORMAT")
-            .value_parser(EnumValueParser::<Format>::new())
+            .value_parser(EnumValueParser::<F>::new())
             .action(ArgAction::Append)
-            .help("What to write; may be repeated, each with its --output [default: terminal]");
+            .help(format!("What to write; may be repeated, each with its --output [default: {}]", name(&F::default())));
         let output = Arg::new("output")
             .long("output")
             .value_name("FILE")
@@ -93,9 +117,9 @@ impl Args for Outputs {
     }
 }
 
-impl FromArgMatches for Outputs {
+impl<F: Format> FromArgMatches for Outputs<F> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let formats: Vec<(usize, Format)> = numbered(matches, "format");
+        let formats: Vec<(usize, F)> = numbered(matches, "format");
         let files: Vec<(usize, PathBuf)> = numbered(matches, "output");
         paired(&formats, files).map(Self).map_err(|fault| Error::raw(UsageError::ArgumentConflict, fault))
     }
@@ -106,6 +130,11 @@ impl FromArgMatches for Outputs {
     }
 }
 
+/// A format as it is typed.
+fn name(format: &impl ValueEnum) -> String {
+    format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// The values of an option with their positions on the command line.
 fn numbered<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<(usize, T)> {
     let indices = matches.indices_of(name).into_iter().flatten();
@@ -113,10 +142,10 @@ fn numbered<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) 
 }
 
 /// Gives each file its format: in order where there are as many of both, else to the format right before it.
-fn paired(formats: &[(usize, Format)], files: Vec<(usize, PathBuf)>) -> Result<Vec<Output>, &'static str> {
-    let default = [(0, Format::Terminal)];
+fn paired<F: Format>(formats: &[(usize, F)], files: Vec<(usize, PathBuf)>) -> Result<Vec<Output<F>>, &'static str> {
+    let default = [(0, F::default())];
     let formats = if formats.is_empty() { &default } else { formats };
-    let mut outputs: Vec<Output> = formats.iter().map(|&(_, format)| Output { format, file: None }).collect();
+    let mut outputs: Vec<Output<F>> = formats.iter().map(|&(_, format)| Output { format, file: None }).collect();
     let same_count = formats.len() == files.len();
     for (order, (position, file)) in files.into_iter().enumerate() {
         let index = if same_count { Some(order) } else { format_before(formats, position) };
@@ -131,15 +160,21 @@ fn paired(formats: &[(usize, Format)], files: Vec<(usize, PathBuf)>) -> Result<V
     if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
         return Err("only one --format can go to standard output; give the others an --output");
     }
+    let mut files: Vec<&PathBuf> = outputs.iter().filter_map(|output| output.file.as_ref()).collect();
+    files.sort();
+    if files.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("two documents cannot share a file; give each --format an --output of its own");
+    }
     Ok(outputs)
 }
 
-fn format_before(formats: &[(usize, Format)], position: usize) -> Option<usize> {
+fn format_before<F>(formats: &[(usize, F)], position: usize) -> Option<usize> {
     formats.iter().rposition(|&(format, _)| format < position)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::written::Format;
     use super::*;
 
     fn pairs(
@@ -147,7 +182,7 @@ mod tests {
         files: &[(usize, &str)],
     ) -> Result<Vec<(Format, Option<String>)>, &'static str> {
         let files = files.iter().map(|&(position, file)| (position, PathBuf::from(file))).collect();
-        let plain = |output: Output| (output.format, output.file.map(|file| file.display().to_string()));
+        let plain = |output: Output<Format>| (output.format, output.file.map(|file| file.display().to_string()));
         paired(formats, files).map(|outputs| outputs.into_iter().map(plain).collect())
     }
 
@@ -180,6 +215,7 @@ mod tests {
     fn no_two_documents_share_a_place() {
         assert!(pairs(&[(1, Format::Terminal), (2, Format::Json)], &[]).is_err());
         assert!(pairs(&[(1, Format::Json)], &[(2, "a"), (3, "b")]).is_err());
+        assert!(pairs(&[(1, Format::Json), (2, Format::Sarif)], &[(3, "a"), (4, "a")]).is_err());
         assert!(pairs(&[(1, Format::Terminal), (2, Format::Json)], &[(3, "-")]).is_err());
     }
 

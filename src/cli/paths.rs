@@ -1,17 +1,18 @@
 //! `palisade paths`: what was typed, and writing what was asked for.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::outputs::Outputs;
 use super::settings::{self, Fault};
+use super::waiting::Waiting;
 use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
 use palisade::config::{Config, From, Part, To, listed, suggestion};
+use palisade::report::Terminal;
 use palisade::report::paths::{self, Filter, Listing};
 use palisade::source::Walk;
 use palisade::triage::Inputs;
@@ -22,12 +23,11 @@ pub struct Paths {
     #[command(flatten)]
     pub asked: Asked,
 
-    /// What to write
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", help_heading = OUTPUT)]
-    pub format: FormatName,
+    #[command(flatten)]
+    pub outputs: Outputs<FormatName>,
 }
 
-/// What to read, which ways out of it are asked for, and where to write them.
+/// What to read, and which ways out of it are asked for.
 #[derive(Args)]
 pub struct Asked {
     /// Directories and files to read; `-` is standard input, and the default is the working directory
@@ -78,10 +78,6 @@ pub struct Asked {
     #[arg(long, help_heading = FILTER)]
     pub closed: bool,
 
-    /// Where to write it [default: standard output]
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
-
     /// Say nothing but what was asked for
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     pub quiet: bool,
@@ -94,8 +90,9 @@ pub struct Asked {
 const FILTER: &str = "What to list";
 
 /// A format by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {
+    #[default]
     Terminal,
     Json,
 }
@@ -106,18 +103,19 @@ pub enum FormatName {
 /// Something could not be read or written, or is asked for that is not in the input.
 pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
     let asked = &command.asked;
-    let options = match asked.output {
-        None => screen::drawing(color, asked.quiet, asked.verbose),
-        Some(_) => screen::drawing_in_file(color, asked.quiet, asked.verbose),
-    };
-    asked.answer(|walk, config, filter| {
-        let first = command.format == FormatName::Json || !asked.quiet;
+    let Asked { quiet, verbose, .. } = *asked;
+    asked.answer(&command.outputs.files(), |walk, config, filter, waiting| {
+        let first = !quiet || command.outputs.has(&FormatName::Json);
         let filter = Filter { first, ..filter.clone() };
         let (told, inputs) = palisade::paths(walk, config, &filter, |listings, inputs| {
+            drop(waiting);
             asked.known(|| listings.iter().flat_map(Listing::names).collect(), inputs)?;
-            asked.write(|out| match command.format {
-                FormatName::Terminal => paths::terminal(listings, &walk.sources, &options, out),
-                FormatName::Json => paths::json(listings, &walk.sources, out),
+            command.outputs.0.iter().try_for_each(|output| {
+                let options = Terminal { quiet, verbose, ..screen::drawing(color, output.file.is_some()) };
+                output.stream(|out| match output.format {
+                    FormatName::Terminal => paths::terminal(listings, &walk.sources, &options, out),
+                    FormatName::Json => paths::json(listings, &walk.sources, out),
+                })
             })
         });
         told.map(|()| inputs)
@@ -125,21 +123,27 @@ pub fn run(command: &Paths, color: Color) -> Result<u8, Fault> {
 }
 
 impl Asked {
-    /// Reads, has `write` work out and write what is asked for, and says what was wrong with the input. Answers with the
-    /// exit code.
+    /// Reads all but palisade's `own` files, has `write` work out and write what is asked for, and says what was wrong with
+    /// the input. `write` ends the waiting before it writes. Answers with the exit code.
     ///
     /// # Errors
     /// Something could not be read, or what `write` reports.
-    pub fn answer(&self, write: impl FnOnce(&Walk, &Config, &Filter) -> Result<Inputs, Fault>) -> Result<u8, Fault> {
+    pub fn answer(
+        &self,
+        own: &[&Path],
+        write: impl FnOnce(&Walk, &Config, &Filter, Waiting) -> Result<Inputs, Fault>,
+    ) -> Result<u8, Fault> {
+        let waiting = Waiting::begin(self.quiet);
         let file = settings::find(self.config.as_deref(), &self.paths)?;
-        let walk = sources::walk(&self.paths, file.as_deref(), &[])?;
+        let walk = sources::walk(&self.paths, file.as_deref(), own)?;
         let config = settings::read_settings(&walk)?;
         let config = Config {
             complete: self.complete.clone().unwrap_or(config.complete),
             istio_version: self.istio_version.or(config.istio_version),
+            allow_unparsed: self.allow_unparsed || config.allow_unparsed,
             ..config
         };
-        let inputs = write(&walk, &config, &self.filter())?;
+        let inputs = write(&walk, &config, &self.filter(), waiting)?;
         let is_empty = inputs.is_empty();
         if is_empty {
             messages::tell(messages::nothing(&inputs, &self.paths));
@@ -152,7 +156,7 @@ impl Asked {
         if let Some(file) = file.filter(|_| self.verbose) {
             messages::tell(format_args!("settings from {}", file.display()));
         }
-        let is_whole = !is_empty && (self.allow_unparsed || config.allow_unparsed || inputs.unparsed.is_empty());
+        let is_whole = !is_empty && (config.allow_unparsed || inputs.unparsed.is_empty());
         Ok(if is_whole { 0 } else { 2 })
     }
 
@@ -176,29 +180,6 @@ impl Asked {
     pub fn known(&self, names: impl FnOnce() -> BTreeSet<String>, inputs: &Inputs) -> Result<(), Fault> {
         known_estate(self.estate.as_deref(), inputs)?;
         self.from.as_ref().filter(|_| inputs.documents > 0).map_or(Ok(()), |from| known(from, &names()))
-    }
-
-    /// Writes to the file or to standard output.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Fault> {
-        let write = |out: &mut dyn Write| {
-            let mut out = BufWriter::new(out);
-            write(&mut out)?;
-            out.flush()
-        };
-        match &self.output {
-            Some(path) => File::create(path)
-                .and_then(|mut file| write(&mut file))
-                .map_err(|error| Fault::Write(path.clone(), error)),
-            None => match write(&mut io::stdout().lock()) {
-                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                    Err(Fault::Write(PathBuf::from("standard output"), error))
-                }
-                _ => Ok(()),
-            },
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::env;
 use std::io;
 
-use super::{Check, Color};
+use super::Color;
 use palisade::report::Terminal;
 
 /// The width of a document that is read nobody knows where.
@@ -18,8 +18,8 @@ pub fn color(when: Color) -> bool {
     }
 }
 
-/// How other things are drawn, on standard output or in a file.
-pub fn plain(when: Color, in_file: bool) -> Terminal {
+/// How something is drawn on standard output, or in a file: there it is colored only where that was asked for by name.
+pub fn drawing(when: Color, in_file: bool) -> Terminal {
     let base = Terminal { unicode: unicode(), ..Terminal::default() };
     match in_file {
         true => Terminal { color: when == Color::Always, width: WIDTH, ..base },
@@ -27,24 +27,14 @@ pub fn plain(when: Color, in_file: bool) -> Terminal {
     }
 }
 
-/// How the report is drawn on standard output.
-pub fn terminal(check: &Check, when: Color) -> Terminal {
-    drawing(when, check.quiet, check.verbose)
+/// Whether the terminal only adds to what it shows.
+pub fn is_dumb() -> bool {
+    env::var("TERM").is_ok_and(|term| term == "dumb")
 }
 
-/// How the report is drawn in a file: colored only where that was asked for by name.
-pub fn file(check: &Check, when: Color) -> Terminal {
-    drawing_in_file(when, check.quiet, check.verbose)
-}
-
-/// How something is drawn on standard output.
-pub fn drawing(when: Color, quiet: bool, verbose: bool) -> Terminal {
-    Terminal { color: color(when), unicode: unicode(), width: width(), quiet, verbose, elapsed: None }
-}
-
-/// How something is drawn in a file: colored only where that was asked for by name.
-pub fn drawing_in_file(when: Color, quiet: bool, verbose: bool) -> Terminal {
-    Terminal { color: when == Color::Always, width: WIDTH, ..drawing(when, quiet, verbose) }
+/// The width of the terminal that standard error is.
+pub fn width_of_errors() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(WIDTH, |(width, _)| usize::from(width.0))
 }
 
 fn width() -> usize {
@@ -55,7 +45,7 @@ fn width() -> usize {
 
 /// Whether box characters arrive as such: everywhere but on a dumb terminal or where the locale says otherwise.
 fn unicode() -> bool {
-    if env::var("TERM").is_ok_and(|term| term == "dumb") {
+    if is_dumb() {
         return false;
     }
     let named = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());

@@ -149,7 +149,7 @@ fn against(config: Config, check: &Check, walk: &Walk) -> Result<Config, Fault> 
     let settings = walk.sources.settings().and_then(|settings| then.path(Path::new(settings.path())));
     let walked = then.walk(paths, settings.filter(|file| file.is_file()).as_deref())?;
     let earlier = palisade::settings(&walked).unwrap_or_default();
-    Ok(palisade::held_against(config, revision, &walked, &earlier))
+    Ok(palisade::held_against(config, walk, revision, &walked, &earlier))
 }
 
 /// The lines of what was read that have changed since a revision.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{messages, settings::Fault};
 use palisade::config::{FILE_NAME, suggestion};
+use palisade::progress::{self, Stage};
 use palisade::report::Paths;
 use palisade::source::{self, Contents, Skipped, Sources, Walk, WalkError};
 
@@ -112,6 +113,8 @@ fn read_stdin() -> Result<Vec<u8>, Fault> {
     let mut stdin = io::stdin().lock();
     if stdin.is_terminal() {
         messages::tell("reading manifests from the terminal; end them with Ctrl-D");
+    } else {
+        progress::begin(Stage::Reading, 1);
     }
     let mut bytes = Vec::new();
     stdin.read_to_end(&mut bytes).map_err(|error| Fault::Read(PathBuf::from("standard input"), error))?;

@@ -2,12 +2,28 @@
 
 use std::time::Duration;
 
-use super::outputs::{Format, Output};
+use clap::ValueEnum;
+
+use super::outputs::Output;
 use super::{Check, Color, screen, sources};
 use palisade::report::{self, Sarif, Terminal};
 use palisade::rules::RULES;
 use palisade::source::Walk;
 use palisade::triage::Report;
+
+/// A document that `check` can write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Terminal,
+    Json,
+    Sarif,
+    Github,
+    Gitlab,
+    Junit,
+    Markdown,
+    Html,
+}
 
 /// What is to be written, and what it depends on besides.
 pub struct Written<'a> {
@@ -20,7 +36,7 @@ pub struct Written<'a> {
 
 impl Written<'_> {
     /// The document for an output.
-    pub fn text(&self, output: &Output) -> String {
+    pub fn text(&self, output: &Output<Format>) -> String {
         let Self { report, check, .. } = *self;
         let sources = &self.walk.sources;
         let paths = || sources::repository(&check.paths);
@@ -39,10 +55,10 @@ impl Written<'_> {
         }
     }
 
-    fn terminal(&self, output: &Output) -> Terminal {
-        match output.file {
-            None => Terminal { elapsed: Some(self.elapsed), ..screen::terminal(self.check, self.color) },
-            Some(_) => screen::file(self.check, self.color),
-        }
+    fn terminal(&self, output: &Output<Format>) -> Terminal {
+        let Check { quiet, verbose, .. } = *self.check;
+        let in_file = output.file.is_some();
+        let elapsed = (!in_file).then_some(self.elapsed);
+        Terminal { quiet, verbose, elapsed, ..screen::drawing(self.color, in_file) }
     }
 }

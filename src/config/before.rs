@@ -57,8 +57,9 @@ impl Before {
 
 impl Config {
     /// Takes back what the settings accept beyond those of an earlier state; `default` is the level that a rule has by
-    /// itself. Answers with what was taken back.
-    pub fn tighten(&mut self, then: &Self, default: impl Fn(&str) -> Level) -> Vec<Fault> {
+    /// itself, and `gone` the place of statements where the settings hold nothing any more. Answers with what was taken
+    /// back.
+    pub fn tighten(&mut self, then: &Self, gone: Option<Location>, default: impl Fn(&str) -> Level) -> Vec<Fault> {
         let mut widened = Widened { written: &self.written, faults: Vec::new() };
         for (rule, level) in &self.levels {
             let before = then.levels.get(rule).copied().unwrap_or_else(|| default(rule));
@@ -90,7 +91,7 @@ impl Config {
         if self.allow_unparsed && !then.allow_unparsed {
             widened.say("allow-unparsed", "setting", "documents that cannot be parsed are newly allowed".to_owned());
         }
-        let dropped = self.dropped(then);
+        let dropped = self.dropped(then, gone);
         for statement in &dropped {
             widened.faults.push(Fault {
                 at: statement.at,
@@ -105,9 +106,9 @@ impl Config {
     }
 
     /// The statements of an earlier state that are gone, at the place where they would stand now.
-    fn dropped(&self, then: &Self) -> Vec<Expectation> {
+    fn dropped(&self, then: &Self, gone: Option<Location>) -> Vec<Expectation> {
         let place = self.written.get("expect").or_else(|| self.written.values().min());
-        let Some(&at) = place else { return Vec::new() };
+        let Some(at) = place.copied().or(gone) else { return Vec::new() };
         let is_there = |was: &Expectation| self.expectations.iter().any(|now| now.to_string() == was.to_string());
         let gone = then.expectations.iter().filter(|was| !is_there(was)).cloned();
         let moved = |was: Expectation| Expectation {

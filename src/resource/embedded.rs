@@ -48,7 +48,9 @@ pub fn embedded_documents<'s>(documents: &'s [Document<'s>]) -> Embedded<'s> {
     let of_document = |document| super::objects(document).iter().flat_map(texts_of).collect::<Vec<_>>();
     let all: Vec<(&'static str, Node<'s>)> = documents.par_iter().flat_map_iter(of_document).collect();
     let mut found = Embedded::default();
-    all.into_iter().for_each(|(what, text)| found.add(text, what));
+    for (what, text) in all {
+        found.add(text, what);
+    }
     found
 }
 

@@ -114,7 +114,7 @@ fn full_clusters<'p>(_: &str, children: &Children<'p>, objects: &Objects) -> Vec
 }
 
 /// Those that are like one of the others.
-fn alike<'p, 'a>(contents: &[(&'p str, Content)], is_like: impl Fn(&Content, &Content) -> bool) -> Vec<&'p str> {
+fn alike<'p>(contents: &[(&'p str, Content)], is_like: impl Fn(&Content, &Content) -> bool) -> Vec<&'p str> {
     let has_like = |index: usize| {
         let mut others = contents.iter().enumerate().filter(|(other, _)| *other != index);
         others.any(|(_, (_, other))| is_like(&contents[index].1, other))

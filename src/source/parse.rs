@@ -7,6 +7,7 @@ use super::json::{self, unescape};
 use super::place::{Location, Source, SourceId, Sources, Span, as_offset};
 use super::tree::{Built, Document, Fault, Node};
 use super::yaml::{self, Origin, Text};
+use crate::progress::{self, Stage};
 
 /// Something that was read, but not as its author may think.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +49,16 @@ impl<'s> Outcome<'s> {
 
 /// Reads all manifests, in parallel; the result is in their order.
 #[must_use]
-pub fn parse_all(sources: &Sources) -> Parsed<'_> {
+pub fn parse_all<'a>(sources: &'a Sources) -> Parsed<'a> {
     let (terraform, others): (Vec<&Source>, Vec<&Source>) =
         sources.manifests().partition(|source| is_terraform(source));
-    let mut parts: Vec<(SourceId, Parsed<'_>)> =
-        others.into_par_iter().map(|source| (source.id(), parse(source))).collect();
+    progress::begin(Stage::Parsing, terraform.len() + others.len());
+    let of_source = |source: &'a Source| {
+        let parsed = parse(source);
+        progress::step();
+        (source.id(), parsed)
+    };
+    let mut parts: Vec<(SourceId, Parsed<'_>)> = others.into_par_iter().map(of_source).collect();
     // The values of a folder belong to all of its files, so these are read together.
     let outcomes = hcl::read(&terraform);
     parts.extend(terraform.into_iter().zip(outcomes).map(|(source, (id, outcome))| (id, parsed(source, outcome))));

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::place::{Contents, Sources};
 use super::recognise::{is_read, says_nothing, starts_like_objects};
+use crate::progress::{self, Stage};
 
 /// The largest file that is read, in bytes: offsets are kept in 32 bits.
 const MAX_BYTES: u64 = 1 << 31;
@@ -43,6 +44,7 @@ pub enum WalkError {
 /// # Errors
 /// A path that does not exist or cannot be opened.
 pub fn walk(paths: &[PathBuf]) -> Result<Walk, WalkError> {
+    progress::begin(Stage::Reading, 1);
     let mut seen = Seen::default();
     for path in paths {
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, &reason(&error)))?;
@@ -53,8 +55,13 @@ pub fn walk(paths: &[PathBuf]) -> Result<Walk, WalkError> {
             seen.files.entry(identity).or_insert_with(|| shown(path));
         }
     }
-    let mut contents: Vec<(String, Contents)> =
-        seen.files.into_par_iter().map(|(path, shown)| (shown, read(&path))).collect();
+    progress::begin(Stage::Reading, seen.files.len());
+    let contents_of = |(path, shown): (PathBuf, String)| {
+        let contents = read(&path);
+        progress::step();
+        (shown, contents)
+    };
+    let mut contents: Vec<(String, Contents)> = seen.files.into_par_iter().map(contents_of).collect();
     contents.extend(seen.closed.into_iter().map(|(path, reason)| (path, Err(reason))));
     Ok(Walk { sources: Sources::from_contents(contents), skipped: seen.skipped })
 }
