@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::resource::Resources;
-use crate::source::{Document, Problem, Source, SourceId, Sources, Span, folder, joined};
+use crate::source::{Document, Location, Problem, Source, SourceId, Sources, Span, folder, joined};
 
 /// A part of the input that is audited by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,16 @@ pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resourc
     let own: BTreeSet<SourceId> = estates.values().flatten().copied().collect();
     let shared: BTreeSet<SourceId> = all.difference(&own).copied().collect();
     let scope = |(name, files): (String, BTreeSet<SourceId>)| Scope { name, sources: &files | &shared };
-    Scopes { list: estates.into_iter().map(scope).collect(), problems: kustomizations.problems(documents) }
+    let list: Vec<Scope> = estates.into_iter().map(scope).collect();
+    let whole = Scope { name: String::new(), sources: all };
+    let mut problems = kustomizations.problems(documents);
+    let mut told: BTreeSet<Location> = BTreeSet::new();
+    for scope in if list.is_empty() { std::slice::from_ref(&whole) } else { list.as_slice() } {
+        let is_part = |id: SourceId| scope.sources.contains(&id) && !kustomizations.patches.contains(&id);
+        // Estates that share both objects have the same to say of them.
+        problems.extend(objects::doubled(resources, sources, is_part).into_iter().filter(|one| told.insert(one.at)));
+    }
+    Scopes { list, problems }
 }
 
 /// Gives the estates what is in none of them yet and stands in a folder of their name, beside such a folder of another.

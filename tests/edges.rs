@@ -177,3 +177,14 @@ fn an_allow_that_a_denial_goes_before_has_no_weak_target() {
     let of_apps = ", targetServiceAccounts: [{external: apps@example.iam.gserviceaccount.com}]";
     assert_says(weak, true, &(CLUSTER.to_owned() + &deny(of_apps) + &allow(1001)));
 }
+
+#[test]
+fn two_versions_of_one_object_are_named() {
+    let version = |types: &str| policy(&format!("{{podSelector: {{}}, policyTypes: [{types}]}}"));
+    let said = |other: &str| problems(&format!("{}---\n{other}", version("Egress")));
+    assert_eq!(said(&version("Egress")), []);
+    assert_eq!(said(&version("Ingress").replace("name: p", "name: q")), []);
+    assert_eq!(said(&version("Ingress").replace("namespace: team-x", "namespace: team-y")), []);
+    let found = said(&version("Ingress"));
+    assert!(matches!(found.as_slice(), [(at, said)] if at == "p" && said.contains("applied last")), "{found:?}");
+}

@@ -103,6 +103,85 @@ fn a_way_is_open_where_no_layer_stops_it() {
 }
 
 #[test]
+fn who_lands_on_the_gateways_nodes_reaches_whatever_they_reach() {
+    let gateway = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: istio-egress}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: egress, namespace: istio-egress}
+spec:
+  template:
+    metadata: {labels: {istio: egressgateway}}
+    spec:
+      nodeSelector: {cloud.google.com/gke-nodepool: gateway}
+      tolerations: [{key: dedicated, value: gateway, effect: NoSchedule}]
+      containers: [{name: istio-proxy, image: auto}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: egress, namespace: istio-egress}
+spec: {selector: {istio: egressgateway}, ports: [{name: tls, port: 443}]}
+---
+apiVersion: iam.cnrm.cloud.google.com/v1beta1
+kind: IAMServiceAccount
+metadata: {name: apps}
+---
+apiVersion: iam.cnrm.cloud.google.com/v1beta1
+kind: IAMServiceAccount
+metadata: {name: gateway}
+---
+apiVersion: container.cnrm.cloud.google.com/v1beta1
+kind: ContainerNodePool
+metadata: {name: gateway}
+spec:
+  location: europe-west3
+  clusterRef: {name: main}
+  nodeConfig:
+    serviceAccountRef: {name: gateway}
+    taint: [{key: dedicated, value: gateway, effect: NO_SCHEDULE}]
+";
+    let opened = |block: &str| {
+        let rule = ALLOW.replace("203.0.113.0/24", block);
+        rule.replace("  direction", "  targetServiceAccounts: [{name: gateway}]\n  direction")
+    };
+    let tolerant = APP.replace("spec: {containers", "spec: {tolerations: [{operator: Exists}], containers");
+    let reached = [
+        ("10.200.1.1", "private open application"),
+        ("199.36.153.9", "google-api open code-execution"),
+        ("203.0.113.7", "internet open application"),
+    ];
+    for (to, said) in reached {
+        let rule = opened(&format!("{to}/32"));
+        let to = format!("{to}:443");
+        let ways = |app: &str| -> Vec<String> {
+            let asked = ["--complete", "kubernetes,mesh", "--via", "gateway-node", "--to", &to];
+            exits(&[app, DENY, &rule, gateway], &asked).iter().map(short).collect()
+        };
+        assert_eq!(ways(&tolerant), [format!("gateway-node {said}")]);
+        assert_eq!(ways(APP), [""; 0]);
+    }
+}
+
+#[test]
+fn no_policy_is_named_that_does_not_bind() {
+    let on_its_node = APP.replace("spec: {containers", "spec: {hostNetwork: true, containers");
+    for exit in exits(&[&on_its_node, ISOLATED, ALLOW, DENY], &["--tier", "code-execution"]) {
+        let hops = exit["witness"].as_array().expect("hops");
+        let said = hops.iter().filter(|hop| hop["hop"].as_str().is_some_and(|hop| hop.starts_with("network policy")));
+        for hop in said {
+            assert_eq!(
+                hop["reason"].as_str().map(|reason| reason.starts_with("network policies do not bind")),
+                Some(true),
+                "{hop}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_open_way_names_the_place_that_decides_each_hop() {
     let exits = exits(&[APP, DENY, ALLOW], &["--via", "direct", "--verdict", "open", "--to", "203.0.113.7:443"]);
     let [exit] = exits.as_slice() else { panic!("{exits:#?}") };

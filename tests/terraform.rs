@@ -160,3 +160,16 @@ fn configuration_as_json_is_read_alike() {
     assert_eq!(words.as_deref(), Some("\"${var.off}\""));
     assert!(!found.contains(&"implied-egress-allow".to_owned()), "{found:?}");
 }
+
+#[test]
+fn an_override_leaves_open_what_it_overrides() {
+    let changed = "resource \"google_compute_firewall\" \"deny_all\" {\n  disabled = true\n}\n";
+    let judge = |name| judged(&[("main.tf", CLUSTER), ("firewall.tf", &deny_all(&[])), (name, changed)]);
+    for name in ["override.tf", "firewall_override.tf"] {
+        let (words, found) = judge(name);
+        assert_eq!(words.as_deref(), Some("\"deny_all\""), "the label in the override file");
+        assert!(found.contains(&"incomplete-evidence".to_owned()), "{found:?}");
+    }
+    let elsewhere = judge("other/override.tf");
+    assert_eq!(elsewhere.0, None);
+}

@@ -217,6 +217,7 @@ fn vpc_rule<'a>(
 ) -> FirewallRule<'a> {
     let mut open = Open::default();
     open.note(cloud.multiplied, "how many rules there are, an expression");
+    open.note(cloud.overridden, "an override of the rule");
     let (verdict, block) = match (written.allow.is_empty(), written.deny.is_empty()) {
         // A rule has one of the two, and an expression decides which.
         (false, false) => (Verdict::Open, &written.deny),
@@ -287,6 +288,7 @@ fn policy_rule<'a>(
 ) -> FirewallRule<'a> {
     let mut open = Open::default();
     open.note(cloud.multiplied, "how many rules there are, an expression");
+    open.note(cloud.overridden, "an override of the rule");
     let verdict = match written.action.known().map(|action| action.value.to_ascii_lowercase()).as_deref() {
         Some("allow") => Verdict::Allow,
         Some("deny" | "deny(403)") => Verdict::Deny,

@@ -61,11 +61,16 @@ impl Palette {
 /// A tab stays; the byte-order mark goes.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_plain) {
+    if is_printable(text) || text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
     let shown = |c: char| if is_plain(c) { c } else { char::REPLACEMENT_CHARACTER };
     Cow::Owned(text.chars().filter(|&c| c != '\u{feff}').map(shown).collect())
+}
+
+/// Whether a text is printable ASCII alone, as most are: that is seen without reading characters.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn is_plain(c: char) -> bool {
@@ -76,7 +81,7 @@ fn is_plain(c: char) -> bool {
 /// JSON with what [`clean`] would take out written as escapes: it means the same, and may be shown too. What is not ASCII
 /// stands within strings only.
 pub(super) fn escaped(json: String) -> String {
-    if json.chars().all(|c| c == '\n' || is_plain(c)) {
+    if is_printable(&json) || json.chars().all(|c| c == '\n' || is_plain(c)) {
         return json;
     }
     let escape = |c: char| if c == '\n' || is_plain(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };

@@ -11,6 +11,7 @@ mod placement;
 mod reader;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 pub use embedded::{Embedded, embedded_documents};
 pub use meta::Meta;
@@ -173,7 +174,24 @@ pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Re
         all.problems.extend(part.problems);
         all.unmodelled.extend(part.unmodelled);
     }
+    overridden(&mut all.list);
     all
+}
+
+/// What stands in an override file of Terraform is no object, and leaves open what it overrides.
+fn overridden(list: &mut [Resource<'_>]) {
+    let mut overrides = FxHashMap::default();
+    for resource in list.iter_mut().filter(|resource| gcp::is_override(resource.path)) {
+        if let Kind::Cloud(cloud) = &resource.kind {
+            overrides.extend(cloud.address.map(|address| (address, resource.meta.name.at)));
+            resource.kind = Kind::Partial;
+        }
+    }
+    for resource in list.iter_mut().filter(|_| !overrides.is_empty()) {
+        if let Kind::Cloud(cloud) = &mut resource.kind {
+            cloud.overridden = cloud.address.and_then(|address| overrides.get(&address).copied());
+        }
+    }
 }
 
 fn read_document<'a>(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 
 use crate::resource::{Kind, Resource, Resources};
-use crate::source::SourceId;
+use crate::source::{Problem, SourceId, Sources};
 
 /// Group, kind, namespace and name.
 type Identity<'a> = (&'a str, &'a str, &'a str, &'a str);
@@ -124,4 +124,30 @@ fn identity<'a>(resource: &'a Resource<'a>) -> Option<Identity<'a>> {
     let group = meta.api_version.rsplit_once('/').map_or("", |(group, _)| group);
     let namespace = resource.namespace.map_or("", |namespace| namespace.value);
     Some((group, meta.kind, namespace, meta.name.value))
+}
+
+/// Objects that some files hold twice, and not alike: each version is audited, and the cluster has only the one that is
+/// applied last.
+pub(super) fn doubled<'a>(
+    resources: &'a Resources<'a>,
+    sources: &Sources,
+    is_part: impl Fn(SourceId) -> bool,
+) -> Vec<Problem> {
+    let mut first: FxHashMap<Identity<'a>, &Resource<'a>> = FxHashMap::default();
+    let mut problems = Vec::new();
+    for resource in resources.list.iter().filter(|resource| is_part(resource.meta.at.source)) {
+        let is_open = resource.namespace.is_some() && resource.namespace_at().is_none();
+        let Some(identity) = identity(resource).filter(|_| !is_open) else { continue };
+        let known = *first.entry(identity).or_insert(resource);
+        let text = |resource: &Resource<'_>| sources[resource.meta.at.source].slice(resource.meta.at.span).trim_end();
+        if !std::ptr::eq(known, resource) && text(known) != text(resource) {
+            let (name, other) = (resource.meta.name, sources[known.meta.at.source].path());
+            let message = format!(
+                "`{name}` differs from the {} of that name in `{other}`: both are audited, and the one that is applied last counts",
+                resource.meta.kind
+            );
+            problems.push(Problem { at: name.at, message });
+        }
+    }
+    problems
 }

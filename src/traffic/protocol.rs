@@ -37,6 +37,9 @@ impl Protocol {
     /// The Internet Control Message Protocol, number 1.
     pub const ICMP: Self = Self::Other(1);
 
+    /// The same for IPv6, number 58.
+    pub const ICMP_V6: Self = Self::Other(58);
+
     /// The protocol of a number.
     #[must_use]
     pub const fn from_number(number: u8) -> Self {

@@ -62,9 +62,15 @@ impl<'f> Desk<'f, '_> {
         }
         add(Via::GatewayNode, Class::Internet, &Tier::ALL, &gateways, &wanted.internet);
         add(Via::GatewayNode, Class::InternetV6, &Tier::ALL, &self.v6(&gateways), &wanted.internet_v6);
+        add(Via::GatewayNode, Class::GoogleApi, &STRONG, &gateways, &wanted.google);
+        add(Via::GatewayNode, Class::GoogleApi, &STRONG, &self.v6(&gateways), &wanted.google_v6);
+        add(Via::GatewayNode, Class::Private, &Tier::ALL, &gateways, &wanted.private);
         add(Via::GoogleApi, Class::GoogleApi, &STRONG, &applications, &wanted.google);
         add(Via::GoogleApi, Class::GoogleApi, &STRONG, &self.v6(&applications), &wanted.google_v6);
         add(Via::Private, Class::Private, &Tier::ALL, &applications, &wanted.private);
+        // That a workload is kept off the gateway's nodes is told once.
+        let is_told = |exit: &Exit| matches!(exit.class, Class::Internet | Class::InternetV6);
+        exits.retain(|exit| exit.via != Via::GatewayNode || exit.verdict != Verdict::Closed || is_told(exit));
         exits
     }
 

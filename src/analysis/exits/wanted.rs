@@ -28,8 +28,8 @@ impl Wanted {
         };
         let connected = private().difference(&own_ranges(estate));
         Self {
-            internet: by_protocol(internet()),
-            internet_v6: by_protocol(internet_v6()),
+            internet: by_protocol(internet(), Protocol::ICMP),
+            internet_v6: by_protocol(internet_v6(), Protocol::ICMP_V6),
             google: tcp(&google().intersection(&AddressSet::all_v4()), 443),
             google_v6: tcp(&google().intersection(&AddressSet::all_v6()), 443),
             metadata: tcp(&METADATA.into(), 80),
@@ -60,10 +60,9 @@ pub(super) fn on_port(port: Option<u16>) -> Traffic {
 }
 
 /// Google lets no mail out by itself, and of the protocols without ports hardly more than ICMP (semantics C.4).
-fn by_protocol(addresses: &AddressSet) -> Vec<Traffic> {
+fn by_protocol(addresses: &AddressSet, icmp: Protocol) -> Vec<Traffic> {
     let mail = PortSet::single(25);
-    let icmp = ProtocolSet::single(Protocol::ICMP).union(ProtocolSet::single(Protocol::Other(58)));
-    let rest = Transport::protocols(icmp).union(&Transport::protocol(Protocol::Sctp));
+    let rest = Transport::protocols(ProtocolSet::single(icmp)).union(&Transport::protocol(Protocol::Sctp));
     let tcp = Transport::ports(Protocol::Tcp, PortSet::all().difference(&mail));
     [tcp, Transport::protocol(Protocol::Udp), rest].map(|transport| Traffic::new(addresses, transport)).to_vec()
 }

@@ -59,6 +59,9 @@ impl NetworkPolicies<'_> {
     /// What decides that a workload may not send something to somebody.
     #[must_use]
     pub fn why_not(&self, from: usize, target: &Target<'_>, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {
+        if let Some(why) = self.unbound_by(from) {
+            return why;
+        }
         let (protocol, port) = spoken;
         let policies = self.class(from).selection.policies(Direction::Egress, self.estate);
         let decided = decider(&policies, Direction::Egress, |kind, clause| {
@@ -96,6 +99,9 @@ impl NetworkPolicies<'_> {
     /// What decides about something that a workload may receive from another one's pods.
     #[must_use]
     pub fn why_not_in(&self, to: usize, from: usize, spoken: (Protocol, u16), dataplane: Dataplane) -> Why {
+        if let Some(why) = self.unbound_by(to) {
+            return why;
+        }
         let (protocol, port) = spoken;
         let (own, peer) = (self.workload(to), self.workload(from));
         let policies = self.class(to).selection.policies(Direction::Ingress, self.estate);

@@ -237,18 +237,23 @@ impl<'a> NetworkPolicies<'a> {
         self.class(workload).outside.unruled
     }
 
+    /// Why no network policy binds a workload, where that is so.
+    fn unbound_by(&self, workload: usize) -> Option<Why> {
+        let allowed = |reason, at| Some(Why { decision: Decision::Allow, reason, at });
+        if let Some(host) = self.workload(workload).host_network {
+            return allowed("network policies do not bind pods on the node's network".to_owned(), host.at);
+        }
+        let (cluster, at) = self.unenforced?;
+        allowed(format!("cluster `{cluster}` does not enforce network policies"), at)
+    }
+
     /// What decides about one packet from a workload to an address outside of the cluster.
     #[must_use]
     pub fn why(&self, workload: usize, sample: &Sample) -> Why {
+        if let Some(why) = self.unbound_by(workload) {
+            return why;
+        }
         let own = self.workload(workload);
-        if let Some(host) = own.host_network {
-            let reason = "network policies do not bind pods on the node's network".to_owned();
-            return Why { decision: Decision::Allow, reason, at: host.at };
-        }
-        if let Some((cluster, at)) = self.unenforced {
-            let reason = format!("cluster `{cluster}` does not enforce network policies");
-            return Why { decision: Decision::Allow, reason, at };
-        }
         if let Some(reason) = self.unread() {
             return Why { decision: Decision::Unknown, reason, at: own.name.at };
         }

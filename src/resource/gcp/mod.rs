@@ -21,7 +21,7 @@ pub use view::{Listed, Reference, Setting};
 
 pub(super) use api::envelope;
 pub(super) use module::{Folders, ModuleCall, UNMODELLED as MODULE, folders};
-pub(super) use terraform::terraform;
+pub(super) use terraform::{is_override, terraform};
 pub(super) use view::View;
 
 use self::cluster::DefaultPool;
@@ -39,6 +39,8 @@ pub struct Cloud<'a> {
     pub address: Option<Address<'a>>,
     /// Why it is not certain that the object exists once: `count`, `for_each`.
     pub multiplied: Option<Location>,
+    /// The same block in an override file of Terraform, which changes arguments of this one.
+    pub overridden: Option<Location>,
 }
 
 impl<'a> Cloud<'a> {
@@ -50,12 +52,13 @@ impl<'a> Cloud<'a> {
             project: Setting::Absent,
             address: None,
             multiplied: None,
+            overridden: None,
         }
     }
 }
 
 /// The address of a resource in Terraform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address<'a> {
     /// The file of a plan or state, or the folder of configuration files.
     pub scope: &'a str,
@@ -246,6 +249,7 @@ impl<'a> Found<'a> {
             project: self.project,
             address: self.address,
             multiplied: self.multiplied,
+            overridden: None,
         }
     }
 

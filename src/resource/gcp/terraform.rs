@@ -258,6 +258,13 @@ fn configuration<'a>(root: Node<'a>, contents: &mut Contents<'a>) {
     }
 }
 
+/// Whether Terraform merges the blocks of a file into those of others with the same labels.
+pub(in crate::resource) fn is_override(path: &str) -> bool {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let stem = [".tf", ".tf.json", ".tofu"].into_iter().find_map(|ending| name.strip_suffix(ending));
+    stem.is_some_and(|stem| stem == "override" || stem.ends_with("_override"))
+}
+
 /// The entries of blocks that have one label: each a mapping, or a list of them.
 fn entries(node: Option<Node<'_>>) -> Vec<(Text<'_>, Node<'_>)> {
     let Some(node) = node else { return Vec::new() };

@@ -1,7 +1,7 @@
 //! PA07: a workload reaches Google's APIs where nothing keeps it to the project's own data.
 
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Exit, Verdict};
+use crate::analysis::exits::{Exit, Verdict, Via};
 use crate::finding::{Confidence, Finding, Parts, Severity};
 use crate::model::Layer;
 use crate::rule::exits::{Alike, packet};
@@ -25,7 +25,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let leaks = |exit: &Exit| {
         exit.verdict == Verdict::Open
             && !exit.approved
-            && exit.class == Class::GoogleApi
+            && exit.via == Via::GoogleApi
             && exit.tier <= Tier::CodeExecution
     };
     // Whoever reaches all of the internet needs no API for it.

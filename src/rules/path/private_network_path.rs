@@ -1,7 +1,7 @@
 //! PA08: a workload reaches private addresses that are not the cluster's own, and what is connected there.
 
 use crate::analysis::capture::Tier;
-use crate::analysis::exits::{Class, Exit, Verdict};
+use crate::analysis::exits::{Exit, Verdict, Via};
 use crate::finding::{Confidence, Finding, Parts, Severity};
 use crate::model::{Layer, NextHop};
 use crate::rule::exits::{Alike, packet};
@@ -23,7 +23,7 @@ const PARTS: &[&str] = &["external-egress-allowed", "mesh-bypass-path"];
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let reaches =
-        |exit: &Exit| exit.verdict == Verdict::Open && exit.class == Class::Private && exit.tier <= Tier::CodeExecution;
+        |exit: &Exit| exit.verdict == Verdict::Open && exit.via == Via::Private && exit.tier <= Tier::CodeExecution;
     // Whoever reaches all of the internet needs no detour.
     let alike = audit.exits_alike_of(audit.without_direct_exit(), reaches, |exit: &Exit| exit.tier);
     findings.extend(alike.iter().filter_map(|alike| finding(alike, audit)));
