@@ -68,9 +68,19 @@ impl<'f> Desk<'f, '_> {
         add(Via::GoogleApi, Class::GoogleApi, &STRONG, &applications, &wanted.google);
         add(Via::GoogleApi, Class::GoogleApi, &STRONG, &self.v6(&applications), &wanted.google_v6);
         add(Via::Private, Class::Private, &Tier::ALL, &applications, &wanted.private);
-        // That a workload is kept off the gateway's nodes is told once.
-        let is_told = |exit: &Exit| matches!(exit.class, Class::Internet | Class::InternetV6);
-        exits.retain(|exit| exit.via != Via::GatewayNode || exit.verdict != Verdict::Closed || is_told(exit));
+        // What keeps a workload off the gateway's nodes, or may, is told once.
+        let (landing, others): (Vec<Exit>, Vec<Exit>) =
+            exits.into_iter().partition(|exit| exit.via == Via::GatewayNode);
+        let (mut told, more): (Vec<Exit>, Vec<Exit>) = landing.into_iter().partition(to_internet);
+        let is_new = |exit: &Exit| match exit.verdict {
+            Verdict::Open => true,
+            Verdict::Unknown => !told.iter().any(|known| known.verdict != Verdict::Closed && known.has_layers_of(exit)),
+            Verdict::Closed => false,
+        };
+        let more: Vec<Exit> = more.into_iter().filter(is_new).collect();
+        told.extend(more);
+        let mut exits: Vec<Exit> = others.into_iter().chain(told).collect();
+        exits.sort_by_key(|exit| exit.via);
         exits
     }
 
@@ -274,6 +284,10 @@ fn way_off<'g>(route: Route, pool: usize, view: &PoolView) -> Option<Gate<'g>> {
         }
         _ => None,
     }
+}
+
+fn to_internet(exit: &Exit) -> bool {
+    matches!(exit.class, Class::Internet | Class::InternetV6)
 }
 
 /// The packet of some traffic, none of which may pass, that meets the fewest denials on any of the ways.
