@@ -1,5 +1,6 @@
 //! The command line: what was typed, and what it means. Only the binary sees this, and only here is the environment read.
 
+pub mod assumptions;
 pub mod connections;
 pub mod diff;
 pub mod fix;
@@ -23,9 +24,10 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
+use assumptions::Assumptions;
 use fix::Mode;
 use outputs::Outputs;
-use palisade::config::{Part, failing_word, istio_version, suggestion};
+use palisade::config::{failing_word, istio_version, suggestion};
 use palisade::finding::{Confidence, Level, Severity};
 use palisade::rule::Rule;
 use palisade::rules::{self, RULES};
@@ -99,17 +101,8 @@ pub struct Check {
     #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub config: Option<PathBuf>,
 
-    /// Parts of the estate that the input holds completely, so that what is not in it is missing
-    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = words(&Part::ALL, Part::as_str), help_heading = INPUT)]
-    pub complete: Option<Vec<Part>>,
-
-    /// The Istio version to assume where defaults differ, such as 1.28
-    #[arg(long, value_name = "X.Y", value_parser = version, help_heading = INPUT)]
-    pub istio_version: Option<(u32, u32)>,
-
-    /// Documents that cannot be parsed do not fail the audit
-    #[arg(long, help_heading = INPUT)]
-    pub allow_unparsed: bool,
+    #[command(flatten)]
+    pub assumptions: Assumptions,
 
     /// The lowest level that fails the audit [default: error]
     #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::assumptions::Assumptions;
 use super::git::Repository;
 use super::outputs::Outputs;
 use super::settings::{self, Fault};
 use super::waiting::Waiting;
-use super::{Color, INPUT, JUDGEMENT, OUTPUT, fail_levels, messages, rule, screen, sources, version, words};
-use palisade::config::{Config, Part};
+use super::{Color, INPUT, JUDGEMENT, OUTPUT, fail_levels, messages, rule, screen, sources, words};
+use palisade::config::Config;
 use palisade::finding::{Confidence, Level, Severity};
 use palisade::report::difference::{self, Change, Side};
 use palisade::report::paths::Snapshot;
@@ -37,17 +38,8 @@ pub struct Diff {
     #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub config: Option<PathBuf>,
 
-    /// Parts of the estate that the input holds completely, so that what is not in it is missing
-    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = words(&Part::ALL, Part::as_str), help_heading = INPUT)]
-    pub complete: Option<Vec<Part>>,
-
-    /// The Istio version to assume where defaults differ, such as 1.28
-    #[arg(long, value_name = "X.Y", value_parser = version, help_heading = INPUT)]
-    pub istio_version: Option<(u32, u32)>,
-
-    /// Documents that cannot be parsed do not fail the comparison
-    #[arg(long, help_heading = INPUT)]
-    pub allow_unparsed: bool,
+    #[command(flatten)]
+    pub assumptions: Assumptions,
 
     /// The lowest level that fails when it opens [default: error]
     #[arg(long, value_name = "LEVEL", value_parser = fail_levels(), help_heading = JUDGEMENT)]
@@ -177,15 +169,12 @@ fn audited(state: &State, diff: &Diff) -> Result<Audited, Fault> {
             (short(name), revision.walk(paths, diff.config.as_deref())?)
         }
     };
-    let config = settings::read_settings(&walk)?;
+    let config = diff.assumptions.over(settings::read_settings(&walk)?);
     let config = Config {
-        complete: diff.complete.clone().unwrap_or(config.complete),
-        istio_version: diff.istio_version.or(config.istio_version),
         only: diff.rules.iter().map(|rule| rule.id.to_owned()).collect(),
         min_severity: diff.min_severity.unwrap_or(config.min_severity),
         min_confidence: diff.min_confidence.unwrap_or(config.min_confidence),
         fail_on: diff.fail_on.unwrap_or(config.fail_on),
-        allow_unparsed: diff.allow_unparsed || config.allow_unparsed,
         ..config
     };
     let (report, ways) = palisade::audit_and_ways(&walk, &config);

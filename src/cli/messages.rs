@@ -70,7 +70,7 @@ pub fn nothing(inputs: &Inputs, paths: &[PathBuf]) -> String {
         1 => "the only document does not say what `kind` of object it is".to_owned(),
         count => format!("none of the {count} documents says what `kind` of object it is"),
     };
-    let help = "name where the manifests are, or pipe them to `palisade check -`";
+    let help = "name where the manifests are, or pipe them in and name `-`";
     format!("nothing to audit in {paths}: {what}{skipped}; {help}")
 }
 

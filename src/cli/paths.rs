@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::assumptions::Assumptions;
 use super::outputs::Outputs;
 use super::settings::{self, Fault};
 use super::waiting::Waiting;
-use super::{Color, INPUT, OUTPUT, messages, screen, sources, version, words};
+use super::{Color, INPUT, OUTPUT, messages, screen, sources, words};
 use palisade::analysis::capture::Tier;
 use palisade::analysis::exits::{Verdict, Via};
-use palisade::config::{Config, From, Part, To, listed, suggestion};
+use palisade::config::{Config, From, To, listed, suggestion};
 use palisade::report::Terminal;
 use palisade::report::paths::{self, Filter, Listing};
 use palisade::source::Walk;
@@ -38,17 +39,8 @@ pub struct Asked {
     #[arg(long, value_name = "FILE", help_heading = INPUT)]
     pub config: Option<PathBuf>,
 
-    /// Parts of the estate that the input holds completely, so that what is not in it is missing
-    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = words(&Part::ALL, Part::as_str), help_heading = INPUT)]
-    pub complete: Option<Vec<Part>>,
-
-    /// The Istio version to assume where defaults differ, such as 1.28
-    #[arg(long, value_name = "X.Y", value_parser = version, help_heading = INPUT)]
-    pub istio_version: Option<(u32, u32)>,
-
-    /// Documents that cannot be parsed are no failure
-    #[arg(long, help_heading = INPUT)]
-    pub allow_unparsed: bool,
+    #[command(flatten)]
+    pub assumptions: Assumptions,
 
     /// Of which estate, where the input is several
     #[arg(long, value_name = "NAME", help_heading = FILTER)]
@@ -136,13 +128,7 @@ impl Asked {
         let waiting = Waiting::begin(self.quiet);
         let file = settings::find(self.config.as_deref(), &self.paths)?;
         let walk = sources::walk(&self.paths, file.as_deref(), own)?;
-        let config = settings::read_settings(&walk)?;
-        let config = Config {
-            complete: self.complete.clone().unwrap_or(config.complete),
-            istio_version: self.istio_version.or(config.istio_version),
-            allow_unparsed: self.allow_unparsed || config.allow_unparsed,
-            ..config
-        };
+        let config = self.assumptions.over(settings::read_settings(&walk)?);
         let inputs = write(&walk, &config, &self.filter(), waiting)?;
         let is_empty = inputs.is_empty();
         if is_empty {

@@ -66,12 +66,10 @@ pub fn find(named: Option<&Path>, paths: &[PathBuf]) -> Result<Option<PathBuf>, 
 /// # Errors
 /// The file cannot be understood.
 pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
-    let config = against(read_settings(walk)?, check, walk)?;
+    let config = check.assumptions.over(against(read_settings(walk)?, check, walk)?);
     let changed = check.changed_since.as_deref().map(|since| changed(since, &check.paths, walk)).transpose()?;
     Ok(Config {
         changed,
-        complete: check.complete.clone().unwrap_or(config.complete),
-        istio_version: check.istio_version.or(config.istio_version),
         only: check.rules.iter().map(|rule| rule.id.to_owned()).collect(),
         baseline: check.baseline.as_deref().map(baseline).transpose()?,
         min_severity: check.min_severity.unwrap_or(config.min_severity),
@@ -81,7 +79,6 @@ pub fn settings(check: &Check, walk: &Walk) -> Result<Config, Fault> {
             Some(_) => Level::Off,
             None => check.fail_on.unwrap_or(config.fail_on),
         },
-        allow_unparsed: check.allow_unparsed || config.allow_unparsed,
         all: check.all,
         no_ignores: check.no_ignores,
         is_whole: is_whole(&check.paths, walk),

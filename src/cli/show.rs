@@ -18,6 +18,7 @@ struct Listing<'a> {
 
 /// The settings in force.
 pub fn config(config: &Config, check: &Check, walk: &Walk) -> String {
+    let typed = &check.assumptions;
     let file = walk
         .sources
         .settings()
@@ -25,7 +26,7 @@ pub fn config(config: &Config, check: &Check, walk: &Walk) -> String {
     let mut lines = Listing { config, walk, lines: vec![(format!("# {file}"), String::new())] };
     match config.istio_version {
         Some((major, minor)) => {
-            lines.add("istio-version", &format!("\"{major}.{minor}\""), check.istio_version.is_some());
+            lines.add("istio-version", &format!("\"{major}.{minor}\""), typed.istio_version.is_some());
         }
         None => lines
             .lines
@@ -35,11 +36,11 @@ pub fn config(config: &Config, check: &Check, walk: &Walk) -> String {
     lines.add("system-namespaces", &list(&config.system_namespaces), false);
     lines.add("admins", &list(&config.admins.iter().map(|admin| &admin.value).collect::<Vec<_>>()), false);
     let complete: Vec<&str> = config.complete.iter().map(|part| part.as_str()).collect();
-    lines.add("complete", &list(&complete), check.complete.is_some());
+    lines.add("complete", &list(&complete), typed.complete.is_some());
     lines.add("fail-on", failing_word(config.fail_on), check.fail_on.is_some());
     lines.add("min-severity", Severity::as_str(config.min_severity), check.min_severity.is_some());
     lines.add("min-confidence", Confidence::as_str(config.min_confidence), check.min_confidence.is_some());
-    lines.add("allow-unparsed", if config.allow_unparsed { "true" } else { "false" }, check.allow_unparsed);
+    lines.add("allow-unparsed", if config.allow_unparsed { "true" } else { "false" }, typed.allow_unparsed);
     lines.nested();
     lines.aligned()
 }

@@ -28,7 +28,8 @@ impl Waiting {
         }
         let (working, over) = mpsc::sync_channel(0);
         let draw = move || draw(&over, &mut AutoStream::always(io::stderr()), screen::width_of_errors());
-        Self(Some((working, thread::spawn(draw))))
+        // Where there is no thread to be had, there is nothing to see.
+        Self(thread::Builder::new().spawn(draw).ok().map(|drawing| (working, drawing)))
     }
 }
 

@@ -43,10 +43,12 @@ pub(super) fn unread(charts: &[Chart], sources: &Sources, unparsed: &[Unparsed])
     let folders: Vec<&str> = charts.iter().map(|chart| if chart.path == "." { "" } else { &chart.path }).collect();
     let is_template = |document: &&Unparsed| rendered_with(sources[document.at.source].path(), &folders).is_some();
     let told = charts.iter().map(|chart| {
-        let count =
-            if chart.templates == 1 { "its template".to_owned() } else { format!("its {} templates", chart.templates) };
+        let unread = match chart.templates {
+            1 => "its template was".to_owned(),
+            several => format!("its {several} templates were"),
+        };
         let reason = format!(
-            "the chart `{}` is not rendered, so {count} were not read; audit what it renders: `{}`",
+            "the chart `{}` is not rendered, so {unread} not read; audit what it renders: `{}`",
             chart.path,
             chart.command()
         );
