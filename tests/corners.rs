@@ -225,6 +225,34 @@ fn a_protocol_that_is_not_named_may_be_either() {
     assert_eq!(of(&format!("http: [{{{to}}}], tcp: [{{{to}}}]")), [""; 0]);
 }
 
+/// What pods say of their own redirection: an empty list of addresses redirects nothing, an unknown mode changes nothing.
+#[test]
+fn annotations_say_what_is_redirected() {
+    let of = |annotation: &str| {
+        said(&with(&[("{labels: {app: app}}", &format!("{{labels: {{app: app}}, annotations: {{{annotation}}}}}"))]))
+    };
+    assert_eq!(of("traffic.sidecar.istio.io/includeOutboundIPRanges: \"\""), ["capture-excluded/include-ranges"]);
+    assert_eq!(of("traffic.sidecar.istio.io/includeOutboundIPRanges: \"*\""), [""; 0]);
+    assert_eq!(of("traffic.sidecar.istio.io/includeOutboundIPRanges: 10.0.0.0/8"), ["capture-excluded/include-ranges"]);
+    assert_eq!(of("traffic.sidecar.istio.io/excludeOutboundPorts: \"443\""), ["capture-excluded/ports"]);
+    assert_eq!(of("inject.istio.io/templates: \"sidecar,custom\""), [""; 0]);
+    assert_eq!(of("inject.istio.io/templates: gateway"), ["capture-excluded/template"]);
+    assert_eq!(of("sidecar.istio.io/interceptionMode: TPROXY"), [""; 0]);
+    assert_eq!(of("proxy.istio.io/config: \"interceptionMode: NONE\""), ["capture-excluded/mode-none"]);
+}
+
+/// Where the mesh exports nothing by default, the gateway's rule and service are its namespace's own.
+#[test]
+fn the_mesh_says_what_is_exported_by_default() {
+    let of = |field: &str| {
+        let narrow = format!("accessLogFile: /dev/stdout\n    {field}: [.]");
+        said(&with(&[("accessLogFile: /dev/stdout", &narrow)]))
+    };
+    assert_eq!(of("defaultVirtualServiceExportTo"), [""; 0]);
+    assert_eq!(of("defaultServiceExportTo"), ["broken-gateway-hop/service-hidden"]);
+    assert_eq!(of("defaultDestinationRuleExportTo"), ["intended-path-broken/mesh", "missing-istio-mutual/missing"]);
+}
+
 /// The gateway knows a host by any entry that it sees.
 #[test]
 fn a_second_entry_need_not_be_exported_to_the_gateway() {
