@@ -23,6 +23,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("rule", &["config", "analysis", "model", "finding", "source", "traffic"]),
     ("rules", &["rule", "config", "analysis", "model", "finding", "source", "traffic"]),
     ("triage", &["config", "finding", "source"]),
+    ("places", &["triage", "config", "scope", "resource", "finding", "source"]),
     ("repair", &["triage", "finding", "source"]),
     ("report", &["triage", "config", "rule", "finding", "source"]),
     // Listings of what an analysis knows, not of findings.

@@ -206,6 +206,25 @@ fn a_route_that_the_gateway_does_not_see_is_none() {
     );
 }
 
+/// A port whose protocol is not named is looked up as requests and as connections: each list must lead to the gateway.
+#[test]
+fn a_protocol_that_is_not_named_may_be_either() {
+    let to = "route: [{destination: {host: egress-gateway, port: {number: 80}}}]";
+    let of = |lists: &str| {
+        let entry = entry(
+            "istio-egress",
+            "hosts: [other.example], exportTo: [istio-egress, team-x], resolution: DNS, ports: [{number: 80, name: web}]",
+        );
+        let hops = format!("hosts: [other.example], exportTo: [istio-egress, team-x], gateways: [mesh], {lists}");
+        let found = findings(&(entry + &route("istio-egress", &hops)));
+        let direct = found.into_iter().filter(|(rule, ..)| *rule == "route-skips-gateway");
+        direct.map(|(.., said)| said.rsplit(": ").next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&format!("http: [{{{to}}}]")), ["virtual service `own` has no `tcp` route for it"]);
+    assert_eq!(of(&format!("tcp: [{{{to}}}]")), ["virtual service `own` has no `http` route for it"]);
+    assert_eq!(of(&format!("http: [{{{to}}}], tcp: [{{{to}}}]")), [""; 0]);
+}
+
 /// The gateway knows a host by any entry that it sees.
 #[test]
 fn a_second_entry_need_not_be_exported_to_the_gateway() {

@@ -67,7 +67,7 @@ fn ways(parts: &[String], version: Option<(u32, u32)>) -> Vec<String> {
             let to = match way.to {
                 Target::Host(Unrouted::NoVirtualService) => "straight".to_owned(),
                 Target::Host(Unrouted::NotKnown(_)) => "straight, unknown".to_owned(),
-                Target::Host(Unrouted::NotCovered(_)) => "straight, uncovered".to_owned(),
+                Target::Host(Unrouted::NotCovered(..)) => "straight, uncovered".to_owned(),
                 Target::Gateway(..) => "gateway".to_owned(),
                 Target::Outside(to) => format!("out to {}", to.host),
                 Target::Mirror(to) => format!("copy to {}", to.host),

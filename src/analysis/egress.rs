@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{
-    Entity, Estate, Gateway, GatewayReference, Labels, Role, Route, Server, Text, VirtualService, Workload,
-};
+use crate::model::{Entity, Estate, Gateway, Labels, Role, Server, Text, VirtualService, Workload};
 use crate::traffic::PortSet;
 
 /// The proxies through which traffic leaves the mesh.
@@ -82,15 +80,10 @@ impl Egress<'_> {
     /// The ports to which the proxies send what they are given to send on, as routes through them say.
     #[must_use]
     pub fn ports_beyond(&self, estate: &Estate<'_>) -> PortSet {
-        let gateways = self.proxies.iter().flat_map(|proxy| &proxy.gateways).map(|&gateway| {
-            let gateway = &estate.mesh.gateways[gateway];
-            GatewayReference::Named { namespace: gateway.namespace, name: gateway.name.value }
-        });
-        let gateways: Vec<GatewayReference<'_>> = gateways.collect();
-        let routes = estate.mesh.virtual_services.iter().flat_map(|service| {
-            let through = |route: &&Route<'_>| service.taken_by(route).any(|(taker, _)| gateways.contains(&taker));
-            service.routes.iter().filter(through)
-        });
+        let gateways = self.proxies.iter().flat_map(|proxy| &proxy.gateways);
+        let gateways: Vec<_> = gateways.map(|&gateway| estate.mesh.gateways[gateway].reference()).collect();
+        let services = estate.mesh.virtual_services.iter();
+        let routes = services.flat_map(|service| service.routes_of(|taker| gateways.contains(&taker)));
         let beyond = routes.flat_map(|route| &route.destinations).filter(|to| !to.host.ends_with(".svc.cluster.local"));
         let ports = beyond.filter_map(|to| u16::try_from(to.port?).ok());
         ports.fold(PortSet::empty(), |all, port| all.union(&PortSet::single(port)))
@@ -219,10 +212,7 @@ fn made_hosts<'e, 'a>(gateway: &'e Gateway<'a>, estate: &'a Estate<'a>) -> impl 
 
 /// The hosts that sidecars are told to send to.
 fn sent_to<'a>(estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
-    let routes = estate.mesh.virtual_services.iter().flat_map(|service| {
-        let by_sidecars = |(taker, _)| taker == GatewayReference::Mesh;
-        service.routes.iter().filter(move |route| service.taken_by(route).any(by_sidecars))
-    });
+    let routes = estate.mesh.virtual_services.iter().flat_map(VirtualService::routes_of_sidecars);
     routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str())
 }
 
@@ -231,7 +221,7 @@ fn sent_to<'a>(estate: &'a Estate<'a>) -> impl Iterator<Item = &'a str> {
 fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> BTreeSet<&'a str> {
     let own = estate.mesh.gateways[index].reference();
     let services = || estate.mesh.virtual_services.iter();
-    let is_through = |service: &&VirtualService<'_>| service.gateways.contains(&own) || takes_part(service, own);
+    let is_through = |service: &&VirtualService<'_>| service.gateways.contains(&own);
     let mut hosts = BTreeSet::new();
     for through in services().filter(is_through) {
         hosts.extend(first_hops(through));
@@ -247,13 +237,7 @@ fn route_hosts<'a>(index: usize, estate: &'a Estate<'a>) -> BTreeSet<&'a str> {
 
 /// The services of the cluster to which a virtual service has sidecars send.
 fn first_hops<'a>(service: &'a VirtualService<'a>) -> impl Iterator<Item = &'a str> {
-    let by_sidecars = |route: &&Route<'_>| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh);
-    let routes = service.routes.iter().filter(by_sidecars);
-    let hosts = routes.flat_map(|route| &route.destinations).map(|destination| destination.host.as_str());
+    let destinations = service.routes_of_sidecars().flat_map(|route| &route.destinations);
+    let hosts = destinations.map(|destination| destination.host.as_str());
     hosts.filter(|host| host.ends_with(".svc.cluster.local"))
-}
-
-/// Whether a gateway takes a route of a virtual service.
-fn takes_part(service: &VirtualService<'_>, gateway: GatewayReference<'_>) -> bool {
-    service.routes.iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == gateway))
 }

@@ -13,7 +13,7 @@ use super::destinations::{answered, google_private, google_restricted};
 use super::egress::{Egress, EgressProxy};
 use super::network_policy::{Dataplane, Target, UnseenPods};
 use super::resolver::{KUBE_DNS, METADATA_ADDRESS, NODE_LOCAL_ADDRESS, NODE_LOCAL_DNS, RESOLVER_NAMESPACE, resolvers};
-use crate::model::{Action, AuthorizationPolicy, Clause, Estate, GatewayReference, Labels, Workload};
+use crate::model::{Action, AuthorizationPolicy, Clause, Estate, Labels, Workload};
 use crate::traffic::{AddressSet, Protocol};
 
 /// What a need is for.
@@ -247,8 +247,7 @@ pub fn proxy_target<'a>(proxy: &EgressProxy<'a>) -> Option<Target<'a>> {
 fn routed_ports(proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> BTreeMap<i64, FxHashSet<usize>> {
     let mut found: BTreeMap<i64, FxHashSet<usize>> = BTreeMap::new();
     for service in &estate.mesh.virtual_services {
-        let by_sidecars = |route: &&_| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh);
-        let destinations = service.routes.iter().filter(by_sidecars).flat_map(|route| &route.destinations);
+        let destinations = service.routes_of_sidecars().flat_map(|route| &route.destinations);
         let to_proxy = destinations.filter(|destination| proxy.hosts.contains(destination.host.as_str()));
         for port in to_proxy.filter_map(|destination| destination.port).collect::<BTreeSet<i64>>() {
             let all = estate.namespaces.iter().enumerate();

@@ -309,7 +309,7 @@ fn leads_out(gateway: &Gateway<'_>, mesh: &Mesh<'_>) -> bool {
     let asks =
         |service: &&VirtualService<'_>| service.hosts.iter().any(|host| host.value != "*" && is_external(host.value));
     mesh.virtual_services.iter().filter(|service| service.gateways.contains(&own)).filter(asks).any(|service| {
-        let through = service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == own));
+        let through = service.routes_of(|taker| taker == own);
         through.flat_map(|route| &route.destinations).any(|destination| is_external(&destination.host))
     })
 }

@@ -229,6 +229,19 @@ impl<'a> VirtualService<'a> {
         let takers = all.flat_map(|(gateways, port)| gateways.iter().map(move |one| (*one, port)));
         takers.filter(|(taker, _)| self.gateways.contains(taker))
     }
+
+    /// The routes that some proxies take.
+    pub fn routes_of<'r>(
+        &'r self,
+        is_meant: impl Fn(GatewayReference<'a>) -> bool + 'r,
+    ) -> impl Iterator<Item = &'r Route<'a>> {
+        self.routes.iter().filter(move |route| self.taken_by(route).any(|(taker, _)| is_meant(taker)))
+    }
+
+    /// The routes that sidecars take.
+    pub fn routes_of_sidecars(&self) -> impl Iterator<Item = &Route<'a>> {
+        self.routes_of(|taker| taker == GatewayReference::Mesh)
+    }
 }
 
 /// `mesh`, `name` in the own namespace, or `namespace/name`.

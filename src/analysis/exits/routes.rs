@@ -88,7 +88,7 @@ impl<'e, 'a> Routes<'e, 'a> {
             Target::Mirror(to) => {
                 (format!("its proxy sends a copy of what is for `{host}` to `{}`", to.host), to.host_at)
             }
-            Target::Host(Unrouted::NotCovered(service)) => {
+            Target::Host(Unrouted::NotCovered(service, _)) => {
                 (format!("no route of `{}` takes this port of `{host}` to the gateway", service.name), service.name.at)
             }
             Target::Host(Unrouted::NotKnown(service)) => {

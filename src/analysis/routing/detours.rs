@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::clients::Client;
 use super::flows::{Flow, Target};
 use super::resolver::Resolver;
-use crate::model::{
-    Destination, EntryPort, Estate, GatewayReference, PortProtocol, Service, ServiceEntry, Text, VirtualService,
-};
+use crate::model::{Destination, EntryPort, Estate, PortProtocol, Route, Service, ServiceEntry, Text, VirtualService};
 
 /// The virtual services for sidecars that lead to hosts outside, as far as they themselves tell.
 pub(super) fn leading_out<'a>(estate: &'a Estate<'a>, resolver: &Resolver<'_>) -> Vec<&'a VirtualService<'a>> {
@@ -48,11 +46,9 @@ fn is_of_mesh(host: &str, estate: &Estate<'_>) -> bool {
 /// Whether some route of sidecars leads to a host outside.
 fn leads_out(service: &VirtualService<'_>, resolver: &Resolver<'_>) -> bool {
     let out = |to: &Destination<'_>| resolver.outside.holds(&to.host);
-    let routes = service
-        .routes
-        .iter()
-        .filter(|route| route.delegate.is_some() || route.destinations.iter().chain(&route.mirrors).any(out));
-    routes.into_iter().any(|route| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh))
+    let leads =
+        |route: &Route<'_>| route.delegate.is_some() || route.destinations.iter().chain(&route.mirrors).any(out);
+    service.routes_of_sidecars().any(leads)
 }
 
 /// The ports of a service of the cluster and what they speak; one that is not known where the service is not in the input.

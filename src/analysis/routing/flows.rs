@@ -6,7 +6,9 @@ use super::hosts::Doubt;
 use super::resolver::Resolver;
 use super::scope::PulledIn;
 use crate::analysis::egress::Egress;
-use crate::model::{Destination, EntryPort, Estate, PortProtocol, Route, ServiceEntry, Text, VirtualService};
+use crate::model::{
+    Destination, EntryPort, Estate, PortProtocol, Route, RouteKind, ServiceEntry, Text, VirtualService,
+};
 
 /// Where the sidecars of a client send what is meant for a host and port of a service entry that they know, or for a host
 /// of the mesh that a route takes out of it.
@@ -66,8 +68,8 @@ pub enum Unrouted<'a> {
     NoVirtualService,
     /// This one leads to the gateway, and the client does not know it.
     NotKnown(&'a VirtualService<'a>),
-    /// This one is for the host and has no route for the port and its protocol.
-    NotCovered(&'a VirtualService<'a>),
+    /// This one is for the host and has no route for the port in the list that its protocol is looked up in.
+    NotCovered(&'a VirtualService<'a>, RouteKind),
 }
 
 /// Follows what all clients may send to all hosts outside of the mesh that they know: because their Sidecars take them in,

@@ -1,7 +1,7 @@
 //! Which Gateway objects configure the egress proxies, and which virtual services may bind to them (semantics C.7).
 
 use crate::analysis::egress::{Egress, EgressProxy};
-use crate::model::{Estate, Gateway, GatewayReference, Route, RoutesFrom, Server, Text, VirtualService};
+use crate::model::{Estate, Gateway, Route, RoutesFrom, Server, Text, VirtualService};
 use crate::source::Location;
 use crate::traffic::HostPattern;
 
@@ -115,11 +115,8 @@ pub fn names(service: &VirtualService<'_>, gateway: &Gateway<'_>) -> bool {
 /// Whether a virtual service sends what sidecars have to an egress proxy.
 #[must_use]
 pub fn leads_to_gateway(service: &VirtualService<'_>, egress: &Egress<'_>) -> bool {
-    let by_sidecars =
-        service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh));
-    by_sidecars
-        .flat_map(|route| &route.destinations)
-        .any(|to| egress.proxies.iter().any(|proxy| proxy.hosts.contains(to.host.as_str())))
+    let mut destinations = service.routes_of_sidecars().flat_map(|route| &route.destinations);
+    destinations.any(|to| egress.proxies.iter().any(|proxy| proxy.hosts.contains(to.host.as_str())))
 }
 
 /// Whether a server of a gateway takes a route of a virtual service, as far as the ports tell.

@@ -14,7 +14,7 @@ mod scope;
 
 use super::capture::Capture;
 use super::egress::Egress;
-use crate::model::Estate;
+use crate::model::{Estate, GatewayReference};
 
 pub use breadth::{Breadth, breadth};
 pub use clients::Client;
@@ -46,6 +46,12 @@ impl Routing<'_> {
     #[must_use]
     pub fn is_central(&self, namespace: &str) -> bool {
         self.central.contains(&namespace)
+    }
+
+    /// Whether a gateway opens listeners on egress proxies.
+    #[must_use]
+    pub fn is_egress(&self, gateway: GatewayReference<'_>, estate: &Estate<'_>) -> bool {
+        self.gateways.iter().any(|&index| estate.mesh.gateways[index].reference() == gateway)
     }
 }
 

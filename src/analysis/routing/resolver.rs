@@ -80,7 +80,8 @@ impl<'a> Resolver<'a> {
                 let (taken, mut found) = self.taken(service, *kind, &request);
                 if !taken {
                     let partial = !found.is_empty();
-                    let rest = unrouted(Unrouted::NotCovered(service)).into_iter().map(|way| Way { partial, ..way });
+                    let rest =
+                        unrouted(Unrouted::NotCovered(service, *kind)).into_iter().map(|way| Way { partial, ..way });
                     found.extend(rest);
                 }
                 ways.extend(found.into_iter().map(|way| Way { doubt, ..way }));

@@ -4,9 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Client, ClientView, DestinationRules, Target};
 use crate::analysis::egress::{Egress, EgressProxy};
-use crate::model::{
-    ClientMode, Destination, Estate, GatewayReference, Labels, Role, Server, ServerMode, VirtualService,
-};
+use crate::model::{ClientMode, Destination, Estate, Labels, Role, Server, ServerMode, VirtualService};
 use crate::traffic::HostPattern;
 
 /// One way by which the sidecars of a namespace reach an egress proxy whose listener can know its clients.
@@ -72,9 +70,7 @@ fn through<'e, 'a>(
     service: &'e VirtualService<'a>,
     found: &mut Vec<Approach<'e, 'a>>,
 ) {
-    let by_sidecars =
-        service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh));
-    let destinations = by_sidecars.flat_map(|route| &route.destinations);
+    let destinations = service.routes_of_sidecars().flat_map(|route| &route.destinations);
     for destination in destinations.filter(|to| proxy.hosts.contains(to.host.as_str())) {
         if !may_identify(destination.port, proxy, estate) {
             continue;

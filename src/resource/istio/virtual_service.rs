@@ -20,6 +20,18 @@ pub enum RouteKind {
     Tcp,
 }
 
+impl RouteKind {
+    /// The list's key.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tls => "tls",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
 /// One entry of `http`, `tls` or `tcp`: matches of which one must hold, and destinations.
 #[derive(Clone, Debug)]
 pub struct Route<'a> {

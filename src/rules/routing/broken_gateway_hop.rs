@@ -46,7 +46,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 fn first_hops(service: &VirtualService<'_>, audit: &Audit<'_>) -> Vec<Finding> {
     let estate = audit.estate;
     let mut found = Vec::new();
-    for route in service.routes.iter().filter(|route| by_sidecars(service, route)) {
+    for route in service.routes_of_sidecars() {
         for to in &route.destinations {
             let Some(proxy) = audit.facts.egress.proxies.iter().find(|proxy| proxy.hosts.contains(to.host.as_str()))
             else {
@@ -60,10 +60,6 @@ fn first_hops(service: &VirtualService<'_>, audit: &Audit<'_>) -> Vec<Finding> {
         }
     }
     found
-}
-
-fn by_sidecars(service: &VirtualService<'_>, route: &Route<'_>) -> bool {
-    service.taken_by(route).any(|(taker, _)| taker == GatewayReference::Mesh)
 }
 
 /// The hosts that a route is for: the names of TLS where it has some.
@@ -135,13 +131,9 @@ fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate:
             (message, Some((service.name.at, format!("virtual service `{}` is not exported to it", service.name))))
         }
         Onward::NoRoute(listener, kind) => {
-            let list = match kind {
-                RouteKind::Http => "http",
-                RouteKind::Tls => "tls",
-                RouteKind::Tcp => "tcp",
-            };
             let message = format!(
-                "egress gateway `{gateway}` has no `{list}` route for `{host}`, so it refuses what sidecars send"
+                "egress gateway `{gateway}` has no `{}` route for `{host}`, so it refuses what sidecars send",
+                kind.as_str()
             );
             (message, Some((listener.name.at, "the gateway that listens there".to_owned())))
         }
@@ -155,11 +147,8 @@ fn second_hop(host: &str, to: &Destination<'_>, proxy: &EgressProxy<'_>, estate:
 fn without_first_hop(service: &VirtualService<'_>, audit: &Audit<'_>) -> Option<Finding> {
     let mesh = &audit.estate.mesh;
     let gateway = audit.facts.routing.gateways.iter().map(|&index| &mesh.gateways[index]).find(|gateway| {
-        let leads_out = |route: &&Route<'_>| {
-            service.taken_by(route).any(|(taker, _)| taker == gateway.reference())
-                && route.destinations.iter().any(|to| audit.facts.routing.outside.holds(&to.host))
-        };
-        service.routes.iter().any(|route| leads_out(&route))
+        let mut routes = service.routes_of(|taker| taker == gateway.reference());
+        routes.any(|route| route.destinations.iter().any(|to| audit.facts.routing.outside.holds(&to.host)))
     })?;
     let host = service.hosts.first().filter(|host| host.value != "*")?;
     let pattern = HostPattern::new(host.value);

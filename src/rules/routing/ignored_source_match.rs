@@ -57,15 +57,6 @@ fn is_egress(service: &VirtualService<'_>, route: &Route<'_>, audit: &Audit<'_>)
     let mesh = &audit.estate.mesh;
     let is_outside = |host: &str| mesh.service_entries.iter().any(|entry| entry.external && entry.covers(host));
     let is_gateway = |host: &str| audit.facts.egress.proxies.iter().any(|proxy| proxy.hosts.contains(host));
-    let on_gateway = |taker| {
-        audit
-            .facts
-            .routing
-            .gateways
-            .iter()
-            .map(|&index| &mesh.gateways[index])
-            .any(|gateway| taker == gateway.reference())
-    };
     route.destinations.iter().any(|to| is_outside(&to.host) || is_gateway(&to.host))
-        || service.taken_by(route).any(|(taker, _)| on_gateway(taker))
+        || service.taken_by(route).any(|(taker, _)| audit.facts.routing.is_egress(taker, audit.estate))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::routing::{Doubt, Flow, Target, Unrouted, Way, is_google};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::model::{Destination, PortProtocol, VirtualService};
+use crate::model::{Destination, RouteKind, VirtualService};
 use crate::rule::{Audit, Rule};
 use crate::source::Location;
 
@@ -63,12 +63,9 @@ fn fault<'a>(flow: &Flow<'a>, way: &Way<'a>) -> Option<(Location, &'static str, 
             let what = format!("send to `{host}` themselves: they do not know virtual service `{}`", service.name);
             (host.at, "not-imported", what, Some(service))
         }
-        Target::Host(Unrouted::NotCovered(service)) => {
-            let (variant, list) = match flow.port.protocol {
-                PortProtocol::Tls => ("tls-uncovered", "tls"),
-                PortProtocol::Tcp => ("port-uncovered", "tcp"),
-                _ => ("port-uncovered", "http"),
-            };
+        Target::Host(Unrouted::NotCovered(service, kind)) => {
+            let variant = if kind == RouteKind::Tls { "tls-uncovered" } else { "port-uncovered" };
+            let list = kind.as_str();
             let lacks = match way.partial {
                 true => format!("virtual service `{}` has a `{list}` route for a part of it alone", service.name),
                 false => format!("virtual service `{}` has no `{list}` route for it", service.name),

@@ -75,7 +75,7 @@ fn leading_to(entry: &ServiceEntry<'_>, proxy: &EgressProxy<'_>, estate: &Estate
         estate.mesh.service_entries.iter().any(|other| other.covers(host) && seen(other))
     };
     estate.mesh.virtual_services.iter().find_map(|service| {
-        let routes = service.routes.iter().filter(|route| service.taken_by(route).any(|(taker, _)| own(taker)));
+        let routes = service.routes_of(own);
         let mut destinations = routes.flat_map(|route| &route.destinations);
         destinations.find(|to| entry.covers(&to.host) && !is_known(&to.host)).map(|to| to.host_at)
     })

@@ -59,18 +59,8 @@ fn on_gateways<'e, 'a>(
     audit: &'e Audit<'a>,
 ) -> impl Iterator<Item = (&'e VirtualService<'a>, &'e Destination<'a>)> + 'e {
     let mesh = &audit.estate.mesh;
-    let is_ours = move |taker| {
-        audit
-            .facts
-            .routing
-            .gateways
-            .iter()
-            .map(|&index| &mesh.gateways[index])
-            .any(|gateway| taker == gateway.reference())
-    };
     mesh.virtual_services.iter().flat_map(move |service| {
-        let routes =
-            service.routes.iter().filter(move |route| service.taken_by(route).any(|(taker, _)| is_ours(taker)));
+        let routes = service.routes_of(|taker| audit.facts.routing.is_egress(taker, audit.estate));
         routes.flat_map(|route| &route.destinations).map(move |to| (service, to))
     })
 }

@@ -38,7 +38,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
             binding(gateway, server, caller.asker.namespace),
             self.by_consent(&door, consent),
         ];
-        steps.extend(super::beyond(&door, self.estate, self.facts, self.pools));
+        steps.extend(super::beyond::beyond(&door, self.estate, self.facts, self.pools));
         let verdict = Verdict::of(&steps);
         let traffic = on_port(leaves);
         let sample = traffic.first().unwrap_or(super::ANY);
