@@ -156,25 +156,6 @@ fn only_the_document_goes_to_standard_output() {
 }
 
 #[test]
-fn several_documents_at_once() {
-    let estate = folder(&[("a.yaml", WITH_ERROR)]);
-    let outputs = folder(&[]);
-    let file = |name: &str| outputs.path().join(name).display().to_string();
-    let (json, sarif) = (file("out.json"), file("out.sarif"));
-    let arguments = [
-        "check", "--format", "json", "--output", &json, "--format", "sarif", "--output", &sarif, "--format", "terminal",
-    ];
-    let ran = run(estate.path(), &arguments);
-    assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert!(ran.stdout.contains("missing-egress-isolation"));
-    assert_eq!(parsed(&common::text(Path::new(&json)))["schema"], 1);
-    assert_eq!(parsed(&common::text(Path::new(&sarif)))["version"], "2.1.0");
-
-    assert_eq!(run(estate.path(), &["check", "--format", "json", "--format", "sarif"]).code, 2);
-    assert_eq!(run(estate.path(), &["check", "--output", "no/such/folder/x.json", "--format", "json"]).code, 2);
-}
-
-#[test]
 fn settings_are_found_from_the_audited_folder_upwards() {
     let off = "rules: {missing-egress-isolation: off}\n";
     let only = ["--rule", "missing-egress-isolation"];
@@ -268,14 +249,44 @@ fn boxes_are_for_terminals_that_have_them() {
 #[test]
 fn a_reader_who_leaves_is_no_error() {
     let estate = folder(&[("a.yaml", WITH_ERROR)]);
-    let mut child = palisade(estate.path(), &["check"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("the program ends");
-    assert_eq!((output.status.code(), ran(&output).stderr), (Some(1), String::new()));
+    let cases: [(&[&str], i32); 9] = [
+        (&["check"], 1),
+        (&["paths"], 0),
+        (&["graph"], 0),
+        (&["connections"], 0),
+        (&["diff", "a.yaml", "a.yaml"], 0),
+        (&["rules"], 0),
+        (&["explain", "host-network-workload"], 0),
+        (&["man"], 0),
+        (&["completions", "bash"], 0),
+    ];
+    for (arguments, code) in cases {
+        let mut command = palisade(estate.path(), arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("the program ends");
+        assert_eq!((output.status.code(), ran(&output).stderr), (Some(code), String::new()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_says_what_to_do_where_it_cannot() {
+    let estate = folder(&[("ok/a.yaml", CLEAN), ("empty/README", "no manifests here\n")]);
+    let cases: [(&[&str], &str); 6] = [
+        (&["nowhere"], "name the folders or files that hold the manifests"),
+        (&["empty"], "name where the manifests are"),
+        (&["-"], "nothing to audit in standard input"),
+        (&["ok", "--output", "no/such/file"], "there is no folder no/such; make it first"),
+        (&["ok", "--config", "none.yaml"], "cannot read `none.yaml`"),
+        (&["ok", "--formta", "json"], "a similar argument exists: '--format'"),
+    ];
+    for command in ["check", "paths", "graph", "connections"] {
+        for (arguments, said) in cases {
+            let ran = run(estate.path(), &[&[command], arguments].concat());
+            assert_eq!(ran.code, 2, "{command} {arguments:?}");
+            assert!(ran.stderr.contains(said), "{command} {arguments:?}: {}", ran.stderr);
+        }
+    }
 }
 
 #[test]
