@@ -158,10 +158,20 @@ fn address() -> impl Strategy<Value = Ipv4Addr> {
 
 fn block() -> impl Strategy<Value = Block> {
     let sizes = prop::sample::select(vec![0, 8, 23, 24, 25, 28, 31, 32]);
-    (address(), sizes).prop_map(|(address, size)| {
-        let mask = u32::MAX.checked_shl(32 - u32::from(size)).unwrap_or(0);
-        Block(Ipv4Addr::from(u32::from(address) & mask), size)
-    })
+    (address(), sizes).prop_map(|(address, size)| Block(Ipv4Addr::from(u32::from(address) & mask(size)), size))
+}
+
+fn mask(bits: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0)
+}
+
+/// Blocks, each moved into another one, of which it is then a true part: what else stands under `except` is rejected.
+fn parts(Block(whole, bits): Block, blocks: &[Block]) -> Vec<Block> {
+    let within = |Block(address, own): &Block| {
+        let address = u32::from(whole) | (u32::from(*address) & !mask(bits) & mask(*own));
+        Block(Ipv4Addr::from(address), *own)
+    };
+    blocks.iter().filter(|block| block.1 > bits).map(within).collect()
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
@@ -195,7 +205,7 @@ fn peer() -> impl Strategy<Value = Peer> {
     });
     prop_oneof![
         3 => selectors,
-        1 => (block(), vec(block(), 0..=2)).prop_map(|(block, except)| Peer::Block(block, except)),
+        1 => (block(), vec(block(), 0..=2)).prop_map(|(block, except)| Peer::Block(block, parts(block, &except))),
     ]
 }
 
