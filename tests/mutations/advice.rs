@@ -62,6 +62,7 @@ fn edited(files: &Files, suggested: &Suggested, place: Option<&(String, usize)>)
         "unbind" => change(&mut files, path, *line, |document| document["subjects"] = Value::Sequence(Vec::new())),
         "untolerate" => change(&mut files, path, *line, |document| {
             let key = suggested.what.split('`').nth(1).expect("the key is named").to_owned();
+            let document = named(document, object);
             let kind = document["kind"].as_str().unwrap_or_default().to_owned();
             let template =
                 if kind == "CronJob" { &mut document["spec"]["jobTemplate"]["spec"] } else { &mut document["spec"] };
@@ -81,6 +82,19 @@ fn edited(files: &Files, suggested: &Suggested, place: Option<&(String, usize)>)
     files
 }
 
+/// The object of a name in a document: itself, or an item of the list that it is.
+fn named<'d>(document: &'d mut Value, object: &str) -> &'d mut Value {
+    let is_list = document["kind"] == "List";
+    let name = object.rsplit('/').next().unwrap_or_default();
+    let is_named = |item: &&mut Value| {
+        item["metadata"]["name"] == name && object.contains(&format!("/{}/", item["kind"].as_str().unwrap_or_default()))
+    };
+    if !is_list {
+        return document;
+    }
+    document["items"].as_sequence_mut().and_then(|items| items.iter_mut().find(is_named)).expect("the object is there")
+}
+
 /// Changes the document of a file that a line is in.
 fn change(files: &mut Files, path: &str, line: usize, with: impl FnOnce(&mut Value)) {
     let content = files.get_mut(path).expect("the file is there");
@@ -90,7 +104,12 @@ fn change(files: &mut Files, path: &str, line: usize, with: impl FnOnce(&mut Val
     let own = parts[number].trim_start_matches('-').to_owned();
     let mut document: Value = serde_yaml::from_str(&own).expect("this is YAML");
     with(&mut document);
-    parts[number] = format!("\n{}", serde_yaml::to_string(&document).expect("it can be written"));
+    let text = if path.ends_with(".json") {
+        serde_json::to_string_pretty(&document).expect("it can be written")
+    } else {
+        serde_yaml::to_string(&document).expect("it can be written")
+    };
+    parts[number] = format!("\n{text}");
     *content = parts.join("\n---");
 }
 
