@@ -104,7 +104,7 @@ fn change(files: &mut Files, path: &str, line: usize, with: impl FnOnce(&mut Val
     let own = parts[number].trim_start_matches('-').to_owned();
     let mut document: Value = serde_yaml::from_str(&own).expect("this is YAML");
     with(&mut document);
-    let text = if path.ends_with(".json") {
+    let text = if content.starts_with('{') {
         serde_json::to_string_pretty(&document).expect("it can be written")
     } else {
         serde_yaml::to_string(&document).expect("it can be written")
