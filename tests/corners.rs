@@ -119,6 +119,22 @@ fn the_nearest_rule_counts_alone() {
     assert_eq!(said(&with(&hidden)), ["intended-path-broken/mesh", "missing-istio-mutual/missing"]);
 }
 
+/// Where nothing sets TLS, sidecars speak mutual TLS with pods that carry the label of a sidecar, unless the mesh switches that
+/// off; what a rule sets counts whatever the pods carry.
+#[test]
+fn mutual_tls_is_automatic_for_labelled_pods_alone() {
+    const PODS: &str = "labels: {istio: egress-gateway}";
+    const LABELLED: (&str, &str) = (PODS, "labels: {istio: egress-gateway, security.istio.io/tlsMode: istio}");
+    let unset = (MUTUAL, "trafficPolicy: {loadBalancer: {simple: RANDOM}}");
+    let disabled = (MUTUAL, "trafficPolicy: {tls: {mode: DISABLE}}");
+    let off = ("accessLogFile: /dev/stdout", "accessLogFile: /dev/stdout\n    enableAutoMtls: false");
+    let missing = ["intended-path-broken/mesh", "missing-istio-mutual/missing"];
+    assert_eq!(said(&with(&[unset])), missing);
+    assert_eq!(said(&with(&[unset, LABELLED])), [""; 0]);
+    assert_eq!(said(&with(&[unset, LABELLED, off])), missing);
+    assert_eq!(said(&with(&[disabled, LABELLED])), ["intended-path-broken/mesh", "missing-istio-mutual/disabled"]);
+}
+
 /// A rule for certain pods counts for these, and for no others of the namespace.
 #[test]
 fn a_rule_for_certain_pods_counts_for_these() {

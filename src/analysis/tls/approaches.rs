@@ -48,14 +48,13 @@ impl Approach<'_, '_> {
     }
 }
 
-/// Every way by which sidecars reach egress proxies. Left out are proxies that automatic mutual TLS covers, and listeners
-/// that forward TLS unread and so know nobody.
+/// Every way by which sidecars reach egress proxies. Left out are those that automatic mutual TLS covers, and listeners that
+/// forward TLS unread and so know nobody.
 #[must_use]
 pub fn approaches<'e, 'a>(estate: &'e Estate<'a>, egress: &'e Egress<'a>) -> Vec<Approach<'e, 'a>> {
     let (rules, picked) = (DestinationRules::new(estate), picked(estate));
     let mut found = Vec::new();
-    let is_automatic = estate.mesh.auto_mtls_off.is_none();
-    for proxy in egress.proxies.iter().filter(|proxy| !(is_automatic && is_labelled(proxy))) {
+    for proxy in &egress.proxies {
         for service in &estate.mesh.virtual_services {
             through(estate, (&rules, &picked), proxy, service, &mut found);
         }
@@ -70,6 +69,7 @@ fn through<'e, 'a>(
     service: &'e VirtualService<'a>,
     found: &mut Vec<Approach<'e, 'a>>,
 ) {
+    let is_covered = is_automatic(proxy, estate);
     let destinations = service.routes_of_sidecars().flat_map(|route| &route.destinations);
     for destination in destinations.filter(|to| proxy.hosts.contains(to.host.as_str())) {
         if !may_identify(destination.port, proxy, estate) {
@@ -80,16 +80,20 @@ fn through<'e, 'a>(
         for namespace in namespaces(service, estate) {
             for labels in picked.get(namespace).map_or(&[None][..], Vec::as_slice) {
                 let view = rules.view(Client { namespace, labels: *labels }, target);
-                found.push(Approach { proxy, service, destination, client: namespace, view });
+                if !(is_covered && view.tls.is_none()) {
+                    found.push(Approach { proxy, service, destination, client: namespace, view });
+                }
             }
         }
     }
 }
 
-/// Pods that carry the label of a sidecar's are spoken to with mutual TLS without a rule.
-fn is_labelled(proxy: &EgressProxy<'_>) -> bool {
+/// Whether sidecars speak mutual TLS with a proxy where nothing sets TLS for it: its pods carry the label of those with a
+/// sidecar, which gateways are not given by themselves, and the mesh does not switch that off (semantics MT03, C.7).
+#[must_use]
+pub fn is_automatic(proxy: &EgressProxy<'_>, estate: &Estate<'_>) -> bool {
     let mode = proxy.labels.and_then(|labels| labels.get("security.istio.io/tlsMode"));
-    proxy.workload.is_some() && mode.is_some_and(|mode| mode.value == "istio")
+    estate.mesh.auto_mtls_off.is_none() && mode.is_some_and(|mode| mode.value == "istio")
 }
 
 /// Whether the listener on a port can know its clients at all: one that forwards TLS unread cannot.

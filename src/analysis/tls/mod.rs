@@ -5,7 +5,7 @@ mod approaches;
 mod departures;
 mod peers;
 
-pub use approaches::{Approach, approaches};
+pub use approaches::{Approach, approaches, is_automatic};
 pub use departures::{Departure, departures};
 pub use peers::{PeerRule, peer_rule};
 

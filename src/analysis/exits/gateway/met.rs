@@ -10,7 +10,7 @@ use crate::analysis::exits::kinds::Control;
 use crate::analysis::exits::step::{Holder, Step};
 use crate::analysis::needs::proxy_target;
 use crate::analysis::network_policy::{Answer, Why};
-use crate::analysis::tls::{Client, ClientView, Target as TlsTarget};
+use crate::analysis::tls::{Client, ClientView, Target as TlsTarget, is_automatic};
 use crate::finding::Decision;
 use crate::model::{ClientMode, Destination, Layer, ServerMode};
 use crate::source::Location;
@@ -145,9 +145,6 @@ impl<'e, 'a> Gateways<'e, 'a> {
         let known =
             || said(Decision::Allow, "it knows the workload by its certificate".to_owned(), door.server.mode_at);
         let Some((view, destination)) = self.view(caller, led).zip(led) else { return known() };
-        let labels = self.facts.egress.proxies[door.proxy].labels;
-        let is_labelled =
-            labels.and_then(|labels| labels.get("security.istio.io/tlsMode")).is_some_and(|mode| mode.value == "istio");
         if view.subset_missing {
             let at = destination.subset.map_or(destination.host_at, |subset| subset.at);
             return said(Decision::Deny, "its clients send to a subset that no destination rule has".to_owned(), at);
@@ -159,7 +156,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
                     format!("it asks for a certificate of the mesh, and clients send in mode `{}`", tls.mode.as_str());
                 said(Decision::Deny, reason, tls.at)
             }
-            None if is_labelled => known(),
+            None if is_automatic(&self.facts.egress.proxies[door.proxy], self.estate) => known(),
             None => {
                 let at = view.absent_at.unwrap_or(destination.host_at);
                 said(
