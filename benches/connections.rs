@@ -6,9 +6,14 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
 use palisade::ConnectionOptions;
 use palisade::config::Config;
 use palisade::source::{self, Walk};
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const PER_NAMESPACE: usize = 20;
 

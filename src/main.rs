@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use cli::outputs::print;
 use cli::settings::Fault;
@@ -21,6 +22,10 @@ use palisade::report;
 use palisade::rules::RULES;
 use palisade::source::Walk;
 use palisade::triage::Report;
+
+/// An audit allocates many small pieces on all cores; the system's allocator takes a tenth of its time more.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let Cli { command, color } = Cli::parse();

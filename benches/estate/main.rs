@@ -6,8 +6,13 @@ mod big;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
 use palisade::config::Config;
 use palisade::source::{Sources, Walk};
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn estate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("estate");

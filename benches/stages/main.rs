@@ -10,6 +10,7 @@ use std::path::Path;
 use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
+use mimalloc::MiMalloc;
 use palisade::config::{Config, Ignores};
 use palisade::report::{self, Sarif, Terminal};
 use palisade::rule::Audit;
@@ -17,6 +18,10 @@ use palisade::rules::{self, RULES};
 use palisade::source::{self, Sources, Walk};
 use palisade::triage::{Inputs, Marked, triage};
 use palisade::{Places, analysis, model, resource};
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn stages(criterion: &mut Criterion) {
     let walk = Walk { sources: Sources::new(estate::files()), skipped: Vec::new() };
