@@ -65,7 +65,7 @@ pub fn scopes(sources: &Sources, documents: &[Document<'_>], resources: &Resourc
     for scope in if list.is_empty() { std::slice::from_ref(&whole) } else { list.as_slice() } {
         let is_part = |id: SourceId| scope.sources.contains(&id) && !kustomizations.patches.contains(&id);
         // Estates that share both objects have the same to say of them.
-        problems.extend(objects::doubled(resources, sources, is_part).into_iter().filter(|one| told.insert(one.at)));
+        problems.extend(objects.doubled(sources, is_part).into_iter().filter(|one| told.insert(one.at)));
     }
     Scopes { list, problems }
 }

@@ -268,18 +268,18 @@ pub fn triage(findings: Vec<Marked>, mut inputs: Inputs, objects: &dyn Objects, 
             Reported { finding, level, object, fingerprint, plain, estates, is_own, absorbed, ignore, order, repair };
         (is_touched, reported)
     });
-    let (touched, all): (Vec<bool>, Vec<Reported>) = named.unzip();
+    let (touched, mut findings): (Vec<bool>, Vec<Reported>) = named.unzip();
     let names: Vec<&str> = inputs.estates.iter().map(|(name, _)| name.as_str()).collect();
-    let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &all, &names, config));
-    let (touched, untouched): (Vec<_>, Vec<_>) = all.into_iter().partition(|reported| touched[reported.order]);
-    let untouched = config.changed.as_ref().map(|changed| (untouched.len(), changed.since.clone()));
-    let (suppressed, counted): (Vec<_>, Vec<_>) = touched.into_iter().partition(|reported| reported.ignore.is_some());
+    let baseline = config.baseline.as_ref().map(|baseline| compared(baseline, &findings, &names, config));
+    let untouched = findings.extract_if(.., |reported| !touched[reported.order]).count();
+    let untouched = config.changed.as_ref().map(|changed| (untouched, changed.since.clone()));
+    let suppressed = findings.extract_if(.., |reported| reported.ignore.is_some()).collect();
     let known = config.baseline.as_ref().map(|baseline| (baseline.is_split, baseline.by_name(!names.is_empty())));
-    let is_known = |reported: &Reported| {
+    let is_known = |reported: &mut Reported| {
         let known = known.as_ref().and_then(|(was_split, known)| known.get(reported.name(&names, *was_split)));
         known.is_some_and(|known| estates::was_there(reported.shared_estates(), &names, &known.estates))
     };
-    let (known, findings): (Vec<_>, Vec<_>) = counted.into_iter().partition(is_known);
+    let known = findings.extract_if(.., is_known).collect();
     // After what is ignored is set aside: it neither hides what it would explain nor takes the path along.
     let findings = if config.all { findings } else { absorb::absorb(findings, objects) };
     let verdict = verdict(&findings, &inputs, config);

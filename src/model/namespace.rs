@@ -1,5 +1,7 @@
 //! Namespaces: those that are declared, and those that objects merely stand in.
 
+use rustc_hash::FxHashMap;
+
 use super::mesh::Mesh;
 use super::{Labels, Text};
 use crate::config::Config;
@@ -81,22 +83,26 @@ fn role(name: &str, mesh: &Mesh<'_>, config: &Config) -> Role {
 
 /// All namespaces, sorted by name.
 pub(super) fn namespaces<'a>(list: &'a [Resource<'a>], mesh: &Mesh<'a>, config: &Config) -> Vec<Namespace<'a>> {
-    let mut names: Vec<(Text<'a>, Option<&'a Labels<'a>>)> = Vec::new();
+    let mut known: FxHashMap<&'a str, (Text<'a>, Option<&'a Labels<'a>>)> = FxHashMap::default();
+    // A declaration counts before mentions; the order of files breaks ties.
+    let mut note = |name: Text<'a>, labels: Option<&'a Labels<'a>>| {
+        let first = known.entry(name.value).or_insert((name, labels));
+        if (labels.is_none(), name.at) < (first.1.is_none(), first.0.at) {
+            *first = (name, labels);
+        }
+    };
     for resource in list {
         if matches!(resource.kind, Kind::Namespace) {
-            names.push((resource.meta.name, Some(&resource.meta.labels)));
+            note(resource.meta.name, Some(&resource.meta.labels));
         } else if let Some(namespace) = resource.namespace.filter(|_| lives_in_cluster(&resource.kind)) {
-            names.push((namespace, None));
+            note(namespace, None);
         }
         if let Kind::Operator(operator) = &resource.kind {
-            names.extend(
-                operator.egress_gateways.iter().filter_map(|gateway| gateway.namespace).map(|name| (name, None)),
-            );
+            operator.egress_gateways.iter().filter_map(|gateway| gateway.namespace).for_each(|name| note(name, None));
         }
     }
-    // A declaration comes before mentions, so that it is the one kept; the order of files breaks ties.
-    names.sort_by_key(|(name, labels)| (name.value, labels.is_none(), name.at));
-    names.dedup_by_key(|(name, _)| name.value);
+    let mut names: Vec<_> = known.into_values().collect();
+    names.sort_unstable_by_key(|(name, _)| name.value);
     names.into_iter().map(|(name, labels)| namespace(name, labels, role(name.value, mesh, config))).collect()
 }
 

@@ -139,7 +139,7 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
     let selected = selected_pod_labels(list);
     let mut places: FxHashMap<_, usize> = FxHashMap::default();
     let mut pods = Vec::new();
-    let mut found = Vec::new();
+    let mut found: Vec<Workload<'a>> = Vec::new();
     for resource in list {
         let (Kind::Workload(written), Some(namespace)) = (&resource.kind, resource.namespace) else { continue };
         let Some(index) = find(namespaces, namespace.value) else { continue };
@@ -149,14 +149,12 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
             continue;
         }
         // Pods of one absent owner are one workload as long as nothing can tell them apart.
-        let key = (index, owner, signature(&written.pod, &selected));
-        if let Some(&known) = owner.and_then(|_| places.get(&key)) {
-            let more: &mut Workload<'a> = &mut found[known];
-            more.addresses.extend(addresses(written));
-            continue;
-        }
         if owner.is_some() {
-            places.insert(key, found.len());
+            let known = *places.entry((index, owner, signature(&written.pod, &selected))).or_insert(found.len());
+            if let Some(more) = found.get_mut(known) {
+                more.addresses.extend(addresses(written));
+                continue;
+            }
         }
         found.push(workload(written, &resource.meta, index));
     }

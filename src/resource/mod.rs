@@ -168,7 +168,8 @@ pub fn read<'a>(documents: &'a [Document<'a>], embedded: &'a Embedded<'a>) -> Re
     let folders = gcp::folders(documents);
     let parts: Vec<Resources<'a>> =
         documents.par_iter().map(|document| read_document(document, embedded, &namespaces, &folders)).collect();
-    let mut all = Resources { problems: embedded.problems.clone(), kustomizations, ..Resources::default() };
+    let list = Vec::with_capacity(parts.iter().map(|part| part.list.len()).sum());
+    let mut all = Resources { list, problems: embedded.problems.clone(), kustomizations, ..Resources::default() };
     for part in parts {
         all.list.extend(part.list);
         all.problems.extend(part.problems);

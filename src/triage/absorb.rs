@@ -71,15 +71,16 @@ fn told_together(path: &Reported, part: &Reported) -> bool {
 fn above(findings: &[Reported], edges: &[(usize, usize)]) -> Vec<Option<usize>> {
     let mut above: Vec<Option<usize>> = vec![None; findings.len()];
     let yields = |path: usize| findings[path].finding.parts.as_ref().is_some_and(|parts: &Parts| parts.yields);
-    let mut paths: Vec<usize> = edges.iter().map(|(path, _)| *path).collect();
-    paths.dedup();
+    // The edges of one path stand together.
+    let of_path = edges.chunk_by(|(path, _), (next, _)| path == next);
+    let mut paths: Vec<(usize, &[(usize, usize)])> = of_path.map(|edges| (edges[0].0, edges)).collect();
     // The severest first, and those that yield once all others have what is theirs.
-    paths.sort_by_key(|&path| (yields(path), std::cmp::Reverse(findings[path].level), path));
-    for path in paths {
+    paths.sort_by_key(|&(path, _)| (yields(path), std::cmp::Reverse(findings[path].level), path));
+    for (path, edges) in paths {
         if above[path].is_some() {
             continue;
         }
-        let parts = || edges.iter().filter(|(of, _)| *of == path).map(|(_, part)| *part);
+        let parts = || edges.iter().map(|(_, part)| *part);
         let stronger = |part: &usize| match yields(path) {
             true => findings[*part].level >= findings[path].level,
             false => findings[*part].level > findings[path].level,

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::order;
 use crate::finding::Finding;
 use crate::source::Location;
@@ -19,12 +21,16 @@ pub struct Told {
 /// one has more workloads than the other; it is told once, in the words of the first, unless it is more severe or more certain
 /// in one. What is said of an estate as a whole is said once, wherever each of them has the place for it.
 #[must_use]
-pub fn together(estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
+pub fn together(mut estates: Vec<(String, Vec<Finding>)>) -> Vec<Told> {
+    estates.par_iter_mut().for_each(|(_, findings)| findings.sort_by(order));
     let count = estates.len();
+    if let [(_, only)] = estates.as_mut_slice() {
+        let told = |finding| Told { finding, estates: Vec::new(), elsewhere: Vec::new() };
+        return std::mem::take(only).into_iter().map(told).collect();
+    }
     let mut known: HashMap<_, Vec<usize>> = HashMap::new();
     let mut told: Vec<Told> = Vec::new();
-    for (name, mut findings) in estates {
-        findings.sort_by(order);
+    for (name, findings) in estates {
         for finding in findings {
             let at = (!finding.estate_wide).then_some(finding.at);
             let rank = (finding.severity, finding.confidence);

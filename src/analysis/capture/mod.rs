@@ -11,6 +11,8 @@ mod startup;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use rayon::prelude::*;
+
 use crate::model::{Estate, Sidecar, Workload};
 use crate::source::Location;
 use crate::traffic::{Protocol, Traffic, Transport};
@@ -102,7 +104,7 @@ fn not_tcp() -> &'static Traffic {
 
 /// Works out the capture of every workload, by its index.
 pub(super) fn capture<'a>(estate: &'a Estate<'a>) -> Vec<Capture<'a>> {
-    estate.workloads.iter().map(|workload| of_workload(workload, estate)).collect()
+    estate.workloads.par_iter().map(|workload| of_workload(workload, estate)).collect()
 }
 
 fn of_workload<'a>(workload: &'a Workload<'a>, estate: &'a Estate<'a>) -> Capture<'a> {
