@@ -110,13 +110,13 @@ pub(super) fn relations(estate: &Estate<'_>) -> Relations {
 type ByLabel<'e> = FxHashMap<(&'e str, &'e str), Vec<usize>>;
 
 fn workloads_by_label<'e>(estate: &'e Estate<'_>) -> ByLabel<'e> {
-    let mut by_label = ByLabel::default();
-    if estate.mesh.gateways.is_empty() {
-        return by_label;
-    }
+    let asked = estate.mesh.gateways.iter().filter_map(|gateway| gateway.selector).flat_map(Labels::iter);
+    let mut by_label: ByLabel<'e> = asked.map(|(name, value)| ((name.value, value.value), Vec::new())).collect();
     for (index, workload) in estate.workloads.iter().enumerate() {
         for (name, value) in workload.labels.iter() {
-            by_label.entry((name.value, value.value)).or_default().push(index);
+            if let Some(having) = by_label.get_mut(&(name.value, value.value)) {
+                having.push(index);
+            }
         }
     }
     by_label

@@ -139,7 +139,7 @@ pub(super) fn workloads<'a>(list: &'a [Resource<'a>], namespaces: &[Namespace<'a
     let selected = selected_pod_labels(list);
     let mut places: FxHashMap<_, usize> = FxHashMap::default();
     let mut pods = Vec::new();
-    let mut found: Vec<Workload<'a>> = Vec::new();
+    let mut found: Vec<Workload<'a>> = Vec::with_capacity(owners.len());
     for resource in list {
         let (Kind::Workload(written), Some(namespace)) = (&resource.kind, resource.namespace) else { continue };
         let Some(index) = find(namespaces, namespace.value) else { continue };

@@ -207,7 +207,10 @@ fn read_document<'a>(
         return read;
     }
     let setters = placement::setter_comments(document);
-    for object in objects(document) {
+    let objects = objects(document);
+    // Most documents hold one object, and there are many.
+    read.list.reserve_exact(objects.len());
+    for object in objects {
         let mut reader = Reader::default();
         let is_kustomization = placement::is_kustomization(document, object.api_version, object.kind);
         let kind = if is_kustomization { Some(Kind::Kustomization) } else { typed(&mut reader, &object, embedded) };

@@ -106,7 +106,9 @@ impl<'a> Objects<'a> {
         };
         let named: Vec<_> = known.map(|(resource, identity)| (resource, identity, number(identity, None))).collect();
         let by_name = self.by_name.entry(file).or_default();
-        named.iter().for_each(|(resource, _, number)| _ = by_name.of(&resource.kind).insert(*number));
+        for (resource, _, number) in &named {
+            by_name.of(&resource.kind).insert(*number);
+        }
         if named.iter().any(|(resource, ..)| is_open(resource)) {
             let of_file = self.open.entry(file).or_default();
             for (resource, identity, by_name) in &named {

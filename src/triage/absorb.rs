@@ -1,7 +1,9 @@
 //! A finding about a path explains those about its parts: they are attached to it and not told a second time (semantics D,
 //! roll-ups). What is more severe than the path stands by itself, and the path is attached to it: nothing loses its level.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 use super::estates::is_within;
 use super::{Objects, Reported};
@@ -39,9 +41,13 @@ pub(super) fn absorb(findings: Vec<Reported>, objects: &dyn Objects) -> Vec<Repo
 
 /// Pairs of a finding that explains and one that it explains.
 fn edges(findings: &[Reported], objects: &dyn Objects) -> Vec<(usize, usize)> {
-    let mut by_rule: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_rule: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+    let mut by_object: FxHashMap<(&str, &Object), Vec<usize>> = FxHashMap::default();
     for (index, reported) in findings.iter().enumerate() {
         by_rule.entry(reported.finding.rule).or_default().push(index);
+        if let Some(object) = &reported.object {
+            by_object.entry((reported.finding.rule, object)).or_default().push(index);
+        }
     }
     let mut edges = Vec::new();
     for (path, reported) in findings.iter().enumerate() {
@@ -49,10 +55,11 @@ fn edges(findings: &[Reported], objects: &dyn Objects) -> Vec<(usize, usize)> {
         let about: BTreeSet<Object> = parts.about.iter().filter_map(|&at| objects.object(at)).collect();
         for name in parts.rules {
             let (rule, variant) = name.split_once('/').map_or((*name, None), |(rule, variant)| (rule, Some(variant)));
-            for &part in by_rule.get(rule).into_iter().flatten() {
+            let near = about.iter().filter_map(|object| by_object.get(&(rule, object))).flatten();
+            let anywhere = by_rule.get(rule).filter(|_| about.is_empty()).into_iter().flatten();
+            for &part in near.chain(anywhere) {
                 let is_meant = variant.is_none_or(|variant| findings[part].finding.variant == variant);
-                let is_near = about.is_empty() || findings[part].object.as_ref().is_some_and(|own| about.contains(own));
-                if part != path && is_meant && is_near && told_together(reported, &findings[part]) {
+                if part != path && is_meant && told_together(reported, &findings[part]) {
                     edges.push((path, part));
                 }
             }

@@ -158,94 +158,92 @@ impl Glob {
 
     /// Whether the whole text matches; unknown where that depends on the parts that are not known.
     pub fn matches(&self, text: &[Symbol]) -> Match {
-        if self.differs_at_an_end(text) {
-            Match::No
-        } else if self.run(text, Self::through_every_hole) {
+        let Some((middle, text)) = without_ends(&self.tokens, text) else { return Match::No };
+        if run(middle, text, through_every_hole) {
             Match::Yes
-        } else if self.run(text, Self::through_some_hole) {
+        } else if run(middle, text, through_some_hole) {
             Match::Unknown
         } else {
             Match::No
         }
     }
+}
 
-    /// Whether the plain characters at the beginning or at the end are others than the text's: most that does not match
-    /// is told by that.
-    fn differs_at_an_end(&self, text: &[Symbol]) -> bool {
-        let differs = |(token, symbol): (&Token, &Symbol)| match (token, symbol) {
-            (Token::Char(own), Symbol::Char(other)) => Some(own != other),
-            _ => None,
-        };
-        let mut front = self.tokens.iter().zip(text).map_while(differs);
-        let mut back = self.tokens.iter().rev().zip(text.iter().rev()).map_while(differs);
-        front.any(|differs| differs) || back.any(|differs| differs)
+/// What is left between the plain characters at both ends, where these are the text's: most is told by that. None where
+/// they differ.
+fn without_ends<'g, 't>(mut tokens: &'g [Token], mut text: &'t [Symbol]) -> Option<(&'g [Token], &'t [Symbol])> {
+    while let ([Token::Char(own), tokens_left @ ..], [Symbol::Char(other), text_left @ ..]) = (tokens, text) {
+        (tokens, text) = (own == other).then_some((tokens_left, text_left))?;
     }
-
-    fn run(&self, text: &[Symbol], through: fn(&Self, &[bool]) -> Vec<bool>) -> bool {
-        let mut states = vec![false; self.tokens.len() + 1];
-        let mut next = states.clone();
-        states[0] = true;
-        self.skip_empty(&mut states);
-        for symbol in text {
-            match symbol {
-                Symbol::Char(c) => {
-                    self.step(&states, &mut next, |token| token.takes(*c));
-                    std::mem::swap(&mut states, &mut next);
-                }
-                Symbol::Hole => states = through(self, &states),
-            }
-        }
-        states.last().copied().unwrap_or_default()
+    while let ([tokens_left @ .., Token::Char(own)], [text_left @ .., Symbol::Char(other)]) = (tokens, text) {
+        (tokens, text) = (own == other).then_some((tokens_left, text_left))?;
     }
+    Some((tokens, text))
+}
 
-    /// The states after one character.
-    fn step(&self, states: &[bool], next: &mut [bool], takes: impl Fn(Token) -> bool) {
-        next.fill(false);
-        for (index, token) in self.tokens.iter().enumerate() {
-            if states[index] && takes(*token) {
-                let stays = matches!(token, Token::Many(_));
-                next[if stays { index } else { index + 1 }] = true;
+fn run(tokens: &[Token], text: &[Symbol], through: fn(&[Token], &[bool]) -> Vec<bool>) -> bool {
+    let mut states = vec![false; tokens.len() + 1];
+    let mut next = states.clone();
+    states[0] = true;
+    skip_empty(tokens, &mut states);
+    for symbol in text {
+        match symbol {
+            Symbol::Char(c) => {
+                step(tokens, &states, &mut next, |token| token.takes(*c));
+                std::mem::swap(&mut states, &mut next);
             }
-        }
-        self.skip_empty(next);
-    }
-
-    /// A wildcard for any number of characters may stand for none.
-    fn skip_empty(&self, states: &mut [bool]) {
-        for (index, token) in self.tokens.iter().enumerate() {
-            if states[index] && matches!(token, Token::Many(_)) {
-                states[index + 1] = true;
-            }
+            Symbol::Hole => states = through(tokens, &states),
         }
     }
+    states.last().copied().unwrap_or_default()
+}
 
-    /// The states that some filling of a hole leads to.
-    fn through_some_hole(&self, states: &[bool]) -> Vec<bool> {
-        let may = |token: Token| !matches!(token, Token::Char('/'));
-        let (mut all, mut next) = (vec![false; states.len()], vec![false; states.len()]);
-        self.step(states, &mut all, may);
-        loop {
-            self.step(&all, &mut next, may);
-            let more: Vec<bool> = all.iter().zip(&next).map(|(one, other)| *one || *other).collect();
-            if more == all {
-                return all;
-            }
-            all = more;
+/// The states after one character.
+fn step(tokens: &[Token], states: &[bool], next: &mut [bool], takes: impl Fn(Token) -> bool) {
+    next.fill(false);
+    for (index, token) in tokens.iter().enumerate() {
+        if states[index] && takes(*token) {
+            let stays = matches!(token, Token::Many(_));
+            next[if stays { index } else { index + 1 }] = true;
         }
     }
+    skip_empty(tokens, next);
+}
 
-    /// The states that every filling of a hole leads to: those in which a wildcard takes whatever follows.
-    fn through_every_hole(&self, states: &[bool]) -> Vec<bool> {
-        let wild = |token: Token| matches!(token, Token::One(Class::Anything) | Token::Many(Class::Anything));
-        let mut after_first = vec![false; states.len()];
-        self.step(states, &mut after_first, wild);
-        let stays =
-            |(index, token): (usize, &Token)| after_first[index] && matches!(token, Token::Many(Class::Anything));
-        let mut kept: Vec<bool> = self.tokens.iter().enumerate().map(stays).collect();
-        kept.push(false);
-        self.skip_empty(&mut kept);
-        kept
+/// A wildcard for any number of characters may stand for none.
+fn skip_empty(tokens: &[Token], states: &mut [bool]) {
+    for (index, token) in tokens.iter().enumerate() {
+        if states[index] && matches!(token, Token::Many(_)) {
+            states[index + 1] = true;
+        }
     }
+}
+
+/// The states that some filling of a hole leads to.
+fn through_some_hole(tokens: &[Token], states: &[bool]) -> Vec<bool> {
+    let may = |token: Token| !matches!(token, Token::Char('/'));
+    let (mut all, mut next) = (vec![false; states.len()], vec![false; states.len()]);
+    step(tokens, states, &mut all, may);
+    loop {
+        step(tokens, &all, &mut next, may);
+        let more: Vec<bool> = all.iter().zip(&next).map(|(one, other)| *one || *other).collect();
+        if more == all {
+            return all;
+        }
+        all = more;
+    }
+}
+
+/// The states that every filling of a hole leads to: those in which a wildcard takes whatever follows.
+fn through_every_hole(tokens: &[Token], states: &[bool]) -> Vec<bool> {
+    let wild = |token: Token| matches!(token, Token::One(Class::Anything) | Token::Many(Class::Anything));
+    let mut after_first = vec![false; states.len()];
+    step(tokens, states, &mut after_first, wild);
+    let stays = |(index, token): (usize, &Token)| after_first[index] && matches!(token, Token::Many(Class::Anything));
+    let mut kept: Vec<bool> = tokens.iter().enumerate().map(stays).collect();
+    kept.push(false);
+    skip_empty(tokens, &mut kept);
+    kept
 }
 
 /// A text of which everything is known.

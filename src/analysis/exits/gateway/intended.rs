@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::consent::Intent;
-use super::{Caller, Gateways, Met};
+use super::meeting::Meeting;
+use super::{Caller, Gateways};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::Exit;
 use crate::analysis::exits::kinds::{Control, Verdict};
@@ -46,15 +47,21 @@ impl<'a> Gateways<'_, 'a> {
                 }
             }
         }
-        intents.into_iter().filter_map(|(host, intent)| self.broken_to(host, intent, caller, workload)).collect()
+        let mut meeting = Meeting::new(self, caller);
+        let broken = |(host, intent)| self.broken_to(host, intent, &mut meeting, workload);
+        intents.into_iter().filter_map(broken).collect()
     }
 
-    fn broken_to(&self, host: String, intent: Intent, caller: &Caller<'a>, workload: usize) -> Option<Broken> {
-        let leads = self.doors.iter().enumerate().filter(|(_, door)| door.asked == host || door.upstream == host);
-        let exits = leads.map(|(number, door)| {
-            let reach = self.by_policies(door.proxy, &door.pod_ports, caller);
-            let consent = self.policies[door.proxy].ask(door, caller.asker);
-            let met = Met { reach, consent, agreed: self.by_consent(door, consent) };
+    fn broken_to(
+        &self,
+        host: String,
+        intent: Intent,
+        meeting: &mut Meeting<'_, '_, 'a>,
+        workload: usize,
+    ) -> Option<Broken> {
+        let caller = meeting.caller;
+        let exits = self.called.get(&host)?.iter().map(|&number| {
+            let met = meeting.at(number, self.led(&self.doors[number], caller));
             self.exit(number, caller, Tier::Application, &met)
         });
         // Without any route there is no way yet: that policies run ahead of routes is told elsewhere.

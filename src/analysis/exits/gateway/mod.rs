@@ -2,10 +2,12 @@
 //! the network policies, the listener and the authorization policies, and out by a route of the gateway (semantics C.8,
 //! C.11 path B).
 
+mod alike;
 mod beyond;
 mod consent;
 mod doors;
 mod intended;
+mod meeting;
 mod met;
 mod tenant;
 
@@ -13,26 +15,25 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::kinds::{Class, Control, Verdict, Via};
+use super::kinds::{Class, Verdict, Via};
 use super::pools::Pools;
-use super::step::Step;
 use super::{Exit, Hosts};
 use crate::analysis::Facts;
-use crate::analysis::authorization;
 use crate::analysis::capture::{Injection, Tier};
 use crate::analysis::needs::proxy_target;
 use crate::analysis::network_policy::Answer;
 use crate::analysis::routing::Target;
 use crate::analysis::tls::DestinationRules;
-use crate::finding::Decision;
 use crate::model::{Destination, Estate};
 use crate::traffic::{Protocol, Sample, Transport};
 
 pub use intended::Broken;
 
+use alike::Alike;
 use beyond::{Sides, sides};
-use consent::{Asker, Consent, Policies};
+use consent::{Asker, Policies};
 use doors::{Door, doors};
+use meeting::{Meeting, Met};
 
 /// The egress gateways of an estate as clients meet them.
 pub(super) struct Gateways<'e, 'a> {
@@ -44,6 +45,10 @@ pub(super) struct Gateways<'e, 'a> {
     policies: Vec<Policies<'e, 'a>>,
     /// What is the same at each door for all callers.
     sides: Vec<Sides>,
+    /// Which of the doors are alike.
+    alike: Alike,
+    /// The doors that are asked for a host or lead to it, in order.
+    called: FxHashMap<String, Vec<usize>>,
     /// The number of each workload's client in the routes.
     client_of: FxHashMap<usize, usize>,
     /// Where the proxies of each client send what is meant for a host, where that is a gateway.
@@ -68,13 +73,6 @@ impl Caller<'_> {
     fn workload(&self) -> usize {
         self.representative.0
     }
-}
-
-/// What every attacker in a workload meets at a door.
-struct Met {
-    reach: Step,
-    consent: Consent,
-    agreed: Step,
 }
 
 /// A workload that stands for others: which one it is makes no difference.
@@ -109,8 +107,10 @@ impl<'e, 'a> Gateways<'e, 'a> {
                 }
             }
         }
-        let sides = doors.iter().map(|door| sides(door, estate, facts, pools)).collect();
-        Self { estate, facts, rules: DestinationRules::new(estate), doors, policies, sides, client_of, led, pools }
+        let sides: Vec<Sides> = doors.iter().map(|door| sides(door, estate, facts, pools)).collect();
+        let (rules, alike) = (DestinationRules::new(estate), Alike::new(&doors, &sides));
+        let called = called(&doors);
+        Self { estate, facts, rules, doors, policies, sides, alike, called, client_of, led, pools }
     }
 
     /// The number of a workload's client in the routes.
@@ -151,38 +151,28 @@ impl<'e, 'a> Gateways<'e, 'a> {
     /// enough, unless a host is asked for by its name.
     pub(super) fn exits(&self, caller: &Caller<'a>, hosts: Hosts<'_>) -> Vec<Arc<Exit>> {
         let mut found: Vec<Arc<Exit>> = Vec::new();
-        let mut numbers: FxHashMap<(&str, Option<u16>), usize> = FxHashMap::default();
         let mut closed: Option<Exit> = None;
-        let mut reached: FxHashMap<(usize, &[u16]), Step> = FxHashMap::default();
-        let mut agreed: FxHashMap<(usize, Consent), Step> = FxHashMap::default();
-        // Doors that look alike from outside get one answer, wherever they lead.
-        let mut asked = FxHashMap::default();
+        let mut meeting = Meeting::new(self, caller);
+        // Where an end stands among those found.
+        let mut places: Vec<Option<usize>> = vec![None; self.doors.len()];
         // Those at which nobody arrives differ in name only: what is closed at one is closed at the next.
         let mut shut = FxHashSet::default();
         for (number, door) in
             self.doors.iter().enumerate().filter(|(_, door)| (hosts.wanted)(&door.upstream, door.leaves))
         {
-            let reach = reached
-                .entry((door.proxy, door.pod_ports.as_slice()))
-                .or_insert_with(|| self.by_policies(door.proxy, &door.pod_ports, caller));
-            let alike =
-                (door.proxy, door.server.mode, authorization::chain(door.server), &*door.pod_ports, &*door.asked);
-            let ask = || self.policies[door.proxy].ask(door, caller.asker);
-            let consent = *asked.entry(alike).or_insert_with(ask);
-            let agreed = agreed.entry((door.proxy, consent)).or_insert_with(|| self.by_consent(door, consent));
-            let met = Met { reach: reach.clone(), consent, agreed: agreed.clone() };
-            let server = std::ptr::from_ref(door.server);
-            let shape = (door.proxy, server, &*door.pod_ports, consent.decision, decisions(&self.sides[number].onward));
-            let is_led = self.led(door, caller).is_some();
-            if !hosts.every && !is_led && shut.contains(&shape) {
+            let led = self.led(door, caller);
+            let shape = (self.alike.shape[number], meeting.consent(number).decision);
+            let is_like_others = !hosts.every && led.is_none();
+            if is_like_others && shut.contains(&shape) {
                 continue;
             }
+            let met = meeting.at(number, led);
             let exit = match hosts.by_itself {
                 true => self.exit(number, caller, Tier::Application, &met),
                 false => self.through(number, caller, &met),
             };
             if exit.verdict == Verdict::Closed && !hosts.every {
-                if !is_led {
+                if is_like_others {
                     shut.insert(shape);
                 }
                 if closed.as_ref().is_none_or(|known| exit.cut().count() < known.cut().count()) {
@@ -191,8 +181,8 @@ impl<'e, 'a> Gateways<'e, 'a> {
                 continue;
             }
             let worse = |exit: &Exit| (exit.verdict, exit.approved, exit.tier);
-            let known = *numbers.entry((door.upstream.as_str(), door.leaves)).or_insert(found.len());
-            match found.get_mut(known) {
+            let place = *places[self.alike.end[number]].get_or_insert(found.len());
+            match found.get_mut(place) {
                 // Several listeners may lead to a host: the worst is told.
                 Some(known) if worse(&exit) < worse(known) => *known = Arc::new(exit),
                 Some(_) => {}
@@ -206,7 +196,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
 
     /// The way through a door of the weakest attacker for whom it is open, else may be, else of the one whom the fewest
     /// layers stop. What the application does by itself, code that runs in it does as well.
-    fn through(&self, number: usize, caller: &Caller<'a>, met: &Met) -> Exit {
+    fn through(&self, number: usize, caller: &Caller<'a>, met: &Met<'a>) -> Exit {
         let application = self.exit(number, caller, Tier::Application, met);
         if application.verdict == Verdict::Open {
             return application;
@@ -216,10 +206,10 @@ impl<'e, 'a> Gateways<'e, 'a> {
         if rank(&code) < rank(&application) { code } else { application }
     }
 
-    fn exit(&self, number: usize, caller: &Caller<'a>, tier: Tier, met: &Met) -> Exit {
+    fn exit(&self, number: usize, caller: &Caller<'a>, tier: Tier, met: &Met<'a>) -> Exit {
         let door = &self.doors[number];
         let Sides { asks, onward, traffic } = &self.sides[number];
-        let led = self.led(door, caller);
+        let led = met.led;
         let mut steps = vec![
             Self::by_proxy(door, caller, tier, led).unwrap_or_else(|| asks.clone()),
             met.reach.clone(),
@@ -244,7 +234,7 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 
     /// Where the caller's proxy sends what is meant for the door's host, if it is the door's listener.
-    fn led(&self, door: &Door<'_, '_>, caller: &Caller<'_>) -> Option<&'e Destination<'a>> {
+    fn led(&self, door: &Door<'_, '_>, caller: &Caller<'_>) -> Option<&'a Destination<'a>> {
         let client = caller.client?;
         let ways = self.led.get(&(client, door.asked.as_str()))?;
         let is_this = |(proxy, destination): &&(usize, &'a Destination<'a>)| {
@@ -254,9 +244,16 @@ impl<'e, 'a> Gateways<'e, 'a> {
     }
 }
 
-/// What layers decide, each for itself.
-fn decisions(said: &[Step]) -> Vec<(Control, Decision)> {
-    said.iter().map(Step::decided).collect()
+/// The doors by the hosts that they are asked for or lead to.
+fn called(doors: &[Door<'_, '_>]) -> FxHashMap<String, Vec<usize>> {
+    let mut called: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+    for (number, door) in doors.iter().enumerate() {
+        called.entry(door.asked.clone()).or_default().push(number);
+        if door.upstream != door.asked {
+            called.entry(door.upstream.clone()).or_default().push(number);
+        }
+    }
+    called
 }
 
 /// What is known of pods of which nothing is.
