@@ -103,7 +103,9 @@ fn audit_with<T: Send>(
         progress::enter(Stage::Rules);
         let audit = Audit { estate, facts: &facts, rules: rules::RULES, ignores: &Ignores::default() };
         let spoke = rules::RULES.iter().filter(|rule| rule.missing(estate).next().is_none()).map(|rule| rule.id);
-        ((name.to_owned(), rules::run(&audit)), spoke.collect::<Vec<_>>(), take(estate, &facts, name))
+        let said = ((name.to_owned(), rules::run(&audit)), spoke.collect::<Vec<_>>(), take(estate, &facts, name));
+        free(facts.exits.groups);
+        said
     });
     progress::begin(Stage::Judging, 1);
     let mut spoke: BTreeSet<&str> = BTreeSet::new();
@@ -124,7 +126,14 @@ fn audit_with<T: Send>(
     let (mut findings, ignores) = triage::silence(told, comments, &places, config, |rule| spoke.contains(rule));
     findings.extend(rules::about_ignores(&ignores).into_iter().map(Marked::from));
     let inputs = read.inputs(walk, [parsed.problems, problems].concat(), parsed.unparsed);
-    (triage::triage(findings, inputs, &places, config), taken)
+    let report = triage::triage(findings, inputs, &places, config);
+    free(read.resources.list);
+    (report, taken)
+}
+
+/// Drops many things on all cores.
+fn free<T: Send>(many: Vec<T>) {
+    many.into_par_iter().for_each(drop);
 }
 
 /// All facts of an estate.

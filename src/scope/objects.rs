@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::resource::{Kind, Resource, Resources};
 use crate::source::{Problem, SourceId, Sources};
@@ -86,7 +86,7 @@ impl<'a> Objects<'a> {
     /// each other in the list.
     pub fn new(resources: &'a Resources<'a>, patches: &BTreeSet<SourceId>) -> Self {
         let mut objects = Self { by_name: BTreeMap::new(), open: BTreeMap::new(), certain: Vec::new(), numbers: 0 };
-        let mut numbers = FxHashMap::default();
+        let mut numbers = Numbers::with_capacity_and_hasher(resources.list.len(), FxBuildHasher);
         let source = |resource: &Resource<'_>| resource.meta.at.source;
         for of_file in resources.list.chunk_by(|one, next| source(one) == source(next)) {
             let file = source(&of_file[0]);

@@ -191,20 +191,20 @@ struct Hosts<'w> {
 
 fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Hosts<'_>) -> Exits {
     let pools = pools::Pools::new(estate, facts);
-    let gateways = gateway::Gateways::new(estate, facts, &pools);
     let desk = Desk { estate, pools: &pools, wanted };
     let mut tenants: Vec<usize> = estate.tenants().map(|(workload, _)| workload).collect();
     tenants.sort_by_cached_key(|&workload| estate.order_of(&estate.workloads[workload]));
-    let around = Shared::of(
-        &tenants,
-        |workload| profile(workload, estate, facts, &pools.gateways),
-        |profile| arcs(desk.exits(profile)),
-    );
-    let through = Shared::of(
-        &tenants,
-        |workload| gateways.caller(workload),
-        |caller| caller.as_ref().map_or_else(Vec::new, |caller| gateways.exits(caller, hosts)),
-    );
+    let around = || {
+        let profile = |workload| profile(workload, estate, facts, &pools.gateways);
+        Shared::of(&tenants, profile, |profile| arcs(desk.exits(profile)))
+    };
+    let through = || {
+        let gateways = gateway::Gateways::new(estate, facts, &pools);
+        let ways = |caller: &Option<_>| caller.as_ref().map(|caller| gateways.ways(caller, hosts)).unwrap_or_default();
+        let through = Shared::of(&tenants, |workload| gateways.caller(workload), ways);
+        (gateways, through)
+    };
+    let (around, (gateways, through)) = rayon::join(around, through);
     let (mut groups, of) = grouped(&tenants, |position, workload| {
         let class = facts.network_policy.class_of(workload);
         let numbers = (around.number_of[position], through.number_of[position]);
@@ -218,7 +218,8 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
         let direct = gateways.client_of(workload).map(|client| routes.exits(client, workload, profile, hosts));
         let by_names = names.exit(workload, estate, facts, &desk.wanted);
         let own = arcs(direct.into_iter().flatten().chain(by_names));
-        group.exits = around.answer(*position).iter().chain(through.answer(*position)).cloned().chain(own).collect();
+        let shared = around.answer(*position).iter().chain(&through.answer(*position).exits);
+        group.exits = shared.cloned().chain(own).collect();
         group.exits.sort_by_key(|exit| exit.via);
     });
     let mut groups: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
@@ -228,11 +229,11 @@ fn of_wanted(estate: &Estate<'_>, facts: &Facts<'_>, wanted: Wanted, hosts: Host
         let exits = known.unwrap_or_else(|| arcs(desk.exits(&profile)));
         exits.into_iter().find(|exit| pivot::is_direct(exit))
     });
-    let broken = |(position, &workload): (usize, &usize)| match through.question(position) {
-        Some(caller) if hosts.meant => gateways.broken(caller, workload),
-        _ => Vec::new(),
-    };
-    Exits { groups, broken: tenants.par_iter().enumerate().flat_map_iter(broken).collect(), of }
+    let broken = tenants.iter().enumerate().flat_map(|(position, &workload)| {
+        let broken = through.answer(position).broken.iter();
+        broken.map(move |broken| Broken { workload, ..broken.clone() })
+    });
+    Exits { groups, broken: broken.collect(), of }
 }
 
 fn arcs(exits: impl IntoIterator<Item = Exit>) -> Vec<Arc<Exit>> {

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Gateways;
 use super::consent::Intent;
 use super::meeting::Meeting;
-use super::{Caller, Gateways};
 use crate::analysis::capture::Tier;
 use crate::analysis::exits::Exit;
 use crate::analysis::exits::kinds::{Control, Verdict};
@@ -36,7 +36,8 @@ impl Broken {
 
 impl<'a> Gateways<'_, 'a> {
     /// The hosts that policies mean a caller to reach, and that what he sends does not.
-    pub(in crate::analysis::exits) fn broken(&self, caller: &Caller<'a>, workload: usize) -> Vec<Broken> {
+    pub(super) fn broken(&self, meeting: &mut Meeting<'_, '_, 'a>) -> Vec<Broken> {
+        let caller = meeting.caller;
         let mut intents: BTreeMap<String, Intent> = BTreeMap::new();
         for policies in &self.policies {
             for host in policies.named_hosts(caller.asker) {
@@ -47,18 +48,11 @@ impl<'a> Gateways<'_, 'a> {
                 }
             }
         }
-        let mut meeting = Meeting::new(self, caller);
-        let broken = |(host, intent)| self.broken_to(host, intent, &mut meeting, workload);
+        let broken = |(host, intent)| self.broken_to(host, intent, meeting);
         intents.into_iter().filter_map(broken).collect()
     }
 
-    fn broken_to(
-        &self,
-        host: String,
-        intent: Intent,
-        meeting: &mut Meeting<'_, '_, 'a>,
-        workload: usize,
-    ) -> Option<Broken> {
+    fn broken_to(&self, host: String, intent: Intent, meeting: &mut Meeting<'_, '_, 'a>) -> Option<Broken> {
         let caller = meeting.caller;
         let exits = self.called.get(&host)?.iter().map(|&number| {
             let met = meeting.at(number, self.led(&self.doors[number], caller));
@@ -67,6 +61,12 @@ impl<'a> Gateways<'_, 'a> {
         // Without any route there is no way yet: that policies run ahead of routes is told elsewhere.
         let exit = exits.min_by_key(|exit| (exit.verdict, exit.cut().count()))?;
         let is_closed = exit.verdict == Verdict::Closed;
-        is_closed.then_some(Broken { workload, host, policy: intent.name, policy_at: intent.at, exit })
+        is_closed.then_some(Broken {
+            workload: caller.workload(),
+            host,
+            policy: intent.name,
+            policy_at: intent.at,
+            exit,
+        })
     }
 }

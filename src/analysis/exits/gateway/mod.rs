@@ -56,6 +56,14 @@ pub(super) struct Gateways<'e, 'a> {
     pools: &'e Pools,
 }
 
+/// The ways of a caller through the gateways.
+#[derive(Default)]
+pub(super) struct Ways {
+    pub exits: Vec<Arc<Exit>>,
+    /// Those that policies mean to be open and that are not.
+    pub broken: Vec<Broken>,
+}
+
 /// What of a workload the gateway's ways depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Caller<'a> {
@@ -147,12 +155,20 @@ impl<'e, 'a> Gateways<'e, 'a> {
         })
     }
 
+    /// The ways of a caller to the hosts that are wanted, and where it is asked, those that are meant to be and are not.
+    pub(super) fn ways(&self, caller: &Caller<'a>, hosts: Hosts<'_>) -> Ways {
+        let mut meeting = Meeting::new(self, caller);
+        let exits = self.exits(&mut meeting, hosts);
+        let broken = if hosts.meant { self.broken(&mut meeting) } else { Vec::new() };
+        Ways { exits, broken }
+    }
+
     /// The ways of a caller to the hosts that are wanted. Of those that are closed, the one that the fewest layers close is
     /// enough, unless a host is asked for by its name.
-    pub(super) fn exits(&self, caller: &Caller<'a>, hosts: Hosts<'_>) -> Vec<Arc<Exit>> {
+    fn exits(&self, meeting: &mut Meeting<'_, 'e, 'a>, hosts: Hosts<'_>) -> Vec<Arc<Exit>> {
+        let caller = meeting.caller;
         let mut found: Vec<Arc<Exit>> = Vec::new();
         let mut closed: Option<Exit> = None;
-        let mut meeting = Meeting::new(self, caller);
         // Where an end stands among those found.
         let mut places: Vec<Option<usize>> = vec![None; self.doors.len()];
         // Those at which nobody arrives differ in name only: what is closed at one is closed at the next.
