@@ -84,6 +84,13 @@ impl<'a> Import<'a> {
 }
 
 impl Sidecar<'_> {
+    /// Whether proxies of a namespace may import anything at all of another.
+    #[must_use]
+    pub fn looks_into(&self, namespace: &str, proxy: &str) -> bool {
+        let mut imports = self.egress.iter().flat_map(|listener| &listener.imports);
+        self.egress.is_empty() || imports.any(|import| import.takes_from(namespace, proxy))
+    }
+
     /// Whether proxies of a namespace import an object that stands somewhere and is for a host.
     #[must_use]
     pub fn imports(&self, namespace: &str, host: &str, proxy: &str) -> bool {

@@ -21,7 +21,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    findings.extend(admin_allows(audit));
+    if audit.estate.network_policies.iter().any(|policy| policy.tier == Tier::Admin) {
+        findings.extend(admin_allows(audit));
+    }
     for (index, policy) in audit.estate.network_policies.iter().enumerate() {
         findings.extend(match policy.kind {
             PolicyKind::BaselineAdmin | PolicyKind::Cluster if policy.tier == Tier::Baseline => {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashMap;
+
 use crate::analysis::access::{Target, Verdict};
 use crate::analysis::capture::only_ambient;
 use crate::analysis::routing::{Client, PulledIn, leads_to_gateway};
@@ -32,14 +34,19 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
     let mut pulled: BTreeMap<_, Vec<PulledRoute<'_, '_>>> = BTreeMap::new();
     // One that holds for no proxy is told of by `missing-default-sidecar`.
     let holds = |sidecar: &&Sidecar<'_>| only_ambient(sidecar, audit.estate, &audit.facts.capture).is_none();
+    let mut clients: FxHashMap<Location, Vec<&Client<'_>>> = FxHashMap::default();
+    for client in &audit.facts.routing.clients {
+        client.sidecars.iter().for_each(|sidecar| clients.entry(sidecar.name.at).or_default().push(client));
+    }
     for sidecar in audit.estate.mesh.sidecars.iter().filter(counts).filter(holds) {
+        let clients = clients.get(&sidecar.name.at).map(Vec::as_slice).unwrap_or_default();
         findings.extend(without_listeners(sidecar));
         findings.extend(everything(sidecar));
         findings.extend(any_namespace(sidecar));
-        findings.extend(gateway_missing(sidecar, audit));
-        findings.extend(google_missing(sidecar, audit));
+        findings.extend(gateway_missing(sidecar, clients, audit));
+        findings.extend(google_missing(sidecar, clients, audit));
         findings.extend(own_namespace(sidecar, audit));
-        if let Some(route) = pulled_route(sidecar, audit) {
+        if let Some(route) = pulled_route(sidecar, clients, audit) {
             pulled.entry((route.at, route.namespace)).or_default().push(route);
         }
         findings.extend(sidecar.egress.iter().find_map(capture_off));
@@ -72,16 +79,10 @@ fn any_namespace(sidecar: &Sidecar<'_>) -> Option<Finding> {
     Some(RULE.finding("any-ns", any.written.at, message).help("name the namespace that the host is to come from"))
 }
 
-/// The clients for which a Sidecar counts.
-fn clients<'e, 'a>(sidecar: &'e Sidecar<'a>, audit: &'e Audit<'a>) -> impl Iterator<Item = &'e Client<'a>> {
-    let is_own = move |client: &&Client<'_>| client.sidecars.iter().any(|own| own.name.at == sidecar.name.at);
-    audit.facts.routing.clients.iter().filter(is_own)
-}
-
 /// Routes through the egress gateway that name the namespace in `exportTo`, none of which the Sidecar takes in.
-fn gateway_missing(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
+fn gateway_missing(sidecar: &Sidecar<'_>, clients: &[&Client<'_>], audit: &Audit<'_>) -> Option<Finding> {
     let routing = &audit.facts.routing;
-    let namespaces: BTreeSet<&str> = clients(sidecar, audit).map(|client| client.namespace).collect();
+    let namespaces: BTreeSet<&str> = clients.iter().map(|client| client.namespace).collect();
     let is_meant = |service: &&VirtualService<'_>| {
         routing.is_central(service.namespace)
             && leads_to_gateway(service, &audit.facts.egress)
@@ -108,7 +109,7 @@ fn gateway_missing(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> 
 }
 
 /// Workloads that act as Google service accounts, and know no way to the server that says so.
-fn google_missing(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
+fn google_missing(sidecar: &Sidecar<'_>, clients: &[&Client<'_>], audit: &Audit<'_>) -> Option<Finding> {
     const SERVER: &str = "metadata.google.internal";
     let mode = sidecar.outbound.filter(|policy| policy.mode == OutboundMode::RegistryOnly)?;
     let entries = || audit.estate.mesh.service_entries.iter().filter(|entry| entry.external);
@@ -120,7 +121,8 @@ fn google_missing(sidecar: &Sidecar<'_>, audit: &Audit<'_>) -> Option<Finding> {
                 && entry.hosts.iter().any(|host| client.imports(entry.namespace, host.value))
         })
     };
-    let workloads: Vec<usize> = clients(sidecar, audit)
+    let workloads: Vec<usize> = clients
+        .iter()
         .filter(|client| !knows(client))
         .flat_map(|client| client.workloads.iter().copied())
         .filter(|&index| {
@@ -179,10 +181,14 @@ struct PulledRoute<'e, 'a> {
 }
 
 /// A host outside that the Sidecar leaves out and a route takes in: its proxies know where a known route leads.
-fn pulled_route<'e, 'a>(sidecar: &'e Sidecar<'a>, audit: &'e Audit<'a>) -> Option<PulledRoute<'e, 'a>> {
+fn pulled_route<'e, 'a>(
+    sidecar: &'e Sidecar<'a>,
+    clients: &[&'e Client<'a>],
+    audit: &'e Audit<'a>,
+) -> Option<PulledRoute<'e, 'a>> {
     let estate = audit.estate;
     let entries = || estate.mesh.service_entries.iter().filter(|entry| entry.external);
-    clients(sidecar, audit).find_map(|client| {
+    clients.iter().find_map(|client| {
         let pulled = PulledIn::new(estate, client);
         let seen = entries().filter(|entry| entry.visibility.from(client.namespace));
         let left_out = |host: &str, namespace: &str| !client.imports(namespace, host);

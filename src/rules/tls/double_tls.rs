@@ -66,9 +66,9 @@ fn clients<'e>(departure: &Departure<'e, '_>, rules: &DestinationRules<'_, '_>, 
         subset: departure.destination.subset.map(|subset| subset.value),
     };
     let follows = |namespace: &str| {
-        let view = rules.view(Client { namespace, labels: None }, target);
+        let view = || rules.view(Client { namespace, labels: None }, target);
         departure.entry.visibility.from(namespace)
-            && view.tls.is_some_and(|tls| departure.view.tls.is_some_and(|own| own.at == tls.at))
+            && view().tls.is_some_and(|tls| departure.view.tls.is_some_and(|own| own.at == tls.at))
     };
     let tenants = audit.estate.namespaces.iter().filter(|namespace| namespace.role == Role::Tenant);
     tenants.map(|namespace| namespace.name).filter(|name| follows(name)).collect()
