@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     pub firewall: Vec<firewall::PoolEgress>,
     /// What tenants may write, and where.
     pub access: access::Access<'a>,
+    /// The clauses of network policies that let application workloads out, for certain.
+    pub openings: Vec<network_policy::Opening<'a>>,
     /// Every way out of every application workload.
     pub exits: exits::Exits,
 }
@@ -53,11 +55,12 @@ pub struct Facts<'a> {
 #[must_use]
 pub fn analyze<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let mut facts = analyze_but_exits(estate);
-    facts.exits = exits::exits(estate, &facts);
+    let openings = || facts.network_policy.openings();
+    (facts.exits, facts.openings) = rayon::join(|| exits::exits(estate, &facts), openings);
     facts
 }
 
-/// Works out all facts of an estate but the ways out, for who asks about some of these alone.
+/// Works out all facts of an estate but the ways out and what opens them, for who asks about some of these alone.
 #[must_use]
 pub fn analyze_but_exits<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
     let ((egress, capture), (network_policy, (firewall, access))) = rayon::join(
@@ -83,6 +86,7 @@ pub fn analyze_but_exits<'a>(estate: &'a Estate<'a>) -> Facts<'a> {
         pools,
         firewall,
         access,
+        openings: Vec::new(),
         exits: exits::Exits::default(),
     }
 }

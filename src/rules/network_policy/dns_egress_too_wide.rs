@@ -39,8 +39,7 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 fn anywhere(audit: &Audit<'_>) -> Vec<Finding> {
     let mut policies: Vec<usize> = Vec::new();
     let mut found = Vec::new();
-    let openings = audit.facts.network_policy.openings();
-    for opening in openings.iter().filter(|opening| opening.is_any_resolver()) {
+    for opening in audit.facts.openings.iter().filter(|opening| opening.is_any_resolver()) {
         if !policies.contains(&opening.policy) {
             policies.push(opening.policy);
             let name = audit.estate.network_policies[opening.policy].name;

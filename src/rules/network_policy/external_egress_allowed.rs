@@ -21,9 +21,8 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    let openings = audit.facts.network_policy.openings();
     let mut by_variant: BTreeMap<(usize, &'static str), Vec<(&Opening<'_>, Location)>> = BTreeMap::new();
-    for opening in openings.iter().filter(|opening| is_judged(opening, audit)) {
+    for opening in audit.facts.openings.iter().filter(|opening| is_judged(opening, audit)) {
         let (variant, at) = variant(opening);
         by_variant.entry((opening.policy, variant)).or_default().push((opening, at));
     }

@@ -21,9 +21,7 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
-    if audit.estate.network_policies.iter().any(|policy| policy.tier == Tier::Admin) {
-        findings.extend(admin_allows(audit));
-    }
+    findings.extend(admin_allows(audit));
     for (index, policy) in audit.estate.network_policies.iter().enumerate() {
         findings.extend(match policy.kind {
             PolicyKind::BaselineAdmin | PolicyKind::Cluster if policy.tier == Tier::Baseline => {
@@ -38,13 +36,13 @@ fn check(audit: &Audit<'_>, findings: &mut Vec<Finding>) {
 
 /// What administrators allow, the policies of a namespace are not asked about: one finding a policy.
 fn admin_allows(audit: &Audit<'_>) -> Vec<Finding> {
-    let mut openings: BTreeMap<usize, Opening<'_>> = BTreeMap::new();
-    for opening in audit.facts.network_policy.openings() {
+    let mut openings: BTreeMap<usize, &Opening<'_>> = BTreeMap::new();
+    for opening in &audit.facts.openings {
         if audit.estate.network_policies[opening.policy].tier == Tier::Admin {
             openings.entry(opening.policy).or_insert(opening);
         }
     }
-    openings.into_values().filter_map(|opening| admin_allow(&opening, audit)).collect()
+    openings.into_values().filter_map(|opening| admin_allow(opening, audit)).collect()
 }
 
 fn admin_allow(opening: &Opening<'_>, audit: &Audit<'_>) -> Option<Finding> {
