@@ -4,6 +4,7 @@
 use super::mesh::Visibility;
 use super::route::{
     Destination, Gateway, GatewayReference, Hop, Route, RouteKind, RoutesFrom, Server, ServerProtocol, VirtualService,
+    full_hosts,
 };
 use super::tls::{ServerMode, full_host};
 use super::{Labels, Text};
@@ -92,10 +93,11 @@ pub(super) fn routes<'a>(
         "TCPRoute" => RouteKind::Tcp,
         _ => RouteKind::Http,
     };
-    let service = |hosts, gateways, gateway_names, visibility| VirtualService {
+    let service = |(hosts, home): (Vec<Text<'a>>, &str), gateways, gateway_names, visibility| VirtualService {
         namespace,
         namespace_at: resource.namespace_at(),
         name: resource.meta.name,
+        full_hosts: full_hosts(&hosts, home),
         hosts,
         gateways,
         gateway_names,
@@ -116,7 +118,7 @@ pub(super) fn routes<'a>(
         let all = vec![Spanned::new("*", resource.meta.spec_at)];
         let hosts = if written.hostnames.is_empty() { all } else { written.hostnames.clone() };
         let names = on_gateways().map(|parent| parent.name).collect();
-        found.push(service(hosts, gateways, names, Visibility::Everywhere));
+        found.push(service((hosts, namespace), gateways, names, Visibility::Everywhere));
     }
     for parent in &written.parents {
         let home = parent.namespace.map_or(namespace, |text| text.value);
@@ -128,7 +130,7 @@ pub(super) fn routes<'a>(
         // A route beside the service is for everybody who knows that; others are for their own namespace.
         let visibility =
             if home == namespace { Visibility::Everywhere } else { Visibility::Namespaces(vec![namespace]) };
-        found.push(service(hosts, vec![GatewayReference::Mesh], Vec::new(), visibility));
+        found.push(service((hosts, home), vec![GatewayReference::Mesh], Vec::new(), visibility));
     }
     found
 }

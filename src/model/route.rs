@@ -1,7 +1,5 @@
 //! Gateways and the routes through them.
 
-use std::borrow::Cow;
-
 use super::listeners::{LeftOut, opened};
 use super::mesh::Visibility;
 use super::tls::{ServerMode, full_host};
@@ -137,6 +135,8 @@ pub struct VirtualService<'a> {
     pub namespace_at: Option<Location>,
     pub name: Text<'a>,
     pub hosts: Vec<Text<'a>>,
+    /// The same hosts as fully qualified names: one without dots is a service of its own namespace.
+    pub full_hosts: Vec<String>,
     /// Who takes its routes: sidecars alone where it names no gateway.
     pub gateways: Vec<GatewayReference<'a>>,
     /// The names of those gateways as written; none where it names none.
@@ -199,13 +199,6 @@ pub struct Destination<'a> {
 }
 
 impl<'a> VirtualService<'a> {
-    /// One of its hosts as a fully qualified name: one without dots is a service of its own namespace.
-    #[must_use]
-    pub fn full_host<'h>(&self, host: &'h str) -> Cow<'h, str> {
-        let is_full = host.contains('.') || host == "*";
-        if is_full { Cow::Borrowed(host) } else { Cow::Owned(full_host(host, self.namespace)) }
-    }
-
     /// Every gateway that it or one of its matches names, with the name as written.
     pub fn named_gateways(&self) -> impl Iterator<Item = (GatewayReference<'a>, Text<'a>)> + '_ {
         let whole = self.gateways.iter().zip(&self.gateway_names);
@@ -271,6 +264,7 @@ pub(super) fn virtual_service<'a>(
         namespace_at: resource.namespace_at(),
         name: meta.name,
         hosts: written.hosts.clone(),
+        full_hosts: full_hosts(&written.hosts, namespace),
         // Without a list the virtual service is for sidecars alone.
         gateways: if gateways.is_empty() { vec![GatewayReference::Mesh] } else { gateways },
         gateway_names: written.gateways.clone(),
@@ -280,6 +274,11 @@ pub(super) fn virtual_service<'a>(
         of_gateway_api: false,
         routes: written.routes.iter().map(|one| route(one, namespace)).collect(),
     }
+}
+
+/// Hosts as fully qualified names, seen from a namespace.
+pub(super) fn full_hosts(hosts: &[Text<'_>], namespace: &str) -> Vec<String> {
+    hosts.iter().map(|host| full_host(host.value, namespace)).collect()
 }
 
 fn destination<'a>(written: &'a istio::Destination<'a>, namespace: &str) -> Destination<'a> {

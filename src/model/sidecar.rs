@@ -1,5 +1,7 @@
 //! Sidecars: what the proxies of a namespace, or of some of its workloads, know (semantics C.6).
 
+use std::cell::LazyCell;
+
 use super::mesh::{OutboundMode, OutboundPolicy, outbound};
 use super::{Labels, Text};
 use crate::resource::{Meta, istio};
@@ -84,20 +86,14 @@ impl<'a> Import<'a> {
 }
 
 impl Sidecar<'_> {
-    /// Whether proxies of a namespace may import anything at all of another.
-    #[must_use]
-    pub fn looks_into(&self, namespace: &str, proxy: &str) -> bool {
-        let mut imports = self.egress.iter().flat_map(|listener| &listener.imports);
-        self.egress.is_empty() || imports.any(|import| import.takes_from(namespace, proxy))
-    }
-
     /// Whether proxies of a namespace import an object that stands somewhere and is for a host.
     #[must_use]
     pub fn imports(&self, namespace: &str, host: &str, proxy: &str) -> bool {
         if self.egress.is_empty() {
             return true;
         }
-        let host = HostPattern::new(host);
+        // Most imports are of other namespaces.
+        let host = LazyCell::new(|| HostPattern::new(host));
         let of = |import: &&Import<'_>| import.takes_from(namespace, proxy) && import.host.matches(&host);
         self.egress.iter().any(|listener| {
             let mut found = listener.imports.iter().filter(of).peekable();

@@ -28,10 +28,8 @@ impl Client<'_> {
     /// Whether it knows a virtual service.
     #[must_use]
     pub fn knows(&self, service: &VirtualService<'_>) -> bool {
-        let looks_there = |sidecar: &&Sidecar<'_>| sidecar.looks_into(service.namespace, self.namespace);
         service.visibility.from(self.namespace)
-            && (self.sidecars.is_empty() || self.sidecars.iter().any(looks_there))
-            && service.hosts.iter().any(|host| self.imports(service.namespace, &service.full_host(host.value)))
+            && service.full_hosts.iter().any(|host| self.imports(service.namespace, host))
     }
 }
 

@@ -21,8 +21,8 @@ pub(super) fn detours<'a>(
 ) -> Vec<Flow<'a>> {
     let mut hosts: BTreeMap<&str, &'a Text<'a>> = BTreeMap::new();
     for service in leading_out.iter().filter(|service| client.knows(service)) {
-        let inside = service.hosts.iter().filter(|host| is_of_mesh(&service.full_host(host.value), estate));
-        hosts.extend(inside.map(|host| (host.value, host)));
+        let inside = service.hosts.iter().zip(&service.full_hosts).filter(|(_, full)| is_of_mesh(full, estate));
+        hosts.extend(inside.map(|(host, _)| (host.value, host)));
     }
     let mut found = Vec::new();
     for host in hosts.into_values() {

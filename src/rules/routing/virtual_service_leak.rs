@@ -103,11 +103,12 @@ fn hijack(service: &VirtualService<'_>, owners: &Owners<'_>) -> Option<Finding> 
         Visibility::Everywhere => true,
         Visibility::Namespaces(names) => names.iter().any(|name| *name != service.namespace),
     };
-    let (host, owner) = service.hosts.iter().filter(|_| is_seen).find_map(|host| {
-        let owning = owners.of(&service.full_host(host.value));
-        let owner = owning.iter().min().filter(|_| !owning.contains(&service.namespace))?;
-        Some((host, *owner))
-    })?;
+    let (host, owner) =
+        service.hosts.iter().zip(&service.full_hosts).filter(|_| is_seen).find_map(|(host, full)| {
+            let owning = owners.of(full);
+            let owner = owning.iter().min().filter(|_| !owning.contains(&service.namespace))?;
+            Some((host, *owner))
+        })?;
     let message = format!(
         "virtual service `{}` of namespace `{}` decides where others send what is meant for `{host}`, which `{owner}` registers",
         service.name, service.namespace
