@@ -293,4 +293,35 @@ mod tests {
         assert_eq!(some.matches(&with_holes("a?")), Match::Yes);
         assert_eq!(some.matches(&symbols("a")), Match::No);
     }
+
+    /// All sequences of some items up to a length.
+    fn sequences<T: Copy>(items: &[T], longest: usize) -> Vec<Vec<T>> {
+        let mut all = vec![Vec::new()];
+        let mut last = all.clone();
+        for _ in 0..longest {
+            let longer =
+                |one: &Vec<T>| items.iter().map(|&item| [one.as_slice(), &[item]].concat()).collect::<Vec<_>>();
+            last = last.iter().flat_map(longer).collect();
+            all.extend(last.iter().cloned());
+        }
+        all
+    }
+
+    #[test]
+    fn plain_ends_are_told_apart_as_the_automaton_does() {
+        const TOKENS: [Token; 4] =
+            [Token::Char('a'), Token::Char('/'), Token::One(Class::Anything), Token::Many(Class::Anything)];
+        let texts = sequences(&[Symbol::Char('a'), Symbol::Char('/'), Symbol::Hole], 5);
+        for tokens in sequences(&TOKENS, 5) {
+            for text in &texts {
+                let whole = match (run(&tokens, text, through_every_hole), run(&tokens, text, through_some_hole)) {
+                    (true, _) => Match::Yes,
+                    (false, true) => Match::Unknown,
+                    (false, false) => Match::No,
+                };
+                let glob = Glob { tokens: tokens.clone() };
+                assert_eq!(glob.matches(text), whole, "{tokens:?} and {text:?}");
+            }
+        }
+    }
 }
