@@ -23,7 +23,7 @@ use palisade::rules::RULES;
 use palisade::source::Walk;
 use palisade::triage::Report;
 
-/// An audit allocates many small pieces on all cores; the system's allocator takes a tenth of its time more.
+/// An audit allocates many small pieces on all cores; with the system's allocator it takes a tenth longer.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
